@@ -1,0 +1,25 @@
+/**
+ * Limits that hold on every store, so that what one store cannot hold is refused on all of them.
+ */
+
+/** Largest entity as UTF-8 JSON, in bytes (350 KB). DynamoDB's items end at 400 KB, counted in its own way. */
+export const MAX_ENTITY_BYTES = 350 * 1024;
+
+/** Containers inside one another, the entity itself being the first. DynamoDB: 32 levels (measured on DynamoDB Local). */
+export const MAX_NESTING = 32;
+
+/** Smallest number other than 0, without its sign. DynamoDB: numbers from 1E-130. */
+export const MIN_NUMBER = 1e-130;
+
+/** Entities that one transaction may read, write and check. DynamoDB: 100 items in one TransactWriteItems. */
+export const MAX_TRANSACTION_ENTITIES = 100;
+
+/** Entities of one batch. */
+export const MAX_BATCH_ENTITIES = 1000;
+
+/** Entities of one page. */
+export const MAX_PAGE_ENTITIES = 1000;
+export const DEFAULT_PAGE_ENTITIES = 100;
+
+/** Machines of one provision request. */
+export const MAX_PROVISION_MACHINES = 10_000;

@@ -1,0 +1,35 @@
+const ISO_8601 =
+  /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)$/i;
+
+const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
+
+/**
+ * Reads an ISO 8601 date-time with offset and returns it as UTC with milliseconds, `2026-11-22T10:00:00.000Z`;
+ * undefined where it is no such date-time. Finer fractions are cut to milliseconds.
+ */
+export function normalizeTimestamp(text: string): string | undefined {
+  const parts = ISO_8601.exec(text);
+  if (!parts) return undefined;
+  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) return undefined;
+  if (year < 1 || day > daysInMonth(year, month)) return undefined;
+  const fraction = (parts[7] ?? '').padEnd(3, '0').slice(0, 3);
+  const zone = (parts[8] as string).toUpperCase().replace(/^([+-]\d{2}):?(\d{2})$/, '$1:$2');
+  const time = Date.parse(
+    `${text.slice(0, 16).toUpperCase()}:${(parts[6] ?? '00').padStart(2, '0')}.${fraction}${zone}`,
+  );
+  if (Number.isNaN(time)) return undefined;
+  const utc = new Date(time).toISOString();
+  // A year that the offset moved out of 0001..9999 has another shape, which would not sort as text.
+  return utc.length === 24 && utc > '0001' ? utc : undefined;
+}
+
+/** Now, as stored. */
+export const now = (): string => new Date().toISOString();

@@ -1,0 +1,55 @@
+/** Cursors: keyset positions, opaque to callers. They stay valid under writes, since they name values, not offsets. */
+import { createHash } from 'node:crypto';
+import type { CollectionName } from '../model/collections.ts';
+import { isScalar, type Scalar } from '../model/order.ts';
+import { ValidationError } from './errors.ts';
+import type { Order, Predicate } from './query.ts';
+
+/** A place in an order: the order field's value there (undefined: absent) and the id that breaks ties. */
+export interface Position {
+  readonly value: Scalar | undefined;
+  readonly id: string;
+}
+
+interface CursorQuery {
+  readonly predicates: readonly Predicate[];
+  readonly order: Order;
+}
+
+/** Tells one query from another, so that a cursor is not continued under other filters or another order. */
+const fingerprint = (collection: CollectionName, { predicates, order }: CursorQuery): string =>
+  createHash('sha256')
+    .update(JSON.stringify([collection, predicates, order]))
+    .digest('base64url')
+    .slice(0, 8);
+
+/** The cursor that continues a query after `position`. */
+export function encodeCursor(collection: CollectionName, query: CursorQuery, position: Position): string {
+  const fields = [fingerprint(collection, query), position.value ?? null, position.id];
+  return Buffer.from(JSON.stringify(fields)).toString('base64url');
+}
+
+/**
+ * The position a cursor stands for.
+ * @throws ValidationError where it is not a cursor, or one of another query
+ */
+export function decodeCursor(cursor: string, collection: CollectionName, query: CursorQuery): Position {
+  const [of, value, id] = parse(cursor);
+  if (typeof of !== 'string' || typeof id !== 'string' || !(value === null || isScalar(value))) {
+    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the page before' }]);
+  }
+  if (of !== fingerprint(collection, query)) {
+    const message = 'belongs to another query; send it with the same filters and order, or start without a cursor';
+    throw new ValidationError([{ path: 'cursor', message }]);
+  }
+  return { value: value ?? undefined, id };
+}
+
+function parse(cursor: string): unknown[] {
+  try {
+    const fields: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    return Array.isArray(fields) ? fields : [];
+  } catch {
+    return [];
+  }
+}

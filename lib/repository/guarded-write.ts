@@ -1,0 +1,102 @@
+/**
+ * The one kind of write. A store commits an atomic list of guarded writes; what a guard and a write mean is defined
+ * here, once, so that every store gives the same answers.
+ */
+import { type CollectionName, idFieldOf, type Reference } from '../model/collections.ts';
+import type { Entity, JsonObject } from '../model/entities.ts';
+import { setOwn } from '../model/json-values.ts';
+
+/** The version an entity must have: 0 for "must not exist", 'exists' for any version, undefined for no matter. */
+export type Expectation = number | 'exists' | undefined;
+
+interface Guarded {
+  readonly collection: CollectionName;
+  readonly id: string;
+  readonly expect?: Expectation;
+}
+
+/** Creates the entity or replaces all of it. `created_at` in `fields` counts for a new entity only. */
+export interface PutWrite extends Guarded {
+  readonly kind: 'put';
+  readonly fields: JsonObject;
+  /** Time of the write. */
+  readonly at: string;
+}
+
+/** Replaces and removes top-level fields of an existing entity. */
+export interface PatchWrite extends Guarded {
+  readonly kind: 'patch';
+  readonly set: JsonObject;
+  readonly remove: readonly string[];
+  readonly at: string;
+}
+
+/** Deletes an existing entity to which none of `unreferencedBy` may refer. */
+export interface DeleteWrite extends Guarded {
+  readonly kind: 'delete';
+  readonly unreferencedBy: readonly Reference[];
+}
+
+/** Writes nothing; the expectation must hold when the list commits. */
+export interface CheckWrite extends Guarded {
+  readonly kind: 'check';
+}
+
+export type GuardedWrite = PutWrite | PatchWrite | DeleteWrite | CheckWrite;
+
+export type RejectionReason = 'conflict' | 'exists' | 'missing' | 'referenced' | 'too_large';
+
+/** Thrown by a store when a guard of an atomic list does not hold. Nothing of the list was written. */
+export class WriteRejected extends Error {
+  readonly index: number;
+  readonly reason: RejectionReason;
+  readonly current: Entity | undefined;
+  readonly reference: Reference | undefined;
+
+  /**
+   * @param index position of the write in its list
+   * @param current the entity as it is, where it exists
+   * @param reference for 'referenced': the reference that still points to the entity
+   */
+  constructor(index: number, reason: RejectionReason, current?: Entity | undefined, reference?: Reference) {
+    super(reason);
+    this.index = index;
+    this.reason = reason;
+    this.current = current;
+    this.reference = reference;
+  }
+}
+
+/** Version of an entity; records written by others may carry none, which counts as 1. */
+export const versionOf = (entity: Entity | undefined): number => entity?.version ?? 0;
+
+/** Why a write must be rejected over `current`, or undefined. References to a deleted entity are the store's to look up. */
+export function guardFailure(write: GuardedWrite, current: Entity | undefined): RejectionReason | undefined {
+  const { kind, expect } = write;
+  if (current === undefined) {
+    if (kind === 'patch' || kind === 'delete') return 'missing';
+    if (kind === 'check' && expect === 'exists') return 'missing';
+    return expect === undefined || expect === 0 ? undefined : 'conflict';
+  }
+  if (expect === undefined || expect === 'exists' || expect === versionOf(current)) return undefined;
+  return expect === 0 ? 'exists' : 'conflict';
+}
+
+/** The entity that a put or patch leaves behind. The guard must hold. */
+export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undefined): Entity {
+  const version = versionOf(current) + 1;
+  if (write.kind === 'put') {
+    const { created_at = write.at, ...fields } = write.fields;
+    return { ...fields, created_at: current?.['created_at'] ?? created_at, updated_at: write.at, version };
+  }
+  const entity: Entity = { ...(current as Entity) };
+  for (const field of write.remove) delete entity[field];
+  for (const field of Object.keys(write.set)) setOwn(entity, field, write.set[field]);
+  entity['updated_at'] = write.at;
+  entity.version = version;
+  return entity;
+}
+
+/** The id an entity carries. */
+export const idOf = (collection: CollectionName, entity: Readonly<Record<string, unknown>>): string =>
+  entity[idFieldOf(collection)] as string;

@@ -1,0 +1,226 @@
+/** The operations of `Transaction`, once, over any session of a store: the policy that every store shares. */
+import { type CollectionName, collections, fieldsOf, referencesFrom, referencesTo } from '../model/collections.ts';
+import type { Entity, EntityChanges, EntityInput, EntityOf, JsonObject } from '../model/entities.ts';
+import type { Problem } from '../model/json-values.ts';
+import { now } from '../model/timestamps.ts';
+import { type Checked, checkChanges, checkEntity, idProblem } from '../model/validation.ts';
+import { encodeCursor } from './cursor.ts';
+import { ValidationError } from './errors.ts';
+import { type CheckWrite, type Expectation, type GuardedWrite, idOf, type PutWrite } from './guarded-write.ts';
+import { type CountOptions, checkCount, checkQuery, positionOf, type QueryOptions } from './query.ts';
+import { rejectionToError } from './rejections.ts';
+import type { CountResult, QueryResult, Transaction, WriteOptions } from './repository.ts';
+import type { StoreSession } from './storage-strategy.ts';
+
+/** @throws ValidationError where it is not the name of a collection */
+export function requireCollection(collection: CollectionName): void {
+  if (!Object.hasOwn(collections, collection)) {
+    const message = `${JSON.stringify(collection)} is not a collection; these are: ${Object.keys(collections).join(', ')}`;
+    throw new ValidationError([{ path: 'collection', message }]);
+  }
+}
+
+/** @throws ValidationError where it cannot be an id of the collection */
+export function requireId(collection: CollectionName, id: string): void {
+  requireCollection(collection);
+  const problem = idProblem(collection, id);
+  if (problem !== undefined) throw new ValidationError([{ path: collections[collection].idField, message: problem }]);
+}
+
+/** One expectation from the option and the entity's own `version`. */
+function reconcile(option: Expectation, sent: number | undefined): Expectation {
+  if (option !== undefined && option !== 'exists' && !(Number.isInteger(option) && option >= 0)) {
+    throw new ValidationError([{ path: 'expected_version', message: 'must be an integer of at least 0' }]);
+  }
+  if (sent === undefined) return option;
+  if (option === undefined) return sent;
+  if (option === sent || (option === 'exists' && sent > 0)) return sent;
+  const message = `is ${sent}, but the call expects ${option === 0 ? 'a new entity' : `version ${option}`}; leave one out`;
+  throw new ValidationError([{ path: 'version', message }]);
+}
+
+/** The checks that the entities which `fields` refer to exist. */
+function parentChecks(collection: CollectionName, fields: JsonObject): CheckWrite[] {
+  return referencesFrom(collection).flatMap(({ field, parent }): CheckWrite[] => {
+    const id = fields[field];
+    return typeof id === 'string' ? [{ kind: 'check', collection: parent, id, expect: 'exists' }] : [];
+  });
+}
+
+const sameTarget = (a: CheckWrite) => (b: CheckWrite) => a.collection === b.collection && a.id === b.id;
+const withoutDuplicates = (checks: CheckWrite[]): CheckWrite[] =>
+  checks.filter((check, i) => checks.findIndex(sameTarget(check)) === i);
+
+export interface OperationSettings {
+  readonly enforceReferences: boolean;
+}
+
+/** An entity checked and complete, ready to be written. */
+interface Prepared {
+  readonly id: string;
+  readonly put: PutWrite;
+}
+
+export class SessionOperations implements Transaction {
+  readonly session: StoreSession;
+  readonly settings: OperationSettings;
+  readonly touch: (collection: CollectionName, id: string) => void;
+
+  /**
+   * @param touch told of every entity that is read, written or checked, before it happens
+   */
+  constructor(
+    session: StoreSession,
+    settings: OperationSettings,
+    touch: (collection: CollectionName, id: string) => void = () => {},
+  ) {
+    this.session = session;
+    this.settings = settings;
+    this.touch = touch;
+  }
+
+  async saveEntity<C extends CollectionName>(
+    collection: C,
+    entity: EntityInput<C>,
+    { expectedVersion }: WriteOptions = {},
+  ): Promise<EntityOf<C>> {
+    const { put } = await this.#prepare(collection, entity, expectedVersion);
+    return (await this.#write(this.withParentChecks(put))) as EntityOf<C>;
+  }
+
+  async getEntity<C extends CollectionName>(collection: C, id: string): Promise<EntityOf<C> | undefined> {
+    requireId(collection, id);
+    this.touch(collection, id);
+    const [entity] = await this.session.get(collection, [id]);
+    return entity as EntityOf<C> | undefined;
+  }
+
+  async updateEntity<C extends CollectionName>(
+    collection: C,
+    id: string,
+    changes: EntityChanges<C>,
+    { expectedVersion }: WriteOptions = {},
+  ): Promise<EntityOf<C>> {
+    requireId(collection, id);
+    const { fields: set, removed: remove, version, problems } = checkChanges(collection, id, changes);
+    if (problems.length > 0) throw new ValidationError(problems);
+    const expect = reconcile(expectedVersion, version);
+    const checks = this.settings.enforceReferences ? parentChecks(collection, set) : [];
+    const patch = { kind: 'patch', collection, id, expect, set, remove, at: now() } as const;
+    return (await this.#write([patch, ...withoutDuplicates(checks)])) as EntityOf<C>;
+  }
+
+  async deleteEntity(collection: CollectionName, id: string, { expectedVersion }: WriteOptions = {}): Promise<void> {
+    requireId(collection, id);
+    const unreferencedBy = this.settings.enforceReferences ? referencesTo(collection) : [];
+    await this.#write([
+      { kind: 'delete', collection, id, expect: reconcile(expectedVersion, undefined), unreferencedBy },
+    ]);
+  }
+
+  async checkEntity(collection: CollectionName, id: string, options: WriteOptions = {}): Promise<void> {
+    requireId(collection, id);
+    const expect = reconcile(options.expectedVersion, undefined) ?? 'exists';
+    await this.#write([{ kind: 'check', collection, id, expect }]);
+  }
+
+  async queryEntities<C extends CollectionName>(collection: C, options: QueryOptions = {}): Promise<QueryResult<C>> {
+    requireCollection(collection);
+    const query = checkQuery(collection, options);
+    const { items, more, explanation } = await this.session.query(collection, query);
+    for (const item of items) this.touch(collection, idOf(collection, item));
+    const last = items.at(-1);
+    const page = { items: items as EntityOf<C>[], explanation };
+    if (!more || last === undefined) return page;
+    return { ...page, nextCursor: encodeCursor(collection, query, positionOf(collection, query.order, last)) };
+  }
+
+  async countEntities(collection: CollectionName, options: CountOptions = {}): Promise<CountResult> {
+    requireCollection(collection);
+    const { predicates, groupBy } = checkCount(collection, options);
+    const { count, groups } = await this.session.count(collection, predicates, groupBy);
+    return groups === undefined ? { count } : { count, groups: Object.fromEntries(groups) };
+  }
+
+  /** The write of an entity, and the checks that what it refers to exists. */
+  withParentChecks(put: PutWrite): GuardedWrite[] {
+    return this.settings.enforceReferences
+      ? [put, ...withoutDuplicates(parentChecks(put.collection, put.fields))]
+      : [put];
+  }
+
+  async #prepare(collection: CollectionName, entity: unknown, expectedVersion: Expectation): Promise<Prepared> {
+    requireCollection(collection);
+    const checked = checkEntity(collection, entity);
+    if (checked.problems.length > 0) throw new ValidationError(checked.problems);
+    const parents = await this.readDefaultParents(collection, [checked]);
+    return this.complete(collection, checked, parents, expectedVersion);
+  }
+
+  /** Reads the parents from which entities of `collection` that leave fields out take them. */
+  async readDefaultParents(
+    collection: CollectionName,
+    entities: readonly Checked[],
+  ): Promise<ReadonlyMap<string, Entity>> {
+    const source = defaultSource(collection);
+    if (source === undefined) return new Map();
+    const ids = new Set<string>();
+    for (const { fields, problems } of entities) {
+      if (problems.length === 0 && fields[source.field] === undefined) ids.add(fields[source.reference] as string);
+    }
+    if (ids.size === 0) return new Map();
+    for (const id of ids) this.touch(source.parent, id);
+    const wanted = [...ids];
+    const parents = await this.session.get(source.parent, wanted);
+    return new Map(wanted.flatMap((id, i) => (parents[i] === undefined ? [] : [[id, parents[i]] as const])));
+  }
+
+  /**
+   * Fills in what comes from the parents and makes the write.
+   * @throws ValidationError, ReferenceNotFoundError
+   */
+  complete(
+    collection: CollectionName,
+    { fields, version }: Checked,
+    parents: ReadonlyMap<string, Entity>,
+    expectedVersion?: Expectation,
+  ): Prepared {
+    const source = defaultSource(collection);
+    if (source !== undefined && fields[source.field] === undefined) {
+      const parentId = fields[source.reference] as string;
+      const value = parents.get(parentId)?.[source.field];
+      if (value === undefined || value === null) {
+        const problem: Problem = {
+          path: source.field,
+          message: `is required: it was left out, and ${source.parent} ${JSON.stringify(parentId)} is not there to take it from`,
+        };
+        throw new ValidationError([problem]);
+      }
+      fields[source.field] = value;
+    }
+    const id = idOf(collection, fields);
+    const expect = reconcile(expectedVersion, version);
+    return { id, put: { kind: 'put', collection, id, expect, fields, at: now() } };
+  }
+
+  /** Commits one entity's write with its checks, and returns what the first of them left behind. */
+  async #write(writes: readonly GuardedWrite[]): Promise<Entity | undefined> {
+    for (const { collection, id } of writes) this.touch(collection, id);
+    try {
+      return (await this.session.write(writes))[0];
+    } catch (error) {
+      throw rejectionToError(error, writes);
+    }
+  }
+}
+
+/** The field of a collection whose default comes from a parent, and where from. */
+function defaultSource(
+  collection: CollectionName,
+): { field: string; reference: string; parent: CollectionName } | undefined {
+  for (const [field, { defaultFrom }] of fieldsOf(collection)) {
+    const reference = referencesFrom(collection).find((candidate) => candidate.field === defaultFrom?.reference);
+    if (reference !== undefined) return { field, reference: reference.field, parent: reference.parent };
+  }
+  return undefined;
+}

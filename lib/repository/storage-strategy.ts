@@ -1,0 +1,94 @@
+/** The port: what a store must be able to do. Policy (validation, defaults, references) is the Repository's. */
+import type { CollectionName } from '../model/collections.ts';
+import type { Entity } from '../model/entities.ts';
+import type { GuardedWrite, WriteRejected } from './guarded-write.ts';
+import type { Predicate, Query } from './query.ts';
+
+/** What a store can do, as data. A behaviour that is missing here is the same on every store. */
+export interface Capabilities {
+  /** Whether queries and counts inside a transaction are protected from phantoms; if not, they are refused. */
+  readonly queriesInTransactions: boolean;
+  /** Most writes that one atomic list may hold. */
+  readonly maxAtomicWrites: number;
+}
+
+/** How a query was answered. */
+export interface Explanation {
+  /** The index that was used, 'id' for the primary key, or 'scan' where every entity was looked at. */
+  readonly index: string;
+  /** Entities looked at. */
+  readonly read: number;
+}
+
+export interface Page {
+  readonly items: Entity[];
+  /** Whether entities follow the last item. */
+  readonly more: boolean;
+  readonly explanation: Explanation;
+}
+
+export interface Count {
+  readonly count: number;
+  /** Entities by value of the group's field; entities without the field are in `count` only. */
+  readonly groups?: ReadonlyMap<string, number>;
+}
+
+/** Reads and writes: of the store itself, or inside one transaction. */
+export interface StoreSession {
+  /** The entities of these ids, in their order; undefined where there is none. Callers own what they get. */
+  get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]>;
+  query(collection: CollectionName, query: Query): Promise<Page>;
+  count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Promise<Count>;
+  /**
+   * Commits all writes or none. No entity is written twice in one list.
+   * @returns what each put and patch left behind, undefined for deletes and checks
+   * @throws WriteRejected where a guard does not hold
+   * @throws StorageUnavailableError where the store cannot commit now
+   */
+  write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]>;
+}
+
+/** Outcome of one of several independent atomic lists. */
+export type WriteOutcome = { readonly entities: (Entity | undefined)[] } | { readonly error: WriteRejected | Error };
+
+export interface ScanOptions {
+  /** This segment of `segments`, from 0. Together the segments hold every entity once. */
+  readonly segment: number;
+  readonly segments: number;
+  readonly limit: number;
+  /** `cursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ScanPage {
+  readonly items: Entity[];
+  /** Absent where the segment has ended. */
+  readonly cursor?: string;
+}
+
+export interface StorageStrategy extends StoreSession {
+  /** Such as 'json'. */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** Commits several atomic lists, each on its own, as few round trips as the store can. Outcomes in their order. */
+  writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]>;
+  /**
+   * Runs `work` serializably and commits what it wrote when it returns; a throw rolls back. `work` may run several
+   * times where the store retries conflicts.
+   */
+  transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T>;
+  /** Reads a segment of a collection as stored. Stable under writes: an entity that stays is met exactly once. */
+  scan(collection: CollectionName, options: ScanOptions): Promise<ScanPage>;
+  /**
+   * Stores entities verbatim, versions and timestamps included, except over the same or a newer version.
+   * @returns how many were stored; repeating the call is harmless
+   */
+  load(collection: CollectionName, entities: readonly Entity[]): Promise<number>;
+  /**
+   * Proves that the store can be read now.
+   * @throws StorageUnavailableError or StorageDamagedError where it cannot
+   */
+  health(): Promise<void>;
+  /** Finishes pending work and lets go of files and connections. */
+  close(): Promise<void>;
+}
