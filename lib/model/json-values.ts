@@ -126,10 +126,10 @@ export class JsonCopier {
 }
 
 /** A deep copy of a value that is known to be JSON. Cheaper than structuredClone, and keeps `__proto__` a plain key. */
-export function cloneJson<T extends JsonValue | undefined>(value: T): T {
+export function cloneJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(cloneJson) as T;
-  const copy: JsonObject = {};
-  for (const key of Object.keys(value)) setOwn(copy, key, cloneJson(value[key] as JsonValue));
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) setOwn(copy, key, cloneJson((value as Record<string, unknown>)[key]));
   return copy as T;
 }

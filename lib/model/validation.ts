@@ -165,7 +165,7 @@ export function checkChanges(collection: CollectionName, id: string, input: unkn
     problems.push({ path: idField, message: `cannot be changed: this is ${JSON.stringify(id)}` });
   }
   delete fields[idField];
-  delete fields['created_at'];
+  delete fields.created_at;
   for (const name of removed) {
     if (fieldsOf(collection).get(name)?.required === true) {
       problems.push({ path: name, message: 'is required and cannot be removed' });

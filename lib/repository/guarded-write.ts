@@ -87,12 +87,12 @@ export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undef
   const version = versionOf(current) + 1;
   if (write.kind === 'put') {
     const { created_at = write.at, ...fields } = write.fields;
-    return { ...fields, created_at: current?.['created_at'] ?? created_at, updated_at: write.at, version };
+    return { ...fields, created_at: current?.created_at ?? created_at, updated_at: write.at, version };
   }
   const entity: Entity = { ...(current as Entity) };
   for (const field of write.remove) delete entity[field];
   for (const field of Object.keys(write.set)) setOwn(entity, field, write.set[field]);
-  entity['updated_at'] = write.at;
+  entity.updated_at = write.at;
   entity.version = version;
   return entity;
 }

@@ -1,14 +1,13 @@
 /** The operations of `Transaction`, once, over any session of a store: the policy that every store shares. */
 import { type CollectionName, collections, fieldsOf, referencesFrom, referencesTo } from '../model/collections.ts';
 import type { Entity, EntityChanges, EntityInput, EntityOf, JsonObject } from '../model/entities.ts';
-import type { Problem } from '../model/json-values.ts';
 import { now } from '../model/timestamps.ts';
 import { type Checked, checkChanges, checkEntity, idProblem } from '../model/validation.ts';
 import { encodeCursor } from './cursor.ts';
 import { ValidationError } from './errors.ts';
 import { type CheckWrite, type Expectation, type GuardedWrite, idOf, type PutWrite } from './guarded-write.ts';
 import { type CountOptions, checkCount, checkQuery, positionOf, type QueryOptions } from './query.ts';
-import { rejectionToError } from './rejections.ts';
+import { missingReference, rejectionToError } from './rejections.ts';
 import type { CountResult, QueryResult, Transaction, WriteOptions } from './repository.ts';
 import type { StoreSession } from './storage-strategy.ts';
 
@@ -190,11 +189,12 @@ export class SessionOperations implements Transaction {
       const parentId = fields[source.reference] as string;
       const value = parents.get(parentId)?.[source.field];
       if (value === undefined || value === null) {
-        const problem: Problem = {
-          path: source.field,
-          message: `is required: it was left out, and ${source.parent} ${JSON.stringify(parentId)} is not there to take it from`,
-        };
-        throw new ValidationError([problem]);
+        if (!parents.has(parentId) && this.settings.enforceReferences) {
+          throw missingReference(collection, source.parent, parentId);
+        }
+        const from = `${source.parent} ${JSON.stringify(parentId)}`;
+        const message = `is required: it was left out, and ${from} is not there to take it from`;
+        throw new ValidationError([{ path: source.field, message }]);
       }
       fields[source.field] = value;
     }

@@ -1,0 +1,32 @@
+/** The configuration, key by key. Validation, types and the JSON Schema for editors are all made from it. */
+import { z } from 'zod';
+import { jsonStrategy } from './json-strategy.ts';
+
+// One section per store, beside each other rather than alternatives: a migration needs two of them.
+const storage = z.strictObject({
+  strategy: z.enum(['json']).describe('The store in use. Its settings are in the section of its name.'),
+  enforce_references: z
+    .boolean()
+    .default(true)
+    .describe('Whether an entity whose parent is missing is refused, and the deletion of a parent still referred to.'),
+  json_strategy: jsonStrategy.prefault({}).describe('JSON files in a folder or an S3 bucket.'),
+});
+
+export const configuration = z.strictObject({
+  $schema: z.string().optional().describe('Where editors find the schema of this file. Has no other effect.'),
+  storage: storage.describe('Where and how entities are stored.'),
+});
+
+/** A checked configuration, complete with defaults. */
+export type Config = z.output<typeof configuration>;
+
+/** A configuration as written: what has a default may be left out. */
+export type ConfigInput = z.input<typeof configuration>;
+
+export type StrategyName = Config['storage']['strategy'];
+
+/** JSON Schema (draft 2020-12) of a configuration file, for editors and other checkers. */
+export function configSchema(): Record<string, unknown> {
+  const { $schema, ...schema } = z.toJSONSchema(configuration, { io: 'input', target: 'draft-2020-12' });
+  return { $schema, title: 'Configuration of the Host Factory storage service', ...schema };
+}

@@ -1,0 +1,82 @@
+/** What is wrong with a configuration, in words that name the key and what to write instead. */
+import type { z } from 'zod';
+import { childPath, type Problem } from '../model/json-values.ts';
+import { configSchema } from './configuration.ts';
+import { nearest } from './nearest.ts';
+
+type RawIssue = z.core.$ZodRawIssue;
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'an integer',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'a list',
+};
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  return JSON.stringify(value) ?? typeof value;
+}
+
+/** The message of an issue for which the schema has none of its own; undefined leaves it to zod. */
+export function issueMessage(issue: RawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (issue.input === undefined) return 'is required';
+      return `must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(issue.input)}`;
+    case 'invalid_value': {
+      const values = issue.values.map((value) => JSON.stringify(value)).join(' or ');
+      return issue.input === undefined ? `is required: ${values}` : `must be ${values}, not ${kindOf(issue.input)}`;
+    }
+    case 'too_small':
+      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
+    case 'too_big':
+      return issue.origin === 'string'
+        ? `must have at most ${issue.maximum} characters`
+        : `must be at most ${issue.maximum}`;
+    default:
+      return undefined;
+  }
+}
+
+const pathOf = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((at, key) => childPath(at, typeof key === 'number' ? key : String(key)), '');
+
+interface KnownKey {
+  readonly parent: string;
+  readonly name: string;
+  readonly path: string;
+}
+
+function keysOf(schema: object, parent = ''): KnownKey[] {
+  const { properties = {} } = schema as { properties?: Record<string, object> };
+  return Object.entries(properties).flatMap(([name, child]) => {
+    const path = childPath(parent, name);
+    return [{ parent, name, path }, ...keysOf(child, path)];
+  });
+}
+
+/** The valid key that an unknown one was likely meant to be: one beside it, else one of its name elsewhere. */
+function meantKey(parent: string, name: string): string | undefined {
+  const known = keysOf(configSchema());
+  const siblings = known.filter((key) => key.parent === parent).map((key) => key.name);
+  return nearest(name, siblings) ?? known.find((key) => key.name === name)?.path;
+}
+
+function unknownKey(parent: string, name: string): Problem {
+  const meant = meantKey(parent, name);
+  const message = `is not a known key${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+  return { path: childPath(parent, name), message };
+}
+
+/** The problems that zod's issues stand for. */
+export const problemsOf = (issues: readonly z.core.$ZodIssue[]): Problem[] =>
+  issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => unknownKey(pathOf(issue.path), key))
+      : [{ path: pathOf(issue.path), message: issue.message }],
+  );

@@ -1,0 +1,135 @@
+/** `hfs doctor` for the JSON store. */
+import { constants } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
+import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
+import { StorageError } from '../../repository/errors.ts';
+import type { Finding } from '../../repository/finding.ts';
+import type { FileManager } from './file-manager.ts';
+import { type Inspection, inspect } from './inspection.ts';
+import { type Layout, layoutOf } from './layout.ts';
+import { openPlace } from './place.ts';
+import { needsRepair, repair } from './repair.ts';
+import { gzipSerializer, plainSerializer } from './serializer.ts';
+
+/** Free space below which folding the journal, which writes the data files anew, may fail. */
+const spaceNeeded = (dataBytes: number): number => 3 * dataBytes + 10_000_000;
+
+/**
+ * Looks at everything SPEC.md's troubleshooting checks by hand: permissions, valid JSON, disk space; and at the journal and the
+ * backups.
+ * @param options.repair rebuilds what is damaged, under the write lock
+ */
+export async function* diagnoseJson(
+  config: JsonStrategyConfig,
+  options: { readonly repair: boolean },
+): AsyncGenerator<Finding> {
+  const layout = layoutOf(config);
+  const { files, locks } = await openPlace(config);
+  try {
+    if (files.exclusive) yield* inspectFolder(config.base_path);
+    await files.prepare();
+    const inspection = await inspect(files, layout);
+    yield* describe(files, inspection);
+    if (files.exclusive) yield* inspectSpace(config.base_path, inspection);
+    yield* describeLeftovers(files, layout);
+    if (!options.repair || !needsRepair(inspection)) return;
+    const serializer = config.enable_compression ? gzipSerializer : plainSerializer;
+    yield* await locks.write(async () => repair(files, layout, serializer, await inspect(files, layout)));
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    yield { level: 'error', subject: files.describe(''), message: error.message };
+  } finally {
+    locks.close();
+  }
+}
+
+async function* inspectFolder(folder: string): AsyncGenerator<Finding> {
+  try {
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    yield { level: 'ok', subject: folder, message: 'The folder can be read and written.' };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      yield { level: 'ok', subject: folder, message: 'The folder does not exist yet; the first save makes it.' };
+      return;
+    }
+    const remedy = `Let the user of this process use it: chown or chmod u+rwx ${folder}, or mount it for writing.`;
+    yield { level: 'error', subject: folder, message: 'The folder cannot be read and written.', remedy };
+  }
+}
+
+async function* inspectSpace(folder: string, { files }: Inspection): AsyncGenerator<Finding> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const needed = spaceNeeded(files.reduce((sum, { current }) => sum + (current.identity?.bytes ?? 0), 0));
+  const message = `${Math.floor(free / 1e6)} MB of disk space are free; ${Math.ceil(needed / 1e6)} MB are advisable.`;
+  if (free >= needed) yield { level: 'ok', subject: folder, message };
+  else yield { level: 'warning', subject: folder, message, remedy: 'Free some disk space, or move base_path.' };
+}
+
+const REPAIR = 'Stop the service, copy the folder, then run `hfs doctor --repair`.';
+
+function* describe(files: FileManager, { files: inspected, journal, unrelated }: Inspection): Generator<Finding> {
+  for (const { current, backup } of inspected) {
+    const subject = files.describe(current.name);
+    if (current.fault !== undefined) {
+      const usable = backup.parse === undefined ? 'It has no usable backup.' : `Its backup ${backup.name} is sound.`;
+      yield { level: 'error', subject, message: `It cannot be read: ${current.fault}. ${usable}`, remedy: REPAIR };
+    } else if (current.identity !== null) {
+      yield { level: 'ok', subject, message: `Valid JSON, ${current.identity.bytes} bytes.` };
+    } else if ((journal.header?.base[current.name] ?? null) !== null) {
+      yield { level: 'error', subject, message: 'It is missing, although it was written before.', remedy: REPAIR };
+    } else {
+      yield { level: 'ok', subject, message: 'Not written yet.' };
+    }
+    if (backup.fault !== undefined) {
+      const message = `The backup cannot be read: ${backup.fault}. The next fold replaces it.`;
+      yield { level: 'warning', subject: files.describe(backup.name), message };
+    }
+  }
+  yield describeJournal(files, { journal });
+  for (const { name, fault } of unrelated) {
+    if (fault !== undefined) continue;
+    const message = 'It was replaced or edited while commits were waiting in the journal.';
+    const remedy = `${REPAIR} It puts the waiting commits on top; move the journal away first to drop them instead.`;
+    yield { level: 'error', subject: files.describe(name), message, remedy };
+  }
+}
+
+function describeJournal(files: FileManager, { journal }: Pick<Inspection, 'journal'>): Finding {
+  const subject = files.describe(journal.name);
+  const waiting = `${journal.records.length} commits wait to be folded into the data files`;
+  switch (journal.state) {
+    case 'missing':
+      return { level: 'ok', subject, message: 'There is no journal; nothing waits.' };
+    case 'sound':
+      return { level: 'ok', subject, message: `${waiting}.` };
+    case 'torn': {
+      const message = `${waiting}. It ends in a save that was cut off and never acknowledged.`;
+      return { level: 'warning', subject, message, remedy: 'Nothing has to be done: the next save puts it aside.' };
+    }
+    case 'damaged': {
+      const message = `It is damaged after ${journal.records.length} commits; ${journal.beyond.length} readable ones follow.`;
+      return { level: 'error', subject, message, remedy: REPAIR };
+    }
+    case 'headless': {
+      const message = `Its beginning cannot be read; ${journal.beyond.length} readable commits follow.`;
+      return { level: 'error', subject, message, remedy: REPAIR };
+    }
+  }
+}
+
+async function* describeLeftovers(files: FileManager, layout: Layout): AsyncGenerator<Finding> {
+  const names = [...layout.files.map(({ name }) => name), layout.journal];
+  for (const name of names) {
+    for (const found of await files.list(name)) {
+      const rest = found.slice(name.length).replace(/^\.bak/, '');
+      const kind = /^\.(tmp|torn|damaged|edited)-/.exec(rest)?.[1];
+      if (kind === undefined) continue;
+      const message =
+        kind === 'tmp'
+          ? 'A process that was killed left this file behind.'
+          : `Kept aside (${kind}) so that nothing is lost.`;
+      yield { level: 'warning', subject: files.describe(found), message, remedy: 'Look at it, then delete it.' };
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { type CollectionName, declarationOf, idFieldOf, referencesFrom } from '../../model/collections.ts';
+import type { Entity, JsonObject } from '../../model/entities.ts';
+
+type FieldIndex = Map<unknown, Set<string>>;
+
+/**
+ * The entities of one collection in memory, with equality indexes on the fields the model indexes or refers by. Up to
+ * `cacheSize` entities are kept parsed, the most recently used ones; the others as JSON text, which takes about half
+ * the memory and is parsed at each use.
+ */
+export class EntityTable {
+  readonly collection: CollectionName;
+  readonly #cacheSize: number;
+  readonly #entities = new Map<string, Entity | string>();
+  /** Ids of the parsed entities, the least recently used first; undefined while all entities fit. */
+  #recent: Set<string> | undefined;
+  readonly #indexes = new Map<string, FieldIndex>();
+
+  constructor(collection: CollectionName, cacheSize: number) {
+    this.collection = collection;
+    this.#cacheSize = cacheSize;
+    for (const { partitionKey } of declarationOf(collection).indexes) this.#indexes.set(partitionKey, new Map());
+    for (const { field } of referencesFrom(collection)) this.#indexes.set(field, new Map());
+  }
+
+  get size(): number {
+    return this.#entities.size;
+  }
+
+  /** The stored object itself: not to be changed or handed out. */
+  get(id: string): Entity | undefined {
+    const kept = this.#entities.get(id);
+    if (kept === undefined) return undefined;
+    const entity = typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept;
+    if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
+    return entity;
+  }
+
+  /** Takes over `entity`: the caller must not change it afterwards. */
+  put(id: string, entity: Entity): void {
+    const before = this.#entities.get(id);
+    if (before !== undefined) this.#unindex(id, before);
+    this.#entities.set(id, entity);
+    for (const [field, index] of this.#indexes) addTo(index, entity[field], id);
+    if (this.#entities.size > this.#cacheSize) this.#recent ??= new Set(this.#entities.keys());
+    if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
+  }
+
+  delete(id: string): void {
+    const before = this.#entities.get(id);
+    if (before === undefined) return;
+    this.#unindex(id, before);
+    this.#entities.delete(id);
+    this.#recent?.delete(id);
+  }
+
+  /** All entities, in no order that matters. Looking at them does not count as use. */
+  *entries(): Generator<[string, Entity]> {
+    for (const [id, kept] of this.#entities) yield [id, typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept];
+  }
+
+  /** The entities as they are now, for a reader that takes its time: entities are replaced, never changed. */
+  capture(): [string, Entity | string][] {
+    return [...this.#entities];
+  }
+
+  /** Whether `field` has an index. */
+  hasIndex(field: string): boolean {
+    return this.#indexes.has(field);
+  }
+
+  /** Ids of the entities with this value in an indexed field. */
+  idsBy(field: string, value: unknown): ReadonlySet<string> {
+    return this.#indexes.get(field)?.get(value) ?? new Set();
+  }
+
+  #unindex(id: string, kept: Entity | string): void {
+    const entity = typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept;
+    for (const [field, index] of this.#indexes) {
+      const value = entity[field];
+      const ids = index.get(value);
+      ids?.delete(id);
+      if (ids?.size === 0) index.delete(value);
+    }
+  }
+
+  /** Marks an entity as just used, and turns the least recently used ones into text while too many are parsed. */
+  #keepParsed(recent: Set<string>, id: string, entity: Entity): void {
+    recent.delete(id);
+    recent.add(id);
+    this.#entities.set(id, entity);
+    for (const oldest of recent) {
+      if (recent.size <= this.#cacheSize) return;
+      recent.delete(oldest);
+      this.#entities.set(oldest, JSON.stringify(this.#entities.get(oldest)));
+    }
+  }
+}
+
+function addTo(index: FieldIndex, value: unknown, id: string): void {
+  if (value === undefined || value === null || typeof value === 'object') return;
+  const ids = index.get(value);
+  if (ids === undefined) index.set(value, new Set([id]));
+  else ids.add(id);
+}
+
+/**
+ * A record as read from a file or a journal, in the form the store works with: the id is the key it is stored under,
+ * and a record that others wrote without a version has version 1.
+ */
+export function adoptRecord(collection: CollectionName, id: string, record: JsonObject): Entity {
+  const idField = idFieldOf(collection);
+  if (record[idField] !== id) record[idField] = id;
+  const { version } = record;
+  if (!Number.isInteger(version) || (version as number) < 1) record.version = 1;
+  return record as Entity;
+}

@@ -1,0 +1,133 @@
+/**
+ * The journal: what was written since the data files were. Lines of text, each `<crc32 of the rest> <JSON>`; the first is
+ * the header, each of the others one commit. What a commit says is absolute (whole entities), so replaying a journal
+ * over a data file that already holds part of it ends in the same state.
+ */
+import { crc32 } from 'node:zlib';
+import type { CollectionName } from '../../model/collections.ts';
+import type { JsonObject } from '../../model/entities.ts';
+
+/** Which content a data file has. */
+export interface FileIdentity {
+  readonly bytes: number;
+  /** CRC-32 as eight hexadecimal digits. */
+  readonly crc32: string;
+}
+
+/** Data files by name; null for a file that does not exist yet. */
+export type FileIdentities = Readonly<Record<string, FileIdentity | null>>;
+
+export interface JournalHeader {
+  readonly journal: 1;
+  readonly id: string;
+  /** The data files that the commits come on top of. */
+  readonly base: FileIdentities;
+  /** Number of the first commit. */
+  readonly next: number;
+  /** The journal that this one continues: it begins with that one's records from byte `from` on. */
+  readonly follows?: { readonly id: string; readonly from: number };
+}
+
+export type JournalOperation =
+  | readonly ['put', CollectionName, string, JsonObject]
+  | readonly ['delete', CollectionName, string];
+
+export interface JournalRecord {
+  readonly n: number;
+  readonly ops: readonly JournalOperation[];
+  /** Data files about to be replaced by ones that hold everything before this record. */
+  readonly fold?: FileIdentities;
+}
+
+const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0');
+
+export const identify = (bytes: Uint8Array): FileIdentity => ({ bytes: bytes.byteLength, crc32: hex(crc32(bytes)) });
+
+export const sameIdentity = (a: FileIdentity | null | undefined, b: FileIdentity | null | undefined): boolean =>
+  a?.bytes === b?.bytes && a?.crc32 === b?.crc32;
+
+/** Adds up the identity of a file that is written in pieces. */
+export class Identifier {
+  #bytes = 0;
+  #crc = 0;
+
+  add(piece: Uint8Array): void {
+    this.#bytes += piece.byteLength;
+    this.#crc = crc32(piece, this.#crc);
+  }
+
+  identity(): FileIdentity {
+    return { bytes: this.#bytes, crc32: hex(this.#crc) };
+  }
+}
+
+const encodeLine = (json: string): Buffer => {
+  const line = Buffer.allocUnsafe(Buffer.byteLength(json) + 10);
+  const end = line.write(json, 9);
+  line.write(`${hex(crc32(line.subarray(9, 9 + end)))} `, 0, 'latin1');
+  line[9 + end] = 0x0a;
+  return line;
+};
+
+export const encodeHeader = (header: JournalHeader): Buffer => encodeLine(JSON.stringify(header));
+
+/** One operation as JSON text, from an entity's own JSON text. */
+export const putText = (collection: CollectionName, id: string, entity: string): string =>
+  `["put","${collection}",${JSON.stringify(id)},${entity}]`;
+export const deleteText = (collection: CollectionName, id: string): string =>
+  `["delete","${collection}",${JSON.stringify(id)}]`;
+
+export const encodeRecord = (n: number, operations: readonly string[]): Buffer =>
+  encodeLine(`{"n":${n},"ops":[${operations.join(',')}]}`);
+export const encodeFold = (n: number, fold: FileIdentities): Buffer =>
+  encodeLine(`{"n":${n},"ops":[],"fold":${JSON.stringify(fold)}}`);
+
+/** The JSON of a line (without its newline), or undefined where its checksum does not hold. */
+function decodeLine(line: Buffer): unknown {
+  if (line.length < 10 || line[8] !== 0x20) return undefined;
+  const payload = line.subarray(9);
+  if (line.toString('latin1', 0, 8) !== hex(crc32(payload))) return undefined;
+  return JSON.parse(payload.toString('utf8'));
+}
+
+/** The header and where it ends, or undefined where there is no valid one. */
+export function decodeHeader(bytes: Buffer): { header: JournalHeader; end: number } | undefined {
+  const newline = bytes.indexOf(0x0a);
+  if (newline < 0) return undefined;
+  const header = decodeLine(bytes.subarray(0, newline)) as JournalHeader | undefined;
+  return header?.journal === 1 ? { header, end: newline + 1 } : undefined;
+}
+
+export interface DecodedRecords {
+  readonly records: readonly JournalRecord[];
+  /** Bytes that the valid records in front take. */
+  readonly end: number;
+  /** Bytes after `end`: a torn write at the tail where nothing valid follows, damage where something does. */
+  readonly rest: 'none' | 'torn' | 'damaged';
+  /** For 'damaged': the valid records after the damage. */
+  readonly beyond: readonly JournalRecord[];
+}
+
+/** Decodes the records in `bytes`, the first of which has number `next`. */
+export function decodeRecords(bytes: Buffer, next: number): DecodedRecords {
+  const records: JournalRecord[] = [];
+  const beyond: JournalRecord[] = [];
+  let end = 0;
+  let sound = true;
+  for (let start = 0; start < bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, start);
+    if (newline < 0) break;
+    const record = decodeLine(bytes.subarray(start, newline)) as JournalRecord | undefined;
+    start = newline + 1;
+    sound &&= record?.n === next + records.length;
+    if (record === undefined) continue;
+    if (sound) {
+      records.push(record);
+      end = start;
+    } else {
+      beyond.push(record);
+    }
+  }
+  const rest = end === bytes.length ? 'none' : beyond.length > 0 ? 'damaged' : 'torn';
+  return { records, end, rest, beyond };
+}

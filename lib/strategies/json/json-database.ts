@@ -1,0 +1,430 @@
+import type { CollectionName } from '../../model/collections.ts';
+import { collectionNames } from '../../model/collections.ts';
+import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
+import { adoptRecord, EntityTable } from './entity-table.ts';
+import { type FileManager, type JournalFile, JournalMoved, type StagedFile } from './file-manager.ts';
+import {
+  decodeHeader,
+  decodeRecords,
+  encodeFold,
+  encodeHeader,
+  encodeRecord,
+  type FileIdentities,
+  type FileIdentity,
+  identify,
+  type JournalHeader,
+  type JournalRecord,
+  sameIdentity,
+} from './journal-format.ts';
+import {
+  backupOf,
+  type DataFile,
+  type ForeignMembers,
+  fileText,
+  type Layout,
+  parseFile,
+  type Tables,
+} from './layout.ts';
+import { decodeText, type Serializer } from './serializer.ts';
+
+/** A place in the journal: after `position` bytes of journal `id`. */
+interface JournalPlace {
+  readonly id: string;
+  readonly position: number;
+  /** Number of the next record. */
+  readonly next: number;
+}
+
+/** What the tables hold: the data files with the journal up to `place` on top. */
+interface Loaded {
+  readonly tables: Tables;
+  readonly foreign: ForeignMembers;
+  readonly identities: FileIdentities;
+  /** The journal's header; undefined while there is no journal. */
+  readonly header: JournalHeader | undefined;
+}
+
+const MAX_LOAD_ATTEMPTS = 20;
+
+export const newTables = (cacheSize: number): Tables =>
+  new Map(collectionNames.map((name) => [name, new EntityTable(name, cacheSize)]));
+
+export function applyRecord(tables: Tables, record: JournalRecord): void {
+  for (const [kind, collection, id, entity] of record.ops) {
+    const table = tables.get(collection) as EntityTable;
+    if (kind === 'put') table.put(id, adoptRecord(collection, id, entity));
+    else table.delete(id);
+  }
+}
+
+/**
+ * The data files and the journal of one store, and what they hold, in memory. Follows what other processes write
+ * (`catchUp`), appends commits (`append`) and folds the journal into the data files (`fold`).
+ *
+ * The files at any time: the data files S(n), the journal J(n) on top of them, and, kept as backups, S(n-1) and J(n-1),
+ * which together make S(n). So any one of them can be damaged without a loss.
+ */
+export class JsonDatabase {
+  readonly files: FileManager;
+  readonly layout: Layout;
+  readonly #serializer: Serializer;
+  readonly #cacheSize: number;
+  readonly #journal: JournalFile;
+  #loaded: Loaded | undefined;
+  #place: JournalPlace = { id: '', position: 0, next: 1 };
+  /** Bytes of the journal's header. */
+  #headerEnd = 0;
+  /** Collections changed since their data file was written. */
+  #changed = new Set<CollectionName>();
+  /** Data file contents that the journal announces. */
+  #announced: FileIdentities = {};
+  #appending = false;
+  #tail: Promise<unknown> = Promise.resolve();
+  #nextCatchUp: Promise<void> | undefined;
+  readonly #warn: (message: string) => void;
+
+  constructor(
+    files: FileManager,
+    layout: Layout,
+    settings: { serializer: Serializer; cacheSize: number; warn?: (message: string) => void },
+  ) {
+    this.files = files;
+    this.layout = layout;
+    this.#serializer = settings.serializer;
+    this.#cacheSize = settings.cacheSize;
+    this.#warn = settings.warn ?? (() => {});
+    this.#journal = files.journal(layout.journal);
+  }
+
+  /** The tables as of the last `catchUp` or `append`. */
+  get tables(): Tables {
+    return (this.#loaded as Loaded).tables;
+  }
+
+  /** Where a commit has to go that was decided on the tables as they are now. */
+  get place(): JournalPlace {
+    return this.#place;
+  }
+
+  /** Bytes of commits that are not in the data files yet. */
+  get unfoldedBytes(): number {
+    return this.#place.position - this.#headerEnd;
+  }
+
+  /** Bytes of the data files. */
+  get foldedBytes(): number {
+    return Object.values(this.#loaded?.identities ?? {}).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
+  }
+
+  /**
+   * Makes the tables hold everything committed before the call, by any process.
+   * @throws StorageDamagedError, StorageUnavailableError
+   */
+  catchUp(): Promise<void> {
+    // A check that has not begun serves everybody who asks until it begins.
+    this.#nextCatchUp ??= this.#oneAtATime(() => {
+      this.#nextCatchUp = undefined;
+      return this.#refresh();
+    });
+    return this.#nextCatchUp;
+  }
+
+  /**
+   * Appends one commit and applies it to the tables.
+   * @param operations JSON texts of the operations
+   * @param apply changes the tables as the operations say; called once the commit is in the journal
+   * @throws JournalMoved where the tables have moved on since `at`: decide again
+   */
+  async append(at: JournalPlace, operations: readonly string[], apply: () => void, durable: boolean): Promise<void> {
+    const commit = async (): Promise<void> => {
+      if (at.id !== this.#place.id || at.position !== this.#place.position) throw new JournalMoved();
+      await this.#ensureJournal();
+      const record = encodeRecord(this.#place.next, operations);
+      await this.#appendBytes(record, durable);
+      apply();
+    };
+    // With writers of other processes kept out, readers need not wait for the disk: they see the state before.
+    await (this.files.exclusive ? commit() : this.#oneAtATime(commit));
+  }
+
+  /** Notes that an entity of the collection was changed by a commit. */
+  markChanged(collection: CollectionName): void {
+    this.#changed.add(collection);
+  }
+
+  /** Makes appended commits durable that were not when they were appended. */
+  async sync(): Promise<void> {
+    await this.#journal.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#journal.close();
+  }
+
+  /**
+   * Writes the tables into the data files and begins a new journal. The long part, writing the files, runs beside
+   * commits; only the change-over is done under `exclusively`.
+   * @param exclusively runs a function with the writers of other processes kept out
+   */
+  async fold(exclusively: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
+    const loaded = this.#loaded;
+    if (loaded === undefined || this.unfoldedBytes === 0) return;
+    const from = this.#place;
+    const changed = this.#changed;
+    this.#changed = new Set();
+    const staged = new Map<DataFile, StagedFile>();
+    let done = false;
+    try {
+      // All texts are captured at the same moment, that of `from`, before the first is written.
+      const texts = this.layout.files
+        .filter((file) => file.collections.some((name) => changed.has(name)) || !loaded.identities[file.name])
+        .map((file) => [file, fileText(this.layout, file, loaded.tables, loaded.foreign)] as const);
+      for (const [file, text] of texts) {
+        staged.set(file, await this.files.stage(file.name, this.#serializer.encode(text)));
+      }
+      done = await exclusively(() => this.#changeOver(from, staged));
+    } finally {
+      if (!done) {
+        this.#changed = this.#changed.union(changed);
+        for (const file of staged.values()) await file.discard();
+      }
+    }
+  }
+
+  /** @returns whether the staged files were put in place */
+  async #changeOver(from: JournalPlace, staged: ReadonlyMap<DataFile, StagedFile>): Promise<boolean> {
+    await this.catchUp();
+    const { header, identities } = this.#loaded as Loaded;
+    // Another process has folded meanwhile; what it wrote is newer.
+    if (header?.id !== from.id) return false;
+    const written = Object.fromEntries([...staged].map(([file, { identity }]) => [file.name, identity]));
+    const folded = { ...identities, ...written };
+    let until = this.#place;
+    await this.#oneAtATime(() => this.#appendBytes(encodeFold(until.next, written), true));
+    for (const file of this.layout.files) {
+      await this.#keepBackup(file, identities[file.name] ?? null, staged.has(file));
+      await staged.get(file)?.publish();
+    }
+    for (;;) {
+      const next = from.next;
+      const follows = { id: from.id, from: from.position };
+      const newHeader: JournalHeader = { journal: 1, id: crypto.randomUUID(), base: folded, next, follows };
+      try {
+        await this.#oneAtATime(() => this.#replaceJournal(newHeader, from, until));
+        return true;
+      } catch (error) {
+        if (!(error instanceof JournalMoved)) throw error;
+        // Only without exclusion: others have committed meanwhile, after our announcement, which stays in the middle.
+        await this.catchUp();
+        if (this.#loaded?.header?.id !== from.id) return true;
+        until = this.#place;
+      }
+    }
+  }
+
+  /** Keeps what a data file holds now as its backup. One that stays gets a copy with bytes of its own, made once. */
+  async #keepBackup({ name }: DataFile, expected: FileIdentity | null, replaced: boolean): Promise<void> {
+    if (expected === null) return;
+    const current = await this.files.read(name);
+    const identity = current === undefined ? null : identify(current);
+    // What the journal announces is there already where the process that was folding died before the change-over.
+    const known = sameIdentity(identity, expected) || sameIdentity(identity, this.#announced[name]);
+    if (identity !== null && !known) {
+      const aside = `${name}.edited-${new Date().toISOString().replaceAll(':', '')}`;
+      await this.files.keepCopy(name, aside, { ownBytes: false });
+      this.#warn(
+        `${this.files.describe(name)} was changed by another program while the store was in use. The store keeps its ` +
+          `own content; the changed file is kept as ${this.files.describe(aside)}.`,
+      );
+      return;
+    }
+    if (replaced) {
+      await this.files.keepCopy(name, backupOf(name), { ownBytes: false });
+      return;
+    }
+    const backup = await this.files.read(backupOf(name));
+    if (backup === undefined || !sameIdentity(identify(backup), identity)) {
+      await this.files.keepCopy(name, backupOf(name), { ownBytes: true });
+    }
+  }
+
+  async #replaceJournal(header: JournalHeader, from: JournalPlace, until: JournalPlace): Promise<void> {
+    const rest = this.#journal.readFrom(from.position).subarray(0, until.position - from.position);
+    const head = encodeHeader(header);
+    await this.#journal.replace(Buffer.concat([head, rest]), backupOf(this.layout.journal));
+    const changedMeanwhile = this.#changed;
+    this.#adopt(header, head.length, rest.length, until.next);
+    this.#changed = changedMeanwhile;
+  }
+
+  #adopt(header: JournalHeader, headerEnd: number, restLength: number, next: number): void {
+    this.#loaded = { ...(this.#loaded as Loaded), header, identities: header.base };
+    this.#headerEnd = headerEnd;
+    this.#announced = {};
+    this.#changed = new Set();
+    this.#place = { id: header.id, position: headerEnd + restLength, next };
+  }
+
+  /** Runs tasks that must not meet in the middle one after another. */
+  #oneAtATime<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  async #refresh(): Promise<void> {
+    // Our own commit is on its way to the disk and nobody else can commit: the state before it is the current one.
+    if (this.#appending && this.files.exclusive) return;
+    if (this.#loaded === undefined) return this.#load();
+    const change = await this.#journal.poll(this.#place.position);
+    if (change === 'unchanged') return;
+    if (change === 'replaced') return this.#follow();
+    this.#readOn(this.#journal.readFrom(this.#place.position));
+  }
+
+  /** Applies the records that others have appended. */
+  #readOn(bytes: Buffer): void {
+    const { records, end, rest } = decodeRecords(bytes, this.#place.next);
+    if (rest === 'damaged') throw this.#damagedJournal(this.#place.position + end);
+    for (const record of records) this.#apply(record);
+    const { id, position, next } = this.#place;
+    this.#place = { id, position: position + end, next: next + records.length };
+  }
+
+  #apply(record: JournalRecord): void {
+    applyRecord(this.tables, record);
+    for (const [, collection] of record.ops) this.#changed.add(collection);
+    if (record.fold !== undefined) this.#announced = { ...this.#announced, ...record.fold };
+  }
+
+  /** Another journal has taken the place of ours: goes on in it where it continues ours, else loads everything. */
+  async #follow(): Promise<void> {
+    const bytes = await this.#journal.readAll();
+    const decoded = bytes === undefined ? undefined : decodeHeader(bytes);
+    const follows = decoded?.header.follows;
+    const { id, position } = this.#place;
+    if (bytes === undefined || decoded === undefined || follows?.id !== id || position < follows.from)
+      return this.#load();
+    // The tables hold at least what the new data files do. Records they hold already change nothing in the end.
+    this.#adopt(decoded.header, decoded.end, 0, decoded.header.next);
+    this.#readOn(bytes.subarray(decoded.end));
+  }
+
+  /** Reads everything from the files. */
+  async #load(): Promise<void> {
+    for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
+      if (await this.#tryLoad()) return;
+    }
+    throw new StorageUnavailableError(
+      `${this.files.describe(this.layout.journal)} keeps changing while it is read. Try again.`,
+    );
+  }
+
+  /** @returns false where the files changed while they were read */
+  async #tryLoad(): Promise<boolean> {
+    this.#loaded = undefined;
+    const bytes = await this.#journal.readAll();
+    const decoded = bytes === undefined ? undefined : decodeHeader(bytes);
+    if (bytes !== undefined && decoded === undefined) throw this.#damagedJournal(0);
+    const { header, end } = decoded ?? { header: undefined, end: 0 };
+    const content = bytes === undefined ? undefined : decodeRecords(bytes.subarray(end), header?.next ?? 1);
+    if (content?.rest === 'damaged') throw this.#damagedJournal(end + content.end);
+    const announced: FileIdentities = Object.assign({}, ...(content?.records ?? []).map(({ fold }) => fold));
+
+    const tables = newTables(this.#cacheSize);
+    const foreign: ForeignMembers = new Map();
+    const identities: Record<string, FileIdentity | null> = {};
+    const edited: string[] = [];
+    for (const file of this.layout.files) {
+      const data = await this.files.read(file.name);
+      const identity = data === undefined ? null : identify(data);
+      identities[file.name] = identity;
+      const known = sameIdentity(identity, header?.base[file.name]) || sameIdentity(identity, announced[file.name]);
+      if (header !== undefined && !known) edited.push(file.name);
+      if (data !== undefined) await this.#parse(file, data, tables, foreign);
+    }
+    if (header !== undefined && (await this.#journal.poll(bytes?.length ?? 0)) === 'replaced') return false;
+    if (edited.length > 0 && content !== undefined && content.records.length > 0) throw this.#unrelated(edited);
+    // Without commits on top, a file that somebody replaced while the store was closed is simply the new content; its
+    // journal is begun anew.
+    const usable = edited.length === 0 ? header : undefined;
+
+    this.#loaded = { tables, foreign, identities, header: usable };
+    this.#headerEnd = end;
+    this.#announced = {};
+    this.#changed = new Set();
+    for (const record of content?.records ?? []) this.#apply(record);
+    const next = (usable?.next ?? 1) + (content?.records.length ?? 0);
+    this.#place = { id: usable?.id ?? '', position: end + (content?.end ?? 0), next };
+    return true;
+  }
+
+  async #parse(file: DataFile, data: Buffer, tables: Tables, foreign: ForeignMembers): Promise<void> {
+    try {
+      parseFile(this.layout, file, await decodeText(data), tables, foreign);
+    } catch (error) {
+      throw new StorageDamagedError(
+        `${this.files.describe(file.name)} cannot be read (${(error as Error).message}). Nothing was overwritten. Its ` +
+          `backup is ${this.files.describe(backupOf(file.name))}; \`hfs doctor --repair\` rebuilds the file.`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Begins a journal where there is none yet, and cuts off what a writer left half written. */
+  async #ensureJournal(): Promise<void> {
+    if (this.#place.id === '') {
+      const { identities } = this.#loaded as Loaded;
+      const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base: identities, next: 1 };
+      const head = encodeHeader(header);
+      await this.#journal.replace(head, undefined);
+      this.#adopt(header, head.length, 0, 1);
+      return;
+    }
+    if (this.files.exclusive && (await this.#journal.poll(this.#place.position)) === 'grown') await this.#cutTornTail();
+  }
+
+  /** Only a writer that died can have left the bytes: they were never acknowledged. They are kept aside all the same. */
+  async #cutTornTail(): Promise<void> {
+    const torn = this.#journal.readFrom(this.#place.position);
+    const aside = `${this.layout.journal}.torn-${new Date().toISOString().replaceAll(':', '')}`;
+    const kept = await this.files.stage(
+      aside,
+      (async function* () {
+        yield torn;
+      })(),
+    );
+    await kept.publish();
+    await this.#journal.truncate(this.#place.position);
+    this.#warn(
+      `${this.files.describe(this.layout.journal)} ended in ${torn.length} bytes of a save that was cut off and never ` +
+        `acknowledged. They are kept in ${this.files.describe(aside)}.`,
+    );
+  }
+
+  async #appendBytes(bytes: Buffer, durable: boolean): Promise<void> {
+    const { id, position, next } = this.#place;
+    this.#appending = true;
+    try {
+      await this.#journal.append(bytes, position, durable);
+      this.#place = { id, position: position + bytes.length, next: next + 1 };
+    } finally {
+      this.#appending = false;
+    }
+  }
+
+  #damagedJournal(position: number): StorageDamagedError {
+    return new StorageDamagedError(
+      `${this.files.describe(this.layout.journal)} is damaged at byte ${position}: commits follow that cannot be put in ` +
+        'order. Nothing was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
+    );
+  }
+
+  #unrelated(names: readonly string[]): StorageDamagedError {
+    const files = names.map((name) => this.files.describe(name)).join(', ');
+    return new StorageDamagedError(
+      `${files} was replaced or removed while saves were waiting in ${this.files.describe(this.layout.journal)}. Nothing ` +
+        'was overwritten. `hfs doctor` shows both; `hfs doctor --repair` puts the waiting saves on top of what is there.',
+    );
+  }
+}

@@ -1,0 +1,278 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { crc32 } from 'node:zlib';
+import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
+import type { CollectionName } from '../../model/collections.ts';
+import type { Entity } from '../../model/entities.ts';
+import { cloneJson } from '../../model/json-values.ts';
+import { StorageError, UnsupportedOperationError } from '../../repository/errors.ts';
+import { type GuardedWrite, idOf, versionOf } from '../../repository/guarded-write.ts';
+import type { Predicate, Query } from '../../repository/query.ts';
+import { TopEntities } from '../../repository/selection.ts';
+import type {
+  Capabilities,
+  Count,
+  Page,
+  ScanOptions,
+  ScanPage,
+  StorageStrategy,
+  StoreSession,
+  WriteOutcome,
+} from '../../repository/storage-strategy.ts';
+import type { EntityTable } from './entity-table.ts';
+import { type FileManager, JournalMoved } from './file-manager.ts';
+import { putText } from './journal-format.ts';
+import { JsonDatabase } from './json-database.ts';
+import { layoutOf } from './layout.ts';
+import type { LockManager } from './lock-manager.ts';
+import { openPlace } from './place.ts';
+import { gzipSerializer, plainSerializer } from './serializer.ts';
+import { sessionOn, TransactionManager } from './transaction-manager.ts';
+import { View } from './view.ts';
+
+/** The journal is folded when it is larger than the data files, but not before it has this size... */
+const MIN_FOLD_BYTES = 1_000_000;
+/** ...or when its oldest commit has waited this long. */
+const FOLD_AFTER_MS = 30_000;
+/** Where saves do not wait for the disk, how long they may be lost to a power failure. */
+const SYNC_AFTER_MS = 1_000;
+/** The journal on S3 is written whole at each commit, so it is kept short. */
+const MAX_REWRITTEN_BYTES = 128_000;
+
+/**
+ * Entities in JSON files, on the local disk or on S3, shared by any number of processes. Everything is in memory; a save
+ * costs one append to the journal, which is folded into the files in the background.
+ */
+export class JsonStorageStrategy implements StorageStrategy {
+  readonly name = 'json';
+  readonly capabilities: Capabilities = { queriesInTransactions: true, maxAtomicWrites: Number.POSITIVE_INFINITY };
+  readonly #files: FileManager;
+  readonly #locks: LockManager;
+  readonly #database: JsonDatabase;
+  readonly #transactions: TransactionManager;
+  readonly #durable: boolean;
+  /** Set inside the callback of a transaction or lock of this store, as long as it runs. */
+  readonly #inTransaction = new AsyncLocalStorage<{ open: boolean }>();
+  #foldTimer: NodeJS.Timeout | undefined;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #folding: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(config: JsonStrategyConfig, files: FileManager, locks: LockManager) {
+    this.#files = files;
+    this.#locks = locks;
+    this.#durable = config.sync_writes;
+    this.#database = new JsonDatabase(files, layoutOf(config), {
+      serializer: config.enable_compression ? gzipSerializer : plainSerializer,
+      cacheSize: config.cache_size,
+      warn: (message) => process.emitWarning(message, 'StorageWarning'),
+    });
+    this.#transactions = new TransactionManager(this.#database, locks, {
+      groupBytes: config.write_buffer_size,
+      durable: config.sync_writes,
+      committed: () => this.#afterCommit(),
+    });
+  }
+
+  async get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
+    const view = await this.#currentView();
+    return ids.map((id) => {
+      const entity = view.get(collection, id);
+      return entity === undefined ? undefined : cloneJson(entity);
+    });
+  }
+
+  async query(collection: CollectionName, query: Query): Promise<Page> {
+    return (await this.#currentView()).query(collection, query);
+  }
+
+  async count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Promise<Count> {
+    return (await this.#currentView()).count(collection, predicates, groupBy);
+  }
+
+  async write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
+    const [outcome] = (await this.writeEach([writes])) as [WriteOutcome];
+    if ('error' in outcome) throw outcome.error;
+    return outcome.entities;
+  }
+
+  async writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
+    this.#requireOpen();
+    this.#requireOutsideTransaction();
+    return this.#transactions.submit(lists);
+  }
+
+  /** Runs `work` under the write lock: nobody else reads half of it or writes between. */
+  async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
+    this.#requireOpen();
+    this.#requireOutsideTransaction();
+    return this.#scoped(work, (scoped) => this.#transactions.transaction(scoped));
+  }
+
+  /**
+   * SPEC.md's `acquire_write_lock`: keeps every other writer and lock holder out while `work` runs. What it writes on
+   * the session is committed when it returns.
+   */
+  withWriteLock<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
+    return this.transaction(work);
+  }
+
+  /**
+   * SPEC.md's `acquire_read_lock`: keeps writers out while `work` reads on the session. Among processes where the files
+   * are on a local disk; on S3 the session reads one version of the data, and other processes are not kept out.
+   */
+  async withReadLock<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
+    this.#requireOpen();
+    const write = async (): Promise<never> => {
+      throw new UnsupportedOperationError('Nothing can be written under a read lock; use withWriteLock.');
+    };
+    return this.#scoped(work, (scoped) =>
+      this.#locks.read(async () => scoped({ ...sessionOn(await this.#currentView()), write })),
+    );
+  }
+
+  async scan(collection: CollectionName, { segment, segments, limit, cursor }: ScanOptions): Promise<ScanPage> {
+    await this.#currentView();
+    const byId = { field: '', descending: false };
+    const after = cursor === undefined ? undefined : { value: undefined, id: cursor };
+    const top = new TopEntities(collection, byId, limit, after);
+    for (const [id, entity] of this.#table(collection).entries()) {
+      if (segments === 1 || crc32(id) % segments === segment) top.offer(entity);
+    }
+    const items = top.inOrder().map((entity) => cloneJson(entity));
+    const last = items.at(-1);
+    return top.more && last !== undefined ? { items, cursor: idOf(collection, last) } : { items };
+  }
+
+  async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
+    this.#requireOpen();
+    this.#requireOutsideTransaction();
+    for (;;) {
+      try {
+        return await this.#locks.write(() => this.#loadNewer(collection, entities));
+      } catch (error) {
+        if (!(error instanceof JournalMoved)) throw error;
+      }
+    }
+  }
+
+  async health(): Promise<void> {
+    this.#requireOpen();
+    await this.#files.prepare();
+    await this.#database.catchUp();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#foldTimer);
+    clearTimeout(this.#syncTimer);
+    try {
+      await this.#transactions.settled();
+      await this.#folding;
+      await this.#foldNow();
+      if (!this.#durable) await this.#database.sync();
+    } finally {
+      await this.#database.close();
+      this.#locks.close();
+    }
+  }
+
+  async #currentView(): Promise<View> {
+    this.#requireOpen();
+    await this.#database.catchUp();
+    return new View(this.#database.tables);
+  }
+
+  async #loadNewer(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
+    await this.#database.catchUp();
+    const at = this.#database.place;
+    const table = this.#table(collection);
+    const newer = entities.filter((entity) => versionOf(table.get(idOf(collection, entity))) < versionOf(entity));
+    if (newer.length === 0) return 0;
+    const operations = newer.map((entity) => putText(collection, idOf(collection, entity), JSON.stringify(entity)));
+    const apply = (): void => {
+      for (const entity of newer) table.put(idOf(collection, entity), cloneJson(entity));
+      this.#database.markChanged(collection);
+    };
+    await this.#database.append(at, operations, apply, this.#durable);
+    this.#afterCommit();
+    return newer.length;
+  }
+
+  #table(collection: CollectionName): EntityTable {
+    return this.#database.tables.get(collection) as EntityTable;
+  }
+
+  #afterCommit(): void {
+    if (!this.#durable) {
+      this.#syncTimer ??= setTimeout(() => {
+        this.#syncTimer = undefined;
+        this.#database.sync().catch(warn);
+      }, SYNC_AFTER_MS).unref();
+    }
+    const { unfoldedBytes, foldedBytes } = this.#database;
+    const enough = this.#files.exclusive ? Math.max(MIN_FOLD_BYTES, foldedBytes) : MAX_REWRITTEN_BYTES;
+    if (unfoldedBytes > enough) this.#foldInBackground();
+    else this.#foldTimer ??= setTimeout(() => this.#foldInBackground(), FOLD_AFTER_MS).unref();
+  }
+
+  #foldInBackground(): void {
+    clearTimeout(this.#foldTimer);
+    this.#foldTimer = undefined;
+    if (this.#closed) return;
+    this.#folding ??= this.#foldNow()
+      .catch(warn)
+      .finally(() => {
+        this.#folding = undefined;
+      });
+  }
+
+  async #foldNow(): Promise<void> {
+    try {
+      await this.#database.fold((work) => this.#locks.write(work));
+    } catch (error) {
+      // Another process is folding; nothing is left to do.
+      if (!(error instanceof JournalMoved)) throw error;
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closed)
+      throw new UnsupportedOperationError('The repository is closed. Open it again with openRepository.');
+  }
+
+  /** Runs `work` by `run`, and lets `#requireOutsideTransaction` know while it runs. */
+  async #scoped<T>(
+    work: (session: StoreSession) => Promise<T>,
+    run: (scoped: (session: StoreSession) => Promise<T>) => Promise<T>,
+  ): Promise<T> {
+    const scope = { open: true };
+    try {
+      return await run((session) => this.#inTransaction.run(scope, work, session));
+    } finally {
+      scope.open = false;
+    }
+  }
+
+  /** Without this, a save on the repository inside a transaction's callback would wait for that transaction for ever. */
+  #requireOutsideTransaction(): void {
+    if (this.#inTransaction.getStore()?.open !== true) return;
+    throw new UnsupportedOperationError(
+      'This write was made on the repository inside a transaction or lock, where it would wait for that to end. Make it ' +
+        'on what the callback receives.',
+    );
+  }
+}
+
+/** Work in the background has no caller to tell; the commits stay in the journal and it is tried again. */
+function warn(error: unknown): void {
+  const message = error instanceof StorageError ? error.message : String(error);
+  process.emitWarning(`Background work of the JSON store failed and will be tried again: ${message}`, 'StorageWarning');
+}
+
+/** Opens the JSON store that the configuration describes, making its folder where it is missing. */
+export async function openJsonStrategy(config: JsonStrategyConfig): Promise<JsonStorageStrategy> {
+  const { files, locks } = await openPlace(config);
+  await files.prepare();
+  return new JsonStorageStrategy(config, files, locks);
+}

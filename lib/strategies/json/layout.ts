@@ -1,0 +1,122 @@
+/** Which data files there are, and what is in them: SPEC.md's shapes. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
+import { type CollectionName, collectionNames, idFieldOf } from '../../model/collections.ts';
+import type { Entity, JsonObject, JsonValue } from '../../model/entities.ts';
+import { isPlainObject } from '../../model/json-values.ts';
+import { adoptRecord, type EntityTable } from './entity-table.ts';
+
+/** One data file and the collections it holds. */
+export interface DataFile {
+  readonly name: string;
+  readonly collections: readonly CollectionName[];
+}
+
+/** The files of a store. */
+export interface Layout {
+  readonly files: readonly DataFile[];
+  /** Whether a file holds its collections by name, or is one collection itself. */
+  readonly wrapped: boolean;
+  readonly journal: string;
+  readonly lock: string;
+}
+
+export const backupOf = (name: string): string => `${name}.bak`;
+
+export function layoutOf({ storage_type, filenames }: JsonStrategyConfig): Layout {
+  const wrapped = storage_type === 'single_file';
+  const files = wrapped
+    ? [{ name: filenames.single_file, collections: collectionNames }]
+    : collectionNames.map((name) => ({ name: filenames.split_files[name], collections: [name] }));
+  // One journal for all files, so that a transaction over several collections is one append.
+  const stem = wrapped ? filenames.single_file : files.map(({ name }) => name.replace(/\.json$/, '')).join('+');
+  return { files, wrapped, journal: `${stem}.journal`, lock: `${stem}.lock` };
+}
+
+export type Tables = ReadonlyMap<CollectionName, EntityTable>;
+
+/** Members of a wrapped file that are no collection of ours: kept as they are. */
+export type ForeignMembers = Map<string, JsonValue>;
+
+/**
+ * Puts what a file's text holds into the tables.
+ * @throws Error where the text is not JSON of the file's shape
+ */
+export function parseFile(
+  { wrapped }: Layout,
+  file: DataFile,
+  text: string,
+  tables: Tables,
+  foreign: ForeignMembers,
+): void {
+  const content: unknown = text.trim() === '' ? {} : JSON.parse(text);
+  if (!isPlainObject(content)) throw new Error('it holds no JSON object');
+  const [collection] = file.collections as [CollectionName];
+  if (!wrapped && !isWrapped(content, collection)) {
+    parseCollection(content, collection, tables);
+    return;
+  }
+  for (const [name, members] of Object.entries(content)) {
+    if (!(file.collections as readonly string[]).includes(name)) foreign.set(name, members as JsonValue);
+    else if (isPlainObject(members)) parseCollection(members, name as CollectionName, tables);
+    else throw new Error(`"${name}" is not a JSON object`);
+  }
+}
+
+/** Whether a split file holds `{"machines": {...}}` instead of the machines themselves; a machine may be called machines. */
+function isWrapped(content: Record<string, unknown>, collection: CollectionName): boolean {
+  const [only, ...others] = Object.keys(content);
+  const member = content[collection];
+  return (
+    only === collection &&
+    others.length === 0 &&
+    isPlainObject(member) &&
+    typeof member[idFieldOf(collection)] !== 'string'
+  );
+}
+
+function parseCollection(content: Record<string, unknown>, collection: CollectionName, tables: Tables): void {
+  const table = tables.get(collection) as EntityTable;
+  for (const id of Object.keys(content)) {
+    const record = content[id];
+    if (!isPlainObject(record)) throw new Error(`${collection} ${JSON.stringify(id)} is not a JSON object`);
+    table.put(id, adoptRecord(collection, id, record as JsonObject));
+  }
+}
+
+const ENTITIES_PER_PIECE = 500;
+
+/**
+ * The text of a file, in pieces, as the tables are at the time of the call, an entity a line. The event loop gets its
+ * turn between the pieces.
+ */
+export function fileText(
+  { wrapped }: Layout,
+  file: DataFile,
+  tables: Tables,
+  foreign: ForeignMembers,
+): AsyncIterable<string> {
+  const captured = file.collections.map((name) => [name, (tables.get(name) as EntityTable).capture()] as const);
+  const others = wrapped ? [...foreign] : [];
+  return (async function* () {
+    if (wrapped) yield '{\n';
+    for (const [i, [name, entities]] of captured.entries()) {
+      if (wrapped) yield `${i > 0 ? ',\n' : ''}${JSON.stringify(name)}: `;
+      yield* collectionText(entities);
+    }
+    for (const [name, value] of others) yield `,\n${JSON.stringify(name)}: ${JSON.stringify(value)}`;
+    yield wrapped ? '\n}\n' : '\n';
+  })();
+}
+
+async function* collectionText(entities: readonly [string, Entity | string][]): AsyncGenerator<string> {
+  yield '{';
+  for (let start = 0; start < entities.length; start += ENTITIES_PER_PIECE) {
+    const lines = entities
+      .slice(start, start + ENTITIES_PER_PIECE)
+      .map(([id, kept]) => `\n${JSON.stringify(id)}: ${typeof kept === 'string' ? kept : JSON.stringify(kept)}`);
+    yield (start > 0 ? ',' : '') + lines.join(',');
+    await nextTurn();
+  }
+  yield entities.length > 0 ? '\n}' : '}';
+}

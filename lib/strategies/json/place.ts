@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
+import type { FileManager } from './file-manager.ts';
+import { layoutOf } from './layout.ts';
+import { LocalFileManager } from './local-file-manager.ts';
+import { FileLockManager, type LockManager, ProcessLockManager } from './lock-manager.ts';
+
+/** Where a store's files are, and how its writers are kept apart. */
+export interface Place {
+  readonly files: FileManager;
+  readonly locks: LockManager;
+}
+
+/** The place that `base_path` names: a folder, or `s3://bucket/prefix`. */
+export async function openPlace(config: JsonStrategyConfig): Promise<Place> {
+  const { base_path } = config;
+  if (base_path.startsWith('s3://')) {
+    const { openS3FileManager } = await import('./s3-file-manager.ts');
+    return { files: openS3FileManager(config), locks: new ProcessLockManager() };
+  }
+  return {
+    files: new LocalFileManager(base_path),
+    locks: new FileLockManager(join(base_path, layoutOf(config).lock)),
+  };
+}

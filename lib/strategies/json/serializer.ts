@@ -1,0 +1,34 @@
+/** Turns the text of a data file into bytes and back. */
+import { isUtf8 } from 'node:buffer';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { createGzip, gunzip } from 'node:zlib';
+
+export interface Serializer {
+  /** The bytes of a file from the pieces of its text. */
+  encode(pieces: AsyncIterable<string>): AsyncIterable<Uint8Array>;
+}
+
+export const plainSerializer: Serializer = {
+  async *encode(pieces) {
+    for await (const piece of pieces) yield Buffer.from(piece);
+  },
+};
+
+export const gzipSerializer: Serializer = {
+  encode: (pieces) => Readable.from(plainSerializer.encode(pieces), { objectMode: false }).pipe(createGzip()),
+};
+
+const unzip = promisify(gunzip);
+const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/**
+ * The text of a file, plain or gzip: told by its first bytes, so that `enable_compression` can be changed at any time.
+ * @throws Error where the bytes are neither
+ */
+export async function decodeText(bytes: Buffer): Promise<string> {
+  const plain = isGzip(bytes) ? await unzip(bytes) : bytes;
+  // Decoding would put U+FFFD silently in the place of a damaged byte.
+  if (!isUtf8(plain)) throw new Error('it is not UTF-8 text');
+  return plain.toString('utf8');
+}

@@ -1,0 +1,20 @@
+import type { Config, ConfigInput, StrategyName } from '../config/configuration.ts';
+import { parseConfig } from '../config/parse-config.ts';
+import { StorageRepository } from '../repository/storage-repository.ts';
+import type { StorageStrategy } from '../repository/storage-strategy.ts';
+
+// Imported only when used: a program, and above all a Lambda function, loads one store's libraries.
+const openers: { readonly [S in StrategyName]: (storage: Config['storage']) => Promise<StorageStrategy> } = {
+  json: async ({ json_strategy }) => (await import('./json/json-strategy.ts')).openJsonStrategy(json_strategy),
+};
+
+/**
+ * Opens the store that a configuration names. Close the repository after use, or declare it with `await using`.
+ * @param config from `loadConfig`, or as written in a file: it is checked and completed
+ * @throws ConfigurationError, StorageUnavailableError, StorageDamagedError
+ */
+export async function openRepository(config: Config | ConfigInput): Promise<StorageRepository> {
+  const { storage } = parseConfig(config);
+  const strategy = await openers[storage.strategy](storage);
+  return new StorageRepository(strategy, { enforceReferences: storage.enforce_references });
+}
