@@ -43,8 +43,9 @@ const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0')
 
 export const identify = (bytes: Uint8Array): FileIdentity => ({ bytes: bytes.byteLength, crc32: hex(crc32(bytes)) });
 
-export const sameIdentity = (a: FileIdentity | null | undefined, b: FileIdentity | null | undefined): boolean =>
-  a?.bytes === b?.bytes && a?.crc32 === b?.crc32;
+/** Whether a file has the content that is known of it; undefined where nothing is known. */
+export const sameIdentity = (found: FileIdentity | null, known: FileIdentity | null | undefined): boolean =>
+  known !== undefined && found?.bytes === known?.bytes && found?.crc32 === known?.crc32;
 
 /** Adds up the identity of a file that is written in pieces. */
 export class Identifier {

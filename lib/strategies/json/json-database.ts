@@ -1,5 +1,5 @@
-import type { CollectionName } from '../../model/collections.ts';
-import { collectionNames } from '../../model/collections.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
 import { adoptRecord, EntityTable } from './entity-table.ts';
 import { type FileManager, type JournalFile, JournalMoved, type StagedFile } from './file-manager.ts';
@@ -44,7 +44,7 @@ interface Loaded {
   readonly header: JournalHeader | undefined;
 }
 
-const MAX_LOAD_ATTEMPTS = 20;
+const MAX_LOAD_ATTEMPTS = 50;
 
 export const newTables = (cacheSize: number): Tables =>
   new Map(collectionNames.map((name) => [name, new EntityTable(name, cacheSize)]));
@@ -314,6 +314,7 @@ export class JsonDatabase {
   async #load(): Promise<void> {
     for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
       if (await this.#tryLoad()) return;
+      await pause(attempt);
     }
     throw new StorageUnavailableError(
       `${this.files.describe(this.layout.journal)} keeps changing while it is read. Try again.`,
@@ -343,7 +344,9 @@ export class JsonDatabase {
       if (header !== undefined && !known) edited.push(file.name);
       if (data !== undefined) await this.#parse(file, data, tables, foreign);
     }
-    if (header !== undefined && (await this.#journal.poll(bytes?.length ?? 0)) === 'replaced') return false;
+    // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
+    const since = await this.#journal.poll(bytes?.length ?? 0);
+    if (since === 'replaced' || (since === 'grown' && edited.length > 0)) return false;
     if (edited.length > 0 && content !== undefined && content.records.length > 0) throw this.#unrelated(edited);
     // Without commits on top, a file that somebody replaced while the store was closed is simply the new content; its
     // journal is begun anew.

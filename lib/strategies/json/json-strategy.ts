@@ -37,6 +37,8 @@ const FOLD_AFTER_MS = 30_000;
 const SYNC_AFTER_MS = 1_000;
 /** The journal on S3 is written whole at each commit, so it is kept short. */
 const MAX_REWRITTEN_BYTES = 128_000;
+/** After so many, other processes are writing all the time, and the last one to close folds. */
+const MAX_CLOSING_FOLDS = 10;
 
 /**
  * Entities in JSON files, on the local disk or on S3, shared by any number of processes. Everything is in memory; a save
@@ -169,7 +171,13 @@ export class JsonStorageStrategy implements StorageStrategy {
     try {
       await this.#transactions.settled();
       await this.#folding;
-      await this.#foldNow();
+      // Once more where another process folded at the same time: what we committed meanwhile is in the journal still.
+      for (let i = 0; i < MAX_CLOSING_FOLDS && this.#database.unfoldedBytes > 0; i++) await this.#foldNow();
+    } catch (error) {
+      // The commits are safe in the journal, and the next process folds them.
+      warn(error);
+    }
+    try {
       if (!this.#durable) await this.#database.sync();
     } finally {
       await this.#database.close();
