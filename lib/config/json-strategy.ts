@@ -7,12 +7,17 @@ const ANY_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Whether a base path names a bucket instead of a folder. */
 export const isS3BasePath = (basePath: string): boolean => basePath.startsWith('s3://');
 
+const CONTROL_CHARACTER = /\p{Cc}/u;
+const PLAIN_NAME = 'must be a plain file name, without folders';
+
 // 200 leaves room for the endings of the journal and of temporary copies: file systems end names at 255 bytes.
 const fileName = (name: string) =>
   z
     .string()
     .max(200)
-    .regex(/^(?!\.{1,2}$)[^/\\:\u0000-\u001f]+$/, { error: 'must be a plain file name, without folders' })
+    .regex(/^(?!\.{1,2}$)[^/\\:]+$/, { error: PLAIN_NAME })
+    // Not in the pattern, which goes into the JSON Schema: there, not every checker knows \p.
+    .refine((text) => !CONTROL_CHARACTER.test(text), { error: PLAIN_NAME })
     .default(name);
 
 const splitFiles = z
@@ -46,7 +51,9 @@ export const jsonStrategy = z
         error: 'must be a folder, or s3://bucket/prefix with the name of an S3 bucket',
       })
       .default('data')
-      .describe('Folder of the files, relative to the current folder, or s3://bucket/prefix. Made where it is missing.'),
+      .describe(
+        'Folder of the files, relative to the current folder, or s3://bucket/prefix. Made where it is missing.',
+      ),
     endpoint: z
       .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
       .optional()
@@ -71,16 +78,22 @@ export const jsonStrategy = z
       .int()
       .min(0)
       .default(50_000)
-      .describe('Most entities that are kept parsed in memory; 0 parses them at each read.'),
+      .describe(
+        'Most entities of each collection that are kept parsed in memory. The others are kept as JSON text, which takes about half the memory and is parsed at each use.',
+      ),
     write_buffer_size: z
       .int()
       .min(1)
       .default(64_000)
-      .describe('Most bytes of changes that wait in memory for one write to the journal.'),
+      .describe(
+        'Bytes of changes, of callers that write at the same moment, after which one write to the journal takes no more.',
+      ),
     sync_writes: z
       .boolean()
       .default(true)
-      .describe('Whether a save waits until the disk has it. If false, a power cut can lose the latest saves.'),
+      .describe(
+        'Whether a save waits until the disk has it. If false, a power cut can lose the latest saves. No effect on S3, where every write is durable.',
+      ),
   })
   .superRefine(({ base_path, endpoint, region }, context) => {
     if (isS3BasePath(base_path)) return;

@@ -20,7 +20,7 @@ const DEFAULT_PATH = join('config', 'default.json');
 
 /** The configuration file to use: `path`, HFS_CONFIG, `config/default.json` here, or the one of this package. */
 function locateConfig(path: string | undefined): string {
-  const named = path ?? process.env['HFS_CONFIG'];
+  const named = path ?? process.env.HFS_CONFIG;
   if (named !== undefined && named !== '') return named;
   const root = packageRoot();
   return existsSync(DEFAULT_PATH) || root === undefined ? DEFAULT_PATH : join(root, DEFAULT_PATH);

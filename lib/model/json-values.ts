@@ -9,11 +9,17 @@ export interface Problem {
   readonly message: string;
 }
 
+/** More problems than these are not listed: one call cannot make a message without bound. */
+const MAX_PROBLEMS = 100;
+/** Longer names are cut in paths. */
+const MAX_KEY_IN_PATH = 100;
+
 const PLAIN_KEY = /^[\p{L}\p{N}_-]+$/u;
 
 /** The path of a member of the value at `path`. */
 export const childPath = (path: string, key: string | number): string => {
   if (typeof key === 'number') return `${path}[${key}]`;
+  if (key.length > MAX_KEY_IN_PATH) return `${path}[${JSON.stringify(`${key.slice(0, MAX_KEY_IN_PATH)}…`)}]`;
   if (!PLAIN_KEY.test(key)) return `${path}[${JSON.stringify(key)}]`;
   return path === '' ? key : `${path}.${key}`;
 };
@@ -91,14 +97,18 @@ export class JsonCopier {
   checkKey(key: string, path: string): boolean {
     this.sizeBound += 6 * key.length + 4;
     const problem = key === '' ? 'has an empty field name, which DynamoDB cannot store' : stringProblem(key);
-    if (problem !== undefined) this.problems.push({ path, message: problem });
+    if (problem !== undefined) this.#add(path, problem);
     return problem === undefined;
   }
 
   #accept<T>(value: T, path: string, problem: string | undefined): T | undefined {
     if (problem === undefined) return value;
-    this.problems.push({ path, message: problem });
+    this.#add(path, problem);
     return undefined;
+  }
+
+  #add(path: string, message: string): void {
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push({ path, message });
   }
 
   #copyArray(value: unknown[], path: string, depth: number): JsonValue[] {

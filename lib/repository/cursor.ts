@@ -1,7 +1,8 @@
 /** Cursors: keyset positions, opaque to callers. They stay valid under writes, since they name values, not offsets. */
 import { createHash } from 'node:crypto';
 import type { CollectionName } from '../model/collections.ts';
-import { isScalar, type Scalar } from '../model/order.ts';
+import { numberProblem, stringProblem } from '../model/json-values.ts';
+import type { Scalar } from '../model/order.ts';
 import { ValidationError } from './errors.ts';
 import type { Order, Predicate } from './query.ts';
 
@@ -35,7 +36,8 @@ export function encodeCursor(collection: CollectionName, query: CursorQuery, pos
  */
 export function decodeCursor(cursor: string, collection: CollectionName, query: CursorQuery): Position {
   const [of, value, id] = parse(cursor);
-  if (typeof of !== 'string' || typeof id !== 'string' || !(value === null || isScalar(value))) {
+  // Somebody may have made it up: what no store can hold must not reach one.
+  if (typeof of !== 'string' || !isStorable(id) || typeof id !== 'string' || !(value === null || isStorable(value))) {
     throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the page before' }]);
   }
   if (of !== fingerprint(collection, query)) {
@@ -44,6 +46,11 @@ export function decodeCursor(cursor: string, collection: CollectionName, query: 
   }
   return { value: value ?? undefined, id };
 }
+
+const isStorable = (value: unknown): value is Scalar =>
+  typeof value === 'string'
+    ? stringProblem(value) === undefined
+    : typeof value === 'number' && numberProblem(value) === undefined;
 
 function parse(cursor: string): unknown[] {
   try {

@@ -73,9 +73,9 @@ function checkValue(
 ): { value: Scalar } | { problem: string } {
   if (type === 'integer') {
     if (operator === 'begins_with') return { problem: 'is a number, which has no beginning; use eq, gt or lt' };
-    if (typeof value !== 'number') return { problem: 'must be a number' };
-    const problem = numberProblem(value);
-    return problem === undefined ? { value } : { problem };
+    if (!Number.isInteger(value)) return { problem: 'must be an integer' };
+    const problem = numberProblem(value as number);
+    return problem === undefined ? { value: value as number } : { problem };
   }
   if (typeof value !== 'string') return { problem: 'must be a string' };
   const problem = stringProblem(value);

@@ -156,7 +156,7 @@ function requireDistinct(collection: CollectionName, entities: readonly unknown[
   const seen = new Map<unknown, number>();
   for (const [i, entity] of entities.entries()) {
     const id = (entity as Record<string, unknown> | null)?.[idFieldOf(collection)];
-    if (id === undefined) continue;
+    if (typeof id !== 'string') continue;
     const first = seen.get(id);
     if (first !== undefined) {
       const message = `has the id of entities[${first}], ${JSON.stringify(id)}; an id may come once in a batch`;

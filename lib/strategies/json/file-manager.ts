@@ -4,14 +4,23 @@ import type { FileIdentity } from './journal-format.ts';
 /** The journal is not what it was: another process has written since. Catch up and try again. */
 export class JournalMoved extends Error {}
 
+/** Which object a name stood for when it was read: an ETag; null for none, or where writers are kept out anyway. */
+export type Revision = string | null;
+
+export interface StoredFile {
+  readonly bytes: Buffer;
+  readonly revision: Revision;
+}
+
 /** New content of a data file, durable but not in its place yet. */
 export interface StagedFile {
   readonly identity: FileIdentity;
   /**
    * Puts the content in the file's place, whole or not at all.
-   * @throws JournalMoved where another process replaced the file since this one read it
+   * @param over the revision it replaces
+   * @throws JournalMoved where another process has replaced that revision
    */
-  publish(): Promise<void>;
+  publish(over: Revision): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -23,7 +32,7 @@ export interface FileManager {
   /** Proves that the place exists, making it where it can be made. Writes nothing else. */
   prepare(): Promise<void>;
   /** The whole file, or undefined where there is none. */
-  read(name: string): Promise<Buffer | undefined>;
+  read(name: string): Promise<StoredFile | undefined>;
   stage(name: string, content: AsyncIterable<Uint8Array>): Promise<StagedFile>;
   /** Makes `to` hold what `from` holds. `from` stays. A file that is never changed in place may share its bytes. */
   keepCopy(from: string, to: string, options: { readonly ownBytes: boolean }): Promise<void>;
@@ -51,8 +60,11 @@ export interface JournalFile {
   append(bytes: Buffer, position: number, durable: boolean): Promise<void>;
   /** Cuts off what follows `position`. */
   truncate(position: number): Promise<void>;
-  /** Puts a new journal in the place of this one, after keeping this one as `backup`. Durable. */
-  replace(bytes: Buffer, backup: string | undefined): Promise<void>;
+  /**
+   * Puts a new journal in the place of this one, which ends at `position`, after keeping this one as `backup`. Durable.
+   * @throws JournalMoved where it does not end there any more (only where writers are not kept out)
+   */
+  replace(bytes: Buffer, position: number, backup: string | undefined): Promise<void>;
   /** Makes everything appended durable. */
   sync(): Promise<void>;
   close(): Promise<void>;

@@ -44,7 +44,7 @@ export interface Inspection {
 }
 
 async function inspectFile(files: FileManager, layout: Layout, file: DataFile, name: string): Promise<InspectedFile> {
-  const bytes = await files.read(name);
+  const bytes = (await files.read(name))?.bytes;
   if (bytes === undefined) return { file, name, identity: null, parse: undefined, fault: undefined };
   const identity = identify(bytes);
   try {
@@ -58,7 +58,7 @@ async function inspectFile(files: FileManager, layout: Layout, file: DataFile, n
 }
 
 async function inspectJournal(files: FileManager, name: string): Promise<InspectedJournal> {
-  const bytes = await files.read(name);
+  const bytes = (await files.read(name))?.bytes;
   const nothing = { name, bytes: bytes?.length ?? 0, header: undefined, records: [], beyond: [] };
   if (bytes === undefined) return { ...nothing, state: 'missing' };
   const decoded = decodeHeader(bytes);

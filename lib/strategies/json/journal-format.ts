@@ -33,7 +33,10 @@ export type JournalOperation =
   | readonly ['delete', CollectionName, string];
 
 export interface JournalRecord {
+  /** One more than that of the record before. */
   readonly n: number;
+  /** The writer. */
+  readonly by: string;
   readonly ops: readonly JournalOperation[];
   /** Data files about to be replaced by ones that hold everything before this record. */
   readonly fold?: FileIdentities;
@@ -78,10 +81,11 @@ export const putText = (collection: CollectionName, id: string, entity: string):
 export const deleteText = (collection: CollectionName, id: string): string =>
   `["delete","${collection}",${JSON.stringify(id)}]`;
 
-export const encodeRecord = (n: number, operations: readonly string[]): Buffer =>
-  encodeLine(`{"n":${n},"ops":[${operations.join(',')}]}`);
-export const encodeFold = (n: number, fold: FileIdentities): Buffer =>
-  encodeLine(`{"n":${n},"ops":[],"fold":${JSON.stringify(fold)}}`);
+/** @param by tells commits of different writers that say the same apart */
+export const encodeRecord = (n: number, by: string, operations: readonly string[]): Buffer =>
+  encodeLine(`{"n":${n},"by":"${by}","ops":[${operations.join(',')}]}`);
+export const encodeFold = (n: number, by: string, fold: FileIdentities): Buffer =>
+  encodeLine(`{"n":${n},"by":"${by}","ops":[],"fold":${JSON.stringify(fold)}}`);
 
 /** The JSON of a line (without its newline), or undefined where its checksum does not hold. */
 function decodeLine(line: Buffer): unknown {

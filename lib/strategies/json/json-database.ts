@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
 import { adoptRecord, EntityTable } from './entity-table.ts';
-import { type FileManager, type JournalFile, JournalMoved, type StagedFile } from './file-manager.ts';
+import { type FileManager, type JournalFile, JournalMoved, type Revision, type StagedFile } from './file-manager.ts';
 import {
   decodeHeader,
   decodeRecords,
@@ -44,6 +44,12 @@ interface Loaded {
   readonly header: JournalHeader | undefined;
 }
 
+interface CurrentContent {
+  readonly identity: FileIdentity | null;
+  readonly revision: Revision;
+  readonly edited: boolean;
+}
+
 const MAX_LOAD_ATTEMPTS = 50;
 
 export const newTables = (cacheSize: number): Tables =>
@@ -76,8 +82,10 @@ export class JsonDatabase {
   #headerEnd = 0;
   /** Collections changed since their data file was written. */
   #changed = new Set<CollectionName>();
-  /** Data file contents that the journal announces. */
-  #announced: FileIdentities = {};
+  /** Data file contents that the journal announces, by the number of the record. */
+  #announced: { readonly n: number; readonly files: FileIdentities }[] = [];
+  /** Tells this process's commits from those of others that say the same. */
+  readonly #writer = crypto.randomUUID().slice(0, 8);
   #appending = false;
   #tail: Promise<unknown> = Promise.resolve();
   #nextCatchUp: Promise<void> | undefined;
@@ -137,11 +145,10 @@ export class JsonDatabase {
    */
   async append(at: JournalPlace, operations: readonly string[], apply: () => void, durable: boolean): Promise<void> {
     const commit = async (): Promise<void> => {
-      if (at.id !== this.#place.id || at.position !== this.#place.position) throw new JournalMoved();
+      this.#requirePlace(at);
       await this.#ensureJournal();
-      const record = encodeRecord(this.#place.next, operations);
-      await this.#appendBytes(record, durable);
-      apply();
+      const record = encodeRecord(this.#place.next, this.#writer, operations);
+      await this.#appendBytes(record, durable, apply);
     };
     // With writers of other processes kept out, readers need not wait for the disk: they see the state before.
     await (this.files.exclusive ? commit() : this.#oneAtATime(commit));
@@ -194,75 +201,122 @@ export class JsonDatabase {
   /** @returns whether the staged files were put in place */
   async #changeOver(from: JournalPlace, staged: ReadonlyMap<DataFile, StagedFile>): Promise<boolean> {
     await this.catchUp();
-    const { header, identities } = this.#loaded as Loaded;
     // Another process has folded meanwhile; what it wrote is newer.
-    if (header?.id !== from.id) return false;
-    const written = Object.fromEntries([...staged].map(([file, { identity }]) => [file.name, identity]));
-    const folded = { ...identities, ...written };
+    if (this.#loaded?.header?.id !== from.id) return false;
     let until = this.#place;
-    await this.#oneAtATime(() => this.#appendBytes(encodeFold(until.next, written), true));
+    const written = Object.fromEntries([...staged].map(([file, { identity }]) => [file.name, identity]));
+    const announcement = { n: until.next, files: written };
+    const bytes = encodeFold(until.next, this.#writer, written);
+    await this.#oneAtATime(async () => {
+      this.#requirePlace(until);
+      await this.#appendBytes(bytes, true, () => this.#announced.push(announcement));
+    });
+    let seen = this.#place;
+    const base: Record<string, FileIdentity | null> = {};
     for (const file of this.layout.files) {
-      await this.#keepBackup(file, identities[file.name] ?? null, staged.has(file));
-      await staged.get(file)?.publish();
+      const { identity, revision, edited } = await this.#currentContent(file, from);
+      const stagedFile = staged.get(file);
+      if (edited) {
+        await this.#keepEdited(file.name);
+        // What the tables hold of an edited file is on the disk no more: it must be written, too.
+        if (stagedFile === undefined) return this.#foldAgainWith(file);
+      } else if (identity !== null) {
+        await this.#keepBackup(file.name, identity, stagedFile !== undefined);
+      }
+      await stagedFile?.publish(revision);
+      base[file.name] = stagedFile?.identity ?? identity;
     }
     for (;;) {
-      const next = from.next;
       const follows = { id: from.id, from: from.position };
-      const newHeader: JournalHeader = { journal: 1, id: crypto.randomUUID(), base: folded, next, follows };
+      const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base, next: from.next, follows };
       try {
-        await this.#oneAtATime(() => this.#replaceJournal(newHeader, from, until));
+        await this.#oneAtATime(() => this.#replaceJournal(header, from, until, seen));
         return true;
       } catch (error) {
         if (!(error instanceof JournalMoved)) throw error;
-        // Only without exclusion: others have committed meanwhile, after our announcement, which stays in the middle.
+        // Only without exclusion: others have committed after our announcement, which thus stays in the middle.
         await this.catchUp();
         if (this.#loaded?.header?.id !== from.id) return true;
         until = this.#place;
+        seen = this.#place;
       }
     }
   }
 
-  /** Keeps what a data file holds now as its backup. One that stays gets a copy with bytes of its own, made once. */
-  async #keepBackup({ name }: DataFile, expected: FileIdentity | null, replaced: boolean): Promise<void> {
-    if (expected === null) return;
-    const current = await this.files.read(name);
-    const identity = current === undefined ? null : identify(current);
-    // What the journal announces is there already where the process that was folding died before the change-over.
-    const known = sameIdentity(identity, expected) || sameIdentity(identity, this.#announced[name]);
-    if (identity !== null && !known) {
-      const aside = `${name}.edited-${new Date().toISOString().replaceAll(':', '')}`;
-      await this.files.keepCopy(name, aside, { ownBytes: false });
-      this.#warn(
-        `${this.files.describe(name)} was changed by another program while the store was in use. The store keeps its ` +
-          `own content; the changed file is kept as ${this.files.describe(aside)}.`,
-      );
-      return;
+  #foldAgainWith({ collections }: DataFile): false {
+    for (const name of collections) this.#changed.add(name);
+    return false;
+  }
+
+  /**
+   * What a data file holds now, before it is replaced by one made at `from`: known content, or an edit of somebody else.
+   * @throws JournalMoved where another process is folding what was committed after `from`: its file must stay
+   */
+  async #currentContent({ name }: DataFile, from: JournalPlace): Promise<CurrentContent> {
+    for (let attempt = 1; ; attempt++) {
+      const stored = await this.files.read(name);
+      // Another process has put a newer file in place and begun another journal, on which ours may not be put.
+      if (this.#loaded?.header?.id !== from.id) throw new JournalMoved();
+      const identity = stored === undefined ? null : identify(stored.bytes);
+      const content = { identity, revision: stored?.revision ?? null, edited: false };
+      if (sameIdentity(identity, this.#loaded?.identities[name])) return content;
+      const announcement = this.#announced.findLast(({ files }) => sameIdentity(identity, files[name]));
+      if (announcement !== undefined) {
+        if (!this.files.exclusive && announcement.n >= from.next) throw new JournalMoved();
+        return content;
+      }
+      if (this.files.exclusive || attempt > 1) return { ...content, edited: true };
+      // Perhaps it was put in place a moment ago by a fold that is announced in the journal.
+      await this.catchUp();
     }
-    if (replaced) {
-      await this.files.keepCopy(name, backupOf(name), { ownBytes: false });
-      return;
-    }
+  }
+
+  async #keepEdited(name: string): Promise<void> {
+    const aside = `${name}.edited-${new Date().toISOString().replaceAll(':', '')}`;
+    await this.files.keepCopy(name, aside, { ownBytes: false });
+    this.#warn(
+      `${this.files.describe(name)} was changed by another program while the store was in use. The store keeps its own ` +
+        `content; the changed file is kept as ${this.files.describe(aside)}.`,
+    );
+  }
+
+  /** Keeps what a data file holds as its backup. A file that stays in place gets a copy with bytes of its own, made once. */
+  async #keepBackup(name: string, current: FileIdentity, isReplaced: boolean): Promise<void> {
+    if (isReplaced) return this.files.keepCopy(name, backupOf(name), { ownBytes: false });
     const backup = await this.files.read(backupOf(name));
-    if (backup === undefined || !sameIdentity(identify(backup), identity)) {
+    if (backup === undefined || !sameIdentity(identify(backup.bytes), current)) {
       await this.files.keepCopy(name, backupOf(name), { ownBytes: true });
     }
   }
 
-  async #replaceJournal(header: JournalHeader, from: JournalPlace, until: JournalPlace): Promise<void> {
+  /** @param seen the end of the journal that `until` was decided on */
+  async #replaceJournal(
+    header: JournalHeader,
+    from: JournalPlace,
+    until: JournalPlace,
+    seen: JournalPlace,
+  ): Promise<void> {
+    this.#requirePlace(seen);
     const rest = this.#journal.readFrom(from.position).subarray(0, until.position - from.position);
     const head = encodeHeader(header);
-    await this.#journal.replace(Buffer.concat([head, rest]), backupOf(this.layout.journal));
-    const changedMeanwhile = this.#changed;
-    this.#adopt(header, head.length, rest.length, until.next);
-    this.#changed = changedMeanwhile;
+    await this.#journal.replace(Buffer.concat([head, rest]), seen.position, backupOf(this.layout.journal));
+    this.#adopt(header, head.length);
+    // The tables hold these commits already; reading them again tells which collections they changed.
+    this.#readOn(rest);
   }
 
-  #adopt(header: JournalHeader, headerEnd: number, restLength: number, next: number): void {
+  /** @throws JournalMoved where the tables have moved on since something was decided */
+  #requirePlace({ id, position }: JournalPlace): void {
+    if (this.#place.id !== id || this.#place.position !== position) throw new JournalMoved();
+  }
+
+  /** Goes to the beginning of a journal that continues the one so far. */
+  #adopt(header: JournalHeader, headerEnd: number): void {
     this.#loaded = { ...(this.#loaded as Loaded), header, identities: header.base };
     this.#headerEnd = headerEnd;
-    this.#announced = {};
+    this.#announced = [];
     this.#changed = new Set();
-    this.#place = { id: header.id, position: headerEnd + restLength, next };
+    this.#place = { id: header.id, position: headerEnd, next: header.next };
   }
 
   /** Runs tasks that must not meet in the middle one after another. */
@@ -294,7 +348,7 @@ export class JsonDatabase {
   #apply(record: JournalRecord): void {
     applyRecord(this.tables, record);
     for (const [, collection] of record.ops) this.#changed.add(collection);
-    if (record.fold !== undefined) this.#announced = { ...this.#announced, ...record.fold };
+    if (record.fold !== undefined) this.#announced.push({ n: record.n, files: record.fold });
   }
 
   /** Another journal has taken the place of ours: goes on in it where it continues ours, else loads everything. */
@@ -306,7 +360,7 @@ export class JsonDatabase {
     if (bytes === undefined || decoded === undefined || follows?.id !== id || position < follows.from)
       return this.#load();
     // The tables hold at least what the new data files do. Records they hold already change nothing in the end.
-    this.#adopt(decoded.header, decoded.end, 0, decoded.header.next);
+    this.#adopt(decoded.header, decoded.end);
     this.#readOn(bytes.subarray(decoded.end));
   }
 
@@ -338,11 +392,11 @@ export class JsonDatabase {
     const edited: string[] = [];
     for (const file of this.layout.files) {
       const data = await this.files.read(file.name);
-      const identity = data === undefined ? null : identify(data);
+      const identity = data === undefined ? null : identify(data.bytes);
       identities[file.name] = identity;
       const known = sameIdentity(identity, header?.base[file.name]) || sameIdentity(identity, announced[file.name]);
       if (header !== undefined && !known) edited.push(file.name);
-      if (data !== undefined) await this.#parse(file, data, tables, foreign);
+      if (data !== undefined) await this.#parse(file, data.bytes, tables, foreign);
     }
     // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
     const since = await this.#journal.poll(bytes?.length ?? 0);
@@ -354,7 +408,7 @@ export class JsonDatabase {
 
     this.#loaded = { tables, foreign, identities, header: usable };
     this.#headerEnd = end;
-    this.#announced = {};
+    this.#announced = [];
     this.#changed = new Set();
     for (const record of content?.records ?? []) this.#apply(record);
     const next = (usable?.next ?? 1) + (content?.records.length ?? 0);
@@ -380,8 +434,8 @@ export class JsonDatabase {
       const { identities } = this.#loaded as Loaded;
       const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base: identities, next: 1 };
       const head = encodeHeader(header);
-      await this.#journal.replace(head, undefined);
-      this.#adopt(header, head.length, 0, 1);
+      await this.#journal.replace(head, this.#place.position, undefined);
+      this.#adopt(header, head.length);
       return;
     }
     if (this.files.exclusive && (await this.#journal.poll(this.#place.position)) === 'grown') await this.#cutTornTail();
@@ -397,7 +451,7 @@ export class JsonDatabase {
         yield torn;
       })(),
     );
-    await kept.publish();
+    await kept.publish(null);
     await this.#journal.truncate(this.#place.position);
     this.#warn(
       `${this.files.describe(this.layout.journal)} ended in ${torn.length} bytes of a save that was cut off and never ` +
@@ -405,12 +459,14 @@ export class JsonDatabase {
     );
   }
 
-  async #appendBytes(bytes: Buffer, durable: boolean): Promise<void> {
+  /** @param apply run in the same turn as the place moves on: whoever sees the one sees the other */
+  async #appendBytes(bytes: Buffer, durable: boolean, apply: () => void): Promise<void> {
     const { id, position, next } = this.#place;
     this.#appending = true;
     try {
       await this.#journal.append(bytes, position, durable);
       this.#place = { id, position: position + bytes.length, next: next + 1 };
+      apply();
     } finally {
       this.#appending = false;
     }

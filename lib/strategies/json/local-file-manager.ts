@@ -13,7 +13,7 @@ import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { asStorageError } from './faults.ts';
-import type { FileManager, JournalFile, StagedFile } from './file-manager.ts';
+import type { FileManager, JournalFile, StagedFile, StoredFile } from './file-manager.ts';
 import { Identifier } from './journal-format.ts';
 
 const flush = promisify(fdatasync);
@@ -75,9 +75,9 @@ export class LocalFileManager implements FileManager {
     }
   }
 
-  async read(name: string): Promise<Buffer | undefined> {
+  async read(name: string): Promise<StoredFile | undefined> {
     try {
-      return await readFile(this.describe(name));
+      return { bytes: await readFile(this.describe(name)), revision: null };
     } catch (error) {
       if (code(error) === 'ENOENT') return undefined;
       throw asStorageError(error, 'read', this.describe(name));
@@ -202,7 +202,7 @@ class LocalJournalFile implements JournalFile {
     }
   }
 
-  async replace(bytes: Buffer, backup: string | undefined): Promise<void> {
+  async replace(bytes: Buffer, _position: number, backup: string | undefined): Promise<void> {
     const temporary = temporaryName(this.#path);
     try {
       await writeNew(temporary, [bytes]);

@@ -108,12 +108,12 @@ async function putInPlace(
   }
   const base: Record<string, FileIdentity> = {};
   for (const [name, file] of staged) {
-    await file.publish();
+    await file.publish((await files.read(name))?.revision ?? null);
     base[name] = file.identity;
   }
   const fresh = files.journal(layout.journal);
-  await fresh.readAll();
-  await fresh.replace(encodeHeader({ journal: 1, id: crypto.randomUUID(), base, next: 1 }), undefined);
+  const end = (await fresh.readAll())?.length ?? 0;
+  await fresh.replace(encodeHeader({ journal: 1, id: crypto.randomUUID(), base, next: 1 }), end, undefined);
   await fresh.close();
   // A backup without the journal of its time would only mislead the next repair.
   await files.remove(backupOf(layout.journal));

@@ -9,11 +9,15 @@ import {
 } from '@aws-sdk/client-s3';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import { ConfigurationError, StorageError, StorageUnavailableError } from '../../repository/errors.ts';
-import { type FileManager, type JournalFile, JournalMoved, type StagedFile } from './file-manager.ts';
+import {
+  type FileManager,
+  type JournalFile,
+  JournalMoved,
+  type Revision,
+  type StagedFile,
+  type StoredFile,
+} from './file-manager.ts';
 import { identify } from './journal-format.ts';
-
-/** The object a key held when it was last read or written: its ETag, or null where there was none. */
-type Revision = string | null;
 
 const statusOf = (error: unknown): number | undefined =>
   (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
@@ -45,7 +49,6 @@ export class S3FileManager implements FileManager {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
-  readonly #revisions = new Map<string, Revision>();
 
   constructor(client: S3Client, bucket: string, prefix: string) {
     this.#client = client;
@@ -65,56 +68,57 @@ export class S3FileManager implements FileManager {
     }
   }
 
-  async read(name: string): Promise<Buffer | undefined> {
-    return (await this.get(name, undefined)) ?? undefined;
+  async read(name: string): Promise<StoredFile | undefined> {
+    return (await this.get(name)) as StoredFile | undefined;
   }
 
-  /** The object, undefined where it is still `known`, null where there is none. */
-  async get(name: string, known: Revision | undefined): Promise<Buffer | undefined | null> {
+  /** The object, or undefined where there is none. @param known the revision for which 'unchanged' will do */
+  async get(name: string, known: Revision = null): Promise<StoredFile | 'unchanged' | undefined> {
     const input = { Bucket: this.#bucket, Key: this.#key(name) };
     try {
       const found = await this.#client.send(
-        new GetObjectCommand(typeof known === 'string' ? { ...input, IfNoneMatch: known } : input),
+        new GetObjectCommand(known === null ? input : { ...input, IfNoneMatch: known }),
       );
       const bytes = Buffer.from((await found.Body?.transformToByteArray()) ?? []);
-      this.#revisions.set(name, found.ETag ?? null);
-      return bytes;
+      return { bytes, revision: found.ETag ?? null };
     } catch (error) {
-      if (statusOf(error) === 304) return undefined;
+      if (statusOf(error) === 304) return 'unchanged';
       if ((error as Error).name !== 'NoSuchKey') throw asStorageError(error, 'read', this.describe(name));
-      this.#revisions.set(name, null);
-      return null;
+      return undefined;
     }
   }
 
-  /** The revision of an object as this process knows it. */
-  revision(name: string): Revision {
-    return this.#revisions.get(name) ?? null;
-  }
-
   /**
-   * Writes an object over the revision that this process knows.
+   * Writes an object over a revision of it; null: where there is none yet.
+   * @returns the new revision
    * @throws JournalMoved where another process was faster
    */
-  async put(name: string, bytes: Buffer): Promise<void> {
-    const known = this.revision(name);
-    const condition = known === null ? { IfNoneMatch: '*' } : { IfMatch: known };
+  async put(name: string, bytes: Buffer, over: Revision): Promise<Revision> {
+    const condition = over === null ? { IfNoneMatch: '*' } : { IfMatch: over };
     try {
-      const written = await this.#client.send(
-        new PutObjectCommand({ Bucket: this.#bucket, Key: this.#key(name), Body: bytes, ...condition }),
-      );
-      this.#revisions.set(name, written.ETag ?? null);
+      const input = { Bucket: this.#bucket, Key: this.#key(name), Body: bytes, ...condition };
+      return (await this.#client.send(new PutObjectCommand(input))).ETag ?? null;
     } catch (error) {
-      if (isConflict(error) && (await this.#isOurs(name, bytes))) return;
       // An object that was deleted meanwhile answers a conditional write with 404.
-      if (isConflict(error) || statusOf(error) === 404) throw new JournalMoved();
-      throw asStorageError(error, 'write', this.describe(name));
+      if (!isConflict(error) && statusOf(error) !== 404) throw asStorageError(error, 'write', this.describe(name));
+      // The SDK repeats a request whose answer was lost, and the repetition meets the object that the first one wrote,
+      // or a journal that others have continued since.
+      const found = await this.read(name);
+      if (found?.bytes.equals(bytes)) return found.revision;
+      if (found?.bytes.subarray(0, bytes.length).equals(bytes)) return over;
+      throw new JournalMoved();
     }
   }
 
   async stage(name: string, content: AsyncIterable<Uint8Array>): Promise<StagedFile> {
     const bytes = Buffer.concat(await Array.fromAsync(content));
-    return { identity: identify(bytes), publish: () => this.put(name, bytes), discard: async () => {} };
+    return {
+      identity: identify(bytes),
+      publish: async (over) => {
+        await this.put(name, bytes, over);
+      },
+      discard: async () => {},
+    };
   }
 
   async keepCopy(from: string, to: string): Promise<void> {
@@ -144,23 +148,10 @@ export class S3FileManager implements FileManager {
 
   async remove(name: string): Promise<void> {
     await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) }));
-    this.#revisions.set(name, null);
   }
 
   close(): void {
     this.#client.destroy();
-  }
-
-  /**
-   * Whether a refused write had been done all the same: the SDK repeats a request whose answer was lost, and the
-   * repetition then meets the object that the first one wrote, or a journal that others have continued since.
-   */
-  async #isOurs(name: string, bytes: Buffer): Promise<boolean> {
-    const before = this.revision(name);
-    const found = await this.get(name, undefined);
-    if (found?.equals(bytes)) return true;
-    this.#revisions.set(name, before);
-    return found?.subarray(0, bytes.length).equals(bytes) ?? false;
   }
 
   #key(name: string): string {
@@ -172,7 +163,8 @@ export class S3FileManager implements FileManager {
 class S3JournalFile implements JournalFile {
   readonly #files: S3FileManager;
   readonly #name: string;
-  #content: Buffer | undefined;
+  /** The object as this process knows it; changed by one task at a time. */
+  #known: StoredFile | undefined;
 
   constructor(files: S3FileManager, name: string) {
     this.#files = files;
@@ -180,44 +172,52 @@ class S3JournalFile implements JournalFile {
   }
 
   async poll(position: number): Promise<'unchanged' | 'grown' | 'replaced'> {
-    const before = this.#content;
-    const found = await this.#files.get(this.#name, this.#files.revision(this.#name));
-    const content = found === undefined ? before : (found ?? undefined);
-    this.#content = content;
-    if (content === undefined || before === undefined) return content === before ? 'unchanged' : 'replaced';
-    if (content.length < position || !content.subarray(0, before.length).equals(before)) return 'replaced';
-    return content.length === position ? 'unchanged' : 'grown';
+    const before = this.#known;
+    const found = await this.#files.get(this.#name, before?.revision);
+    if (found !== 'unchanged') this.#known = found;
+    const now = this.#known;
+    if (now === undefined || before === undefined) return now === before ? 'unchanged' : 'replaced';
+    // What was read before but not taken over yet counts as grown, too.
+    if (now.bytes.length < position || !now.bytes.subarray(0, position).equals(before.bytes.subarray(0, position))) {
+      return 'replaced';
+    }
+    return now.bytes.length === position ? 'unchanged' : 'grown';
   }
 
   async readAll(): Promise<Buffer | undefined> {
-    this.#content = await this.#files.read(this.#name);
-    return this.#content;
+    this.#known = await this.#files.read(this.#name);
+    return this.#known?.bytes;
   }
 
   readFrom(position: number): Buffer {
-    return (this.#content as Buffer).subarray(position);
+    return (this.#known as StoredFile).bytes.subarray(position);
   }
 
   async append(bytes: Buffer, position: number): Promise<void> {
-    const content = Buffer.concat([(this.#content as Buffer).subarray(0, position), bytes]);
-    await this.#files.put(this.#name, content);
-    this.#content = content;
+    const { bytes: before, revision } = this.#known as StoredFile;
+    // What others have appended was read but not taken over yet.
+    if (before.length !== position) throw new JournalMoved();
+    await this.#write(Buffer.concat([before, bytes]), revision);
   }
 
   async truncate(): Promise<void> {
     throw new Error('An object on S3 is written whole and has no torn tail.');
   }
 
-  async replace(bytes: Buffer, backup: string | undefined): Promise<void> {
+  async replace(bytes: Buffer, position: number, backup: string | undefined): Promise<void> {
+    if ((this.#known?.bytes.length ?? 0) !== position) throw new JournalMoved();
     if (backup !== undefined) await this.#files.keepCopy(this.#name, backup);
-    await this.#files.put(this.#name, bytes);
-    this.#content = bytes;
+    await this.#write(bytes, this.#known?.revision ?? null);
   }
 
   async sync(): Promise<void> {}
 
   async close(): Promise<void> {
     this.#files.close();
+  }
+
+  async #write(bytes: Buffer, over: Revision): Promise<void> {
+    this.#known = { bytes, revision: await this.#files.put(this.#name, bytes, over) };
   }
 }
 

@@ -106,7 +106,10 @@ describe.each([
     const before = await readFile(path).catch(() => undefined);
     const repository = await open(config);
     for (const attempt of [() => repository.getEntity('templates', 'a'), () => save(repository, 'x')]) {
-      await expect(attempt()).rejects.toMatchObject({ code: 'storage_damaged', message: expect.stringContaining('doctor') });
+      await expect(attempt()).rejects.toMatchObject({
+        code: 'storage_damaged',
+        message: expect.stringContaining('doctor'),
+      });
     }
     await repository.close();
     expect(await readFile(path).catch(() => undefined)).toEqual(before);
@@ -181,14 +184,26 @@ test('a file of SPEC.md without versions or times is read as it is and can be wr
   const config = jsonStrategy.parse({ base_path: folder });
   const sample = {
     templates: { 'template-1': { template_id: 'template-1', name: 'Standard Template', max_number: 10 } },
-    requests: { 'req-123': { request_id: 'req-123', template_id: 'template-1', machine_count: 3, status: 'COMPLETED' } },
-    machines: { 'machine-456': { machine_id: 'machine-456', request_id: 'req-123', status: 'RUNNING', private_ip: '10.0.1.100' } },
+    requests: {
+      'req-123': { request_id: 'req-123', template_id: 'template-1', machine_count: 3, status: 'COMPLETED' },
+    },
+    machines: {
+      'machine-456': { machine_id: 'machine-456', request_id: 'req-123', status: 'RUNNING', private_ip: '10.0.1.100' },
+    },
     audit: { kept: [1, 2, 3] },
   };
   await writeFile(join(folder, 'request_database.json'), JSON.stringify(sample));
   const repository = await open(config);
-  expect(await repository.getEntity('machines', 'machine-456')).toEqual({ ...sample.machines['machine-456'], version: 1 });
-  const updated = await repository.updateEntity('machines', 'machine-456', { status: 'STOPPED' }, { expectedVersion: 1 });
+  expect(await repository.getEntity('machines', 'machine-456')).toEqual({
+    ...sample.machines['machine-456'],
+    version: 1,
+  });
+  const updated = await repository.updateEntity(
+    'machines',
+    'machine-456',
+    { status: 'STOPPED' },
+    { expectedVersion: 1 },
+  );
   expect(updated).toMatchObject({ status: 'STOPPED', version: 2 });
   await repository.close();
   const written = JSON.parse(await readFile(join(folder, 'request_database.json'), 'utf8'));

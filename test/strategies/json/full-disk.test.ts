@@ -81,7 +81,9 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     const reopened = new StorageRepository(await openJsonStrategy(config));
     expect(await reopened.countEntities('templates')).toEqual({ count: 8 });
     await reopened.close();
-    expect(Object.keys(JSON.parse(await readFile(join(disk, 'request_database.json'), 'utf8')).templates)).toHaveLength(8);
+    expect(Object.keys(JSON.parse(await readFile(join(disk, 'request_database.json'), 'utf8')).templates)).toHaveLength(
+      8,
+    );
   });
 
   test('a read-only folder can be read; a save says what is wrong and changes nothing', async () => {

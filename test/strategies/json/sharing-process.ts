@@ -22,7 +22,8 @@ async function increment(): Promise<void> {
       await repository.saveEntity('templates', { ...template('counter'), count: count + 1 }, { expectedVersion });
       return;
     } catch (error) {
-      if (!(error instanceof ConcurrencyConflictError) && (error as { code?: string }).code !== 'entity_exists') throw error;
+      if (!(error instanceof ConcurrencyConflictError) && (error as { code?: string }).code !== 'entity_exists')
+        throw error;
     }
   }
 }

@@ -25,7 +25,9 @@ const start = (config: JsonStrategyConfig, ...args: string[]): ChildProcess =>
 
 /** Runs one process of each argument list at the same time. */
 async function runTogether(config: JsonStrategyConfig, lists: string[][]): Promise<void> {
-  const codes = await Promise.all(lists.map(async (args) => (await once(start(config, ...args), 'close'))[0] as number));
+  const codes = await Promise.all(
+    lists.map(async (args) => (await once(start(config, ...args), 'close'))[0] as number),
+  );
   expect(codes).toEqual(lists.map(() => 0));
 }
 
@@ -40,7 +42,10 @@ describe.each([
 
   test('4 processes x 25 saves of distinct ids leave 100', async () => {
     const config = configure();
-    await runTogether(config, ['a', 'b', 'c', 'd'].map((name) => ['save', name, '25']));
+    await runTogether(
+      config,
+      ['a', 'b', 'c', 'd'].map((name) => ['save', name, '25']),
+    );
     await using repository = new StorageRepository(await openJsonStrategy(config));
     expect(await repository.countEntities('templates')).toEqual({ count: 100 });
     if (config.enable_compression) return;
@@ -51,7 +56,10 @@ describe.each([
 
   test('two processes incrementing one counter with expectedVersion are exact', async () => {
     const config = configure();
-    await runTogether(config, [['increment', '100'], ['increment', '100']]);
+    await runTogether(config, [
+      ['increment', '100'],
+      ['increment', '100'],
+    ]);
     await using repository = new StorageRepository(await openJsonStrategy(config));
     expect(await repository.getEntity('templates', 'counter')).toMatchObject({ count: 200, version: 200 });
   }, 60_000);

@@ -1,0 +1,56 @@
+// What `npm test` runs: format and lint, types, the dependency rule, then the tests. Arguments go to Jest, for example
+// `npm test -- test/contract`. Plain JavaScript, so that an older Node can still say what is wrong.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const OLDEST_NODE = 24;
+const root = join(import.meta.dirname ?? '.', '..');
+const jestArguments = process.argv.slice(2);
+
+if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
+  console.error(
+    `The tests need Node ${OLDEST_NODE} or newer; this is ${process.version}. Run \`npm ci\`, then \`npm test\`.`,
+  );
+  process.exit(1);
+}
+
+const sources = ['bin', 'lambdas', 'lib', 'test', 'bench', 'examples'].filter((folder) =>
+  existsSync(join(root, folder)),
+);
+// Left to itself, Biome colours what goes into a file or a pipe too.
+const colors = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
+const bin = (path) => join(root, 'node_modules', path);
+// Part of the tests covers part of the code: its coverage says nothing and fails nothing.
+const coverage = jestArguments.length === 0 ? ['--coverage'] : ['--coverageThreshold={}', ...jestArguments];
+
+const steps = [
+  { heading: 'Format and lint (Biome)', command: [bin('@biomejs/biome/bin/biome'), 'ci', colors, '.'] },
+  { heading: 'Types (TypeScript)', command: [bin('typescript/bin/tsc'), '-p', '.'] },
+  {
+    heading: 'Imports between layers (dependency-cruiser)',
+    command: [bin('dependency-cruiser/bin/dependency-cruiser.mjs'), '--config', '.dependency-cruiser.cjs', ...sources],
+  },
+  {
+    heading: 'Tests (Jest)',
+    // Jest runs native ES modules through Node's vm modules, which are behind this flag.
+    command: [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      bin('jest/bin/jest.js'),
+      ...coverage,
+    ],
+  },
+];
+
+for (const { heading, command } of steps) {
+  console.log(`\n== ${heading}`);
+  const start = performance.now();
+  const { status, signal, error } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (status !== 0) {
+    console.error(`== ${heading}: FAILED after ${seconds} s${signal ? ` (${signal})` : ''} ${error?.message ?? ''}`);
+    process.exit(status || 1);
+  }
+  console.log(`== ${heading}: passed in ${seconds} s`);
+}

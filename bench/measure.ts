@@ -1,0 +1,61 @@
+/** Times alternatives in turns, so that whatever else the machine does meets all of them alike. */
+
+export interface Alternative {
+  readonly name: string;
+  /** Does the work once. */
+  run(): Promise<unknown> | unknown;
+}
+
+const median = (times: number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] as number;
+
+/**
+ * Median time of each alternative, in microseconds.
+ * @param rounds times each alternative has its turn
+ * @param perTurn runs in one turn, which are timed together
+ */
+export async function compare(
+  alternatives: readonly Alternative[],
+  rounds: number,
+  perTurn: number,
+): Promise<number[]> {
+  const times: number[][] = alternatives.map(() => []);
+  // The first rounds warm up the compiler and the page cache, and do not count.
+  for (let round = -Math.ceil(rounds / 5); round < rounds; round++) {
+    for (const [i, alternative] of alternatives.entries()) {
+      const start = performance.now();
+      for (let run = 0; run < perTurn; run++) await alternative.run();
+      if (round >= 0) times[i]?.push(((performance.now() - start) * 1000) / perTurn);
+    }
+  }
+  return times.map(median);
+}
+
+export interface Result {
+  readonly what: string;
+  readonly ours: number;
+  readonly baseline: number;
+  readonly baselineName: string;
+  /** How many times the baseline it may cost at most. */
+  readonly target: number;
+}
+
+const microseconds = (value: number): string =>
+  value >= 10_000 ? `${(value / 1000).toFixed(1)} ms` : `${value.toFixed(1)} us`;
+
+/** Prints the results and returns whether every target was met. */
+export function report(results: readonly Result[]): boolean {
+  const rows = results.map(({ what, ours, baseline, baselineName, target }) => {
+    const ratio = ours / baseline;
+    return {
+      measured: what,
+      time: microseconds(ours),
+      'compared with': baselineName,
+      'its time': microseconds(baseline),
+      ratio: ratio.toFixed(3),
+      'at most': target.toFixed(2),
+      met: ratio <= target ? 'yes' : 'NO',
+    };
+  });
+  console.table(rows);
+  return rows.every(({ met }) => met === 'yes');
+}

@@ -1,0 +1,28 @@
+// biome-ignore lint/style/noDefaultExport: Jest reads the default export.
+export default {
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  // Native ES modules: the packages used (middy among them) come as nothing else.
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        module: { type: 'es6' },
+        // The newest target leaves the code as Node runs it in production: nothing is rewritten but the types.
+        jsc: { target: 'esnext', parser: { syntax: 'typescript' } },
+      },
+    ],
+  },
+  testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/services/start.ts',
+  globalTeardown: '<rootDir>/test/services/stop.ts',
+  // Every worker has its own stores, but they share the servers; more workers wait rather than gain.
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  restoreMocks: true,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['lib/**/*.ts', 'lambdas/**/*.ts'],
+  coverageReporters: ['text-summary', 'html', 'lcovonly'],
+  coverageThreshold: { global: { statements: 90, branches: 90, functions: 90, lines: 90 } },
+};

@@ -1,0 +1,38 @@
+/** Arguments and options that several commands take. */
+import { Argument, InvalidArgumentError, Option } from 'commander';
+import { nearest } from '../config/nearest.ts';
+import { type CollectionName, collectionNames, isCollectionName } from '../model/collections.ts';
+
+function parseCollection(name: string): CollectionName {
+  if (isCollectionName(name)) return name;
+  const meant = nearest(name, collectionNames);
+  const hint = meant === undefined ? `Choose ${collectionNames.join(', ')}.` : `(Did you mean ${meant}?)`;
+  throw new InvalidArgumentError(`There is no such collection. ${hint}`);
+}
+
+/** Reads a decimal integer of a range. */
+export const integerBetween =
+  (minimum: number, maximum: number) =>
+  (text: string): number => {
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= minimum && number <= maximum) return number;
+    const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+    throw new InvalidArgumentError(`Give an integer ${range}.`);
+  };
+
+/** Gathers the values of an option that may be repeated. */
+export const gather = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
+
+export const collectionArgument = (): Argument =>
+  new Argument('<collection>', collectionNames.join(', ')).argParser(parseCollection);
+
+export const expectedVersionOption = (meaning: string): Option =>
+  new Option('--expected-version <n>', meaning).argParser(integerBetween(0, Number.MAX_SAFE_INTEGER));
+
+export const filterOption = (): Option =>
+  new Option(
+    '--filter <field=value>',
+    "only entities whose field has the value; repeated for one field, any of the values; 'field[op]=value' with op ne, gt, gte, lt, lte or begins_with",
+  )
+    .argParser(gather)
+    .default([], 'all entities');

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import type { Config } from '../../config/configuration.ts';
+import { ConfigurationError } from '../../repository/errors.ts';
+import type { Finding } from '../../repository/finding.ts';
+import { diagnoseStore } from '../../strategies/diagnose-store.ts';
+import { openRepository } from '../../strategies/open-repository.ts';
+import { exitCodes, failureOf } from '../failures.ts';
+import type { Output } from '../output.ts';
+import { recordFindings } from '../record-findings.ts';
+import type { Session } from '../session.ts';
+import { counted, displayText } from '../tables.ts';
+
+/** Most entities of a collection that are named: to people, and to programs. */
+const MOST_NAMED = { people: 20, programs: 10_000 };
+
+export function addDoctorCommand(program: Command, session: Session): void {
+  program
+    .command('doctor')
+    .description('Check the configuration, the store and every entity. Exit code 3 where errors were found.')
+    .option('--repair', 'mend what can be mended without losing data, then check again')
+    .action(({ repair = false }: { repair?: boolean }) => doctor(session, repair));
+}
+
+async function doctor(session: Session, repair: boolean): Promise<void> {
+  const { output } = session;
+  const config = await configurationFindings(session);
+  const repairs = repair && config.config !== undefined ? await mend(output, config.config) : [];
+  const findings: Finding[] = [];
+  for await (const finding of allFindings(output, config)) {
+    findings.push(finding);
+    if (!output.json) await printFinding(output, finding);
+  }
+  const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
+  const [errors, warnings] = [count('error'), count('warning')];
+  if (errors > 0) session.exitCode = exitCodes.differences;
+  if (output.json) return output.value({ ok: errors === 0, errors, warnings, ...(repair && { repairs }), findings });
+  output.note(`${counted(errors, 'error')}, ${counted(warnings, 'warning')}.`);
+}
+
+interface Checked {
+  readonly finding: Finding;
+  readonly config?: Config;
+}
+
+async function configurationFindings(session: Session): Promise<Checked> {
+  try {
+    const { path, config } = await session.readConfig();
+    return { finding: { level: 'ok', subject: 'configuration', message: `${path} is valid.` }, config };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { finding: { level: 'error', subject: 'configuration', message: error.message } };
+  }
+}
+
+async function mend(output: Output, config: Config): Promise<Finding[]> {
+  const repairs: Finding[] = [];
+  for await (const finding of diagnoseStore(config, { repair: true })) {
+    repairs.push(finding);
+    if (!output.json) await printFinding(output, finding);
+  }
+  if (!output.json) await output.line(output.styled('bold', 'After the repair:'));
+  return repairs;
+}
+
+/** The findings about the store, and where it is sound, about its entities. */
+async function* allFindings(output: Output, { finding, config }: Checked): AsyncGenerator<Finding> {
+  yield finding;
+  if (config === undefined) return;
+  let sound = true;
+  for await (const found of diagnoseStore(config, { repair: false })) {
+    sound &&= found.level !== 'error';
+    yield found;
+  }
+  if (!sound) {
+    yield { level: 'warning', subject: 'entities', message: 'They were not looked at, since the store has errors.' };
+    return;
+  }
+  try {
+    await using repository = await openRepository(config);
+    yield* recordFindings(repository.strategy, {
+      enforceReferences: config.storage.enforce_references,
+      most: output.json ? MOST_NAMED.programs : MOST_NAMED.people,
+    });
+  } catch (error) {
+    yield { level: 'error', subject: 'store', message: failureOf(error).message };
+  }
+}
+
+const styles = { ok: 'green', warning: 'yellow', error: 'red' } as const;
+
+async function printFinding(output: Output, { level, subject, message, remedy }: Finding): Promise<void> {
+  const mark = output.styled(styles[level], level.padEnd(7));
+  await output.line(`${mark}  ${displayText(subject)}: ${displayText(message)}`);
+  if (remedy !== undefined) await output.line(`${' '.repeat(9)}${displayText(remedy)}`);
+}

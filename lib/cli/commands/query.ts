@@ -1,0 +1,99 @@
+import type { Command } from 'commander';
+import type { CollectionName } from '../../model/collections.ts';
+import { DEFAULT_PAGE_ENTITIES, MAX_PAGE_ENTITIES } from '../../model/limits.ts';
+import { checkQuery, type QueryOptions } from '../../repository/query.ts';
+import type { Repository } from '../../repository/repository.ts';
+import { queryOptions } from '../../service/query-parameters.ts';
+import { collectionArgument, filterOption, integerBetween } from '../arguments.ts';
+import type { Output } from '../output.ts';
+import { asUsage, parametersOf } from '../query-flags.ts';
+import type { Session } from '../session.ts';
+import { printEntities } from './print-entities.ts';
+
+interface QueryFlags {
+  readonly filter: readonly string[];
+  readonly orderBy?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly all?: true;
+  readonly explain?: true;
+}
+
+export function addQueryCommand(program: Command, session: Session): void {
+  program
+    .command('query')
+    .description('List entities.')
+    .addArgument(collectionArgument())
+    .addOption(filterOption())
+    .option('--order-by <field>', "order by a field; '-field' for descending order (default: created_at)")
+    .option(
+      '--limit <n>',
+      `most entities of one page, up to ${MAX_PAGE_ENTITIES} (default: ${DEFAULT_PAGE_ENTITIES}; with --all: ${MAX_PAGE_ENTITIES})`,
+      integerBetween(1, MAX_PAGE_ENTITIES),
+    )
+    .option('--cursor <cursor>', 'go on where the page before ended')
+    .option('--all', 'all pages, one after the other')
+    .option('--explain', 'say which index answered, and how many entities were looked at')
+    .action((collection: CollectionName, flags: QueryFlags) => query(session, collection, flags));
+}
+
+async function query(session: Session, collection: CollectionName, flags: QueryFlags): Promise<void> {
+  const { output } = session;
+  const { filter, orderBy: order_by, cursor, all = false, explain = false } = flags;
+  const limit = flags.limit ?? (all ? MAX_PAGE_ENTITIES : DEFAULT_PAGE_ENTITIES);
+  const options = asUsage(() => {
+    const read = queryOptions(collection, parametersOf(filter, { order_by, limit, cursor }));
+    checkQuery(collection, read);
+    return read;
+  });
+  await using repository = await session.openRepository();
+  await (all ? queryAll : queryPage)(output, repository, collection, options, explain);
+}
+
+async function queryPage(
+  output: Output,
+  repository: Repository,
+  collection: CollectionName,
+  options: QueryOptions,
+  explain: boolean,
+): Promise<void> {
+  const { items, nextCursor, explanation } = await repository.queryEntities(collection, options);
+  if (output.json) {
+    return output.value({ items, next_cursor: nextCursor, ...(explain && { explanation }) });
+  }
+  await printEntities(output, collection, items);
+  if (nextCursor !== undefined) output.note(`More follow: --cursor ${nextCursor}`);
+  if (explain) output.note(inWords(explanation));
+}
+
+/** Prints page after page, so that memory does not grow with the number of entities. */
+async function queryAll(
+  output: Output,
+  repository: Repository,
+  collection: CollectionName,
+  options: QueryOptions,
+  explain: boolean,
+): Promise<void> {
+  let { cursor } = options;
+  let read = 0;
+  let index = '';
+  if (output.json) await output.write('{"items":[');
+  for (let first = true; first || cursor !== undefined; first = false) {
+    const page = await repository.queryEntities(collection, { ...options, cursor });
+    cursor = page.nextCursor;
+    read += page.explanation.read;
+    index = page.explanation.index;
+    if (output.json) {
+      const items = page.items.map((item) => `\n${JSON.stringify(item)}`).join(',');
+      await output.write(first || items === '' ? items : `,${items}`);
+    } else if (first || page.items.length > 0) {
+      await printEntities(output, collection, page.items);
+    }
+    if (output.closed) return;
+  }
+  if (output.json) await output.line(`\n]${explain ? `,"explanation":${JSON.stringify({ index, read })}` : ''}}`);
+  else if (explain) output.note(inWords({ index, read }));
+}
+
+const inWords = ({ index, read }: { index: string; read: number }): string =>
+  `Answered by ${index === 'scan' ? 'a scan of all entities' : `the index ${index}`}; ${read} entities were looked at.`;

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { integerBetween } from '../arguments.ts';
+import type { Session } from '../session.ts';
+import { untilStopped } from '../shutdown.ts';
+
+interface ServeFlags {
+  readonly port: number;
+  readonly host: string;
+}
+
+const LARGEST_PORT = 65_535;
+
+export function addServeCommand(program: Command, session: Session): void {
+  program
+    .command('serve')
+    .description('Serve the HTTP API until Ctrl-C. Where HFS_API_TOKEN is set, callers must send it as bearer token.')
+    .option('--port <n>', 'port; 0 takes any free one', integerBetween(0, LARGEST_PORT), 8080)
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .action((flags: ServeFlags) => serve(session, flags));
+}
+
+async function serve(session: Session, { port, host }: ServeFlags): Promise<void> {
+  const { output } = session;
+  const { startServer } = await import('../../server/server.ts');
+  await using repository = await session.openRepository();
+  const server = await startServer({ repository, host, port, token: process.env.HFS_API_TOKEN });
+  const stopped = untilStopped();
+  await (output.json ? output.value({ url: server.url }) : output.line(server.url));
+  await stopped;
+  output.note('Stopping; a second Ctrl-C ends at once.');
+  await server.close();
+}

@@ -1,0 +1,75 @@
+/** Results go to stdout; progress, warnings and errors to stderr. */
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { formatTable } from './tables.ts';
+
+type Style = 'red' | 'yellow' | 'green' | 'bold';
+
+/** Where a command reads and writes: the process's own streams, or a test's. */
+export type Streams = Pick<NodeJS.Process, 'stdin' | 'stdout' | 'stderr'>;
+
+export class Output {
+  /** Whether results are for programs: one JSON value. */
+  json = false;
+  #closed = false;
+  readonly #streams: Streams;
+
+  constructor(streams: Streams) {
+    this.#streams = streams;
+    // Failed writes are told to their callers; without a listener they would end the process as well.
+    for (const stream of [streams.stdout, streams.stderr]) stream.on('error', () => {});
+  }
+
+  /** Whether nobody reads the results any more, as after `| head`: long work for them alone may stop. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Columns of the terminal that shows the results, or undefined where they go elsewhere. */
+  get terminalWidth(): number | undefined {
+    const { isTTY, columns } = this.#streams.stdout;
+    return isTTY ? columns || 80 : undefined;
+  }
+
+  /** Writes a part of the results, and waits until it is taken. */
+  async write(text: string): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#streams.stdout.write(text, (error) => {
+        if (error === undefined || error === null) return resolve();
+        if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return reject(error);
+        this.#closed = true;
+        resolve();
+      });
+    });
+  }
+
+  async line(text: string): Promise<void> {
+    await this.write(`${text}\n`);
+  }
+
+  /** Writes the one JSON value of a command. */
+  async value(value: unknown): Promise<void> {
+    await this.line(this.terminalWidth === undefined ? JSON.stringify(value) : JSON.stringify(value, null, 2));
+  }
+
+  async table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<void> {
+    await this.line(formatTable(head, rows, this.terminalWidth !== undefined));
+  }
+
+  /** Says something beside the results. */
+  note(text: string): void {
+    this.#streams.stderr.write(`${text}\n`);
+  }
+
+  /** Says what went wrong. Values in messages may come from anywhere: they cannot steer the terminal. */
+  problem(text: string): void {
+    const { stderr } = this.#streams;
+    const safe = stderr.isTTY ? stripVTControlCharacters(text) : text;
+    this.note(`${styleText('red', 'hfs:', { stream: stderr })} ${safe}`);
+  }
+
+  /** Text in a colour where stdout shows colours. */
+  styled(style: Style, text: string): string {
+    return styleText(style, text, { stream: this.#streams.stdout });
+  }
+}

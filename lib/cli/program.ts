@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { packageRoot } from '../config/package-root.ts';
+import { addConfigCommands } from './commands/config.ts';
+import { addCountCommand } from './commands/count.ts';
+import { addDeleteCommand } from './commands/delete.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addGetCommand } from './commands/get.ts';
+import { addImportCommand } from './commands/import.ts';
+import { addQueryCommand } from './commands/query.ts';
+import { addSaveCommand } from './commands/save.ts';
+import { addServeCommand } from './commands/serve.ts';
+import { addUpdateCommand } from './commands/update.ts';
+import type { Streams } from './output.ts';
+import type { Session } from './session.ts';
+
+function packageVersion(): string {
+  const root = packageRoot();
+  if (root === undefined) return 'unknown';
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** The command line `hfs`, with all its commands. */
+export function createProgram(session: Session, { stdout, stderr }: Streams): Command {
+  const program = new Command('hfs')
+    .description('Stores templates, requests and machines of a Host Factory.')
+    .version(packageVersion(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .option('--config <file>', 'configuration (default: HFS_CONFIG, else config/default.json)')
+    .option('--json', 'print one JSON value, for programs')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'hfs: ')),
+    })
+    .exitOverride()
+    .hook('preAction', (_, command) => {
+      const { config, json } = command.optsWithGlobals<{ config?: string; json?: true }>();
+      session.configPath = config;
+      session.output.json = json === true;
+    });
+  addServeCommand(program, session);
+  addGetCommand(program, session);
+  addSaveCommand(program, session);
+  addUpdateCommand(program, session);
+  addDeleteCommand(program, session);
+  addQueryCommand(program, session);
+  addCountCommand(program, session);
+  addImportCommand(program, session);
+  addDoctorCommand(program, session);
+  addConfigCommands(program, session);
+  return program;
+}

@@ -1,0 +1,62 @@
+/** Who may call the local server. On AWS this is IAM's part. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import { ConfigurationError } from '../repository/errors.ts';
+import { RequestError } from '../service/request-error.ts';
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether a name or address is this machine itself. */
+export function isLoopback(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  const version = isIP(address);
+  if (version === 0) return /^(?:.+\.)?localhost\.?$/i.test(host);
+  return loopback.check(address, version === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** @throws ConfigurationError where the server would be open to everybody on the network */
+export function requireSafeHost(host: string, token: string | undefined): void {
+  if (token !== undefined || isLoopback(host)) return;
+  throw new ConfigurationError(
+    `${host === '' ? 'Every address' : host} can be reached from other machines. Set HFS_API_TOKEN to a secret that ` +
+      'every call must carry, or listen on 127.0.0.1.',
+  );
+}
+
+// Digests have one length, so that comparing them takes the same time whatever was sent.
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+function requireToken({ headers }: IncomingMessage, token: string): void {
+  const [, sent] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  if (sent !== undefined && timingSafeEqual(digest(sent), digest(token))) return;
+  const invalid = sent === undefined ? '' : ', error="invalid_token"';
+  throw new RequestError('unauthorized', 'Send the token of this server: Authorization: Bearer <HFS_API_TOKEN>.', {
+    headers: { 'WWW-Authenticate': `Bearer realm="hostfactory"${invalid}` },
+  });
+}
+
+/**
+ * A page in a browser on this machine can call a loopback address under a name of its own that resolves to it (DNS
+ * rebinding); the browser then sends that name.
+ */
+function requireLoopbackName(request: IncomingMessage): void {
+  const host = (request.headers.host ?? '').replace(/:\d*$/, '');
+  if (isLoopback(host)) return;
+  throw new RequestError('misdirected_request', 'Without a token this server answers to localhost and 127.0.0.1 only.');
+}
+
+/**
+ * Refuses calls that may not be answered.
+ * @throws RequestError malformed_request, unauthorized or misdirected_request
+ */
+export function requireAccess(request: IncomingMessage, token: string | undefined): void {
+  // RFC 9112, section 3.2: one Host header in every HTTP/1.1 request.
+  if (request.httpVersion === '1.1' && request.headersDistinct.host?.length !== 1) {
+    throw new RequestError('malformed_request', 'The request must carry one Host header.');
+  }
+  if (token === undefined) requireLoopbackName(request);
+  else requireToken(request, token);
+}

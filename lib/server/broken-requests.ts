@@ -1,0 +1,36 @@
+/** Answers to what is no HTTP request that Node can read, and so reaches no handler. */
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ApiResult, toProxyResult } from '../../lambdas/api-event.ts';
+import type { ProblemCode } from '../service/problem-types.ts';
+import { problemAnswer } from '../service/problems.ts';
+import { RequestError } from '../service/request-error.ts';
+
+const known: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers and the URL may take 16 KB together.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive in time. Send it again.'],
+};
+
+const refusal = (code: ProblemCode, detail: string): ApiResult =>
+  toProxyResult(problemAnswer(new RequestError(code, detail)), randomUUID());
+
+/** The answer to an `Expect` header other than `100-continue`. */
+export const expectationFailed = (): ApiResult =>
+  refusal('expectation_failed', 'The only Expect header this server knows is 100-continue.');
+
+/** Answers on the bare socket and ends the connection. */
+export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [code, detail] = known[error.code ?? ''] ?? ['malformed_request', 'This is not an HTTP/1.1 request.'];
+  const { statusCode, headers, body } = refusal(code, detail);
+  const lines = Object.entries({ ...headers, 'Content-Length': String(Buffer.byteLength(body)), Connection: 'close' });
+  const head = [
+    `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}`,
+    ...lines.map(([name, value]) => `${name}: ${value}`),
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}

@@ -1,0 +1,32 @@
+/** The Lambda handlers, by operation: the local server runs the very same. */
+import { handler as batchGet } from '../../lambdas/api/batch-get.ts';
+import { handler as batchSave } from '../../lambdas/api/batch-save.ts';
+import { handler as countEntities } from '../../lambdas/api/count-entities.ts';
+import { handler as createEntity } from '../../lambdas/api/create-entity.ts';
+import { handler as deleteEntity } from '../../lambdas/api/delete-entity.ts';
+import { handler as executeTransaction } from '../../lambdas/api/execute-transaction.ts';
+import { handler as getEntity } from '../../lambdas/api/get-entity.ts';
+import { handler as getHealth } from '../../lambdas/api/get-health.ts';
+import { handler as getOpenapi } from '../../lambdas/api/get-openapi.ts';
+import { handler as provisionRequest } from '../../lambdas/api/provision-request.ts';
+import { handler as queryEntities } from '../../lambdas/api/query-entities.ts';
+import { handler as saveEntity } from '../../lambdas/api/save-entity.ts';
+import { handler as updateEntity } from '../../lambdas/api/update-entity.ts';
+import type { ApiHandler } from '../../lambdas/api-answering.ts';
+import type { Operation } from '../service/routes.ts';
+
+export const handlers: Readonly<Record<Operation, ApiHandler>> = {
+  'create-entity': createEntity,
+  'query-entities': queryEntities,
+  'get-entity': getEntity,
+  'save-entity': saveEntity,
+  'update-entity': updateEntity,
+  'delete-entity': deleteEntity,
+  'count-entities': countEntities,
+  'batch-get': batchGet,
+  'batch-save': batchSave,
+  'execute-transaction': executeTransaction,
+  'provision-request': provisionRequest,
+  'get-health': getHealth,
+  'get-openapi': getOpenapi,
+};

@@ -1,0 +1,63 @@
+import { isUtf8 } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type ApiEvent, type ApiResult, toProxyResult } from '../../lambdas/api-event.ts';
+import { loggedError, logger } from '../../lambdas/api-log.ts';
+import { setOwn } from '../model/json-values.ts';
+import type { Repository } from '../repository/repository.ts';
+import { isFailure, problemAnswer } from '../service/problems.ts';
+import { requireAccess } from './access.ts';
+import { handlers } from './handlers.ts';
+import { matchRoute } from './match-route.ts';
+import { readBody } from './read-body.ts';
+import { parseTarget } from './request-target.ts';
+
+/** A plain object, as events have them, of any names. */
+function toObject<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
+  const object: Record<string, T> = {};
+  for (const [name, value] of entries) setOwn(object, name, value);
+  return object;
+}
+
+const lastOf = (values: Record<string, string[]>): Record<string, string> =>
+  toObject(Object.entries(values).map(([name, list]) => [name, list.at(-1) ?? ''] as const));
+
+async function callHandler(request: IncomingMessage, repository: Repository, requestId: string): Promise<ApiResult> {
+  const { segments, query } = parseTarget(request.url ?? '');
+  const { route, params } = matchRoute(request.method ?? '', segments);
+  const bytes = await readBody(request);
+  // API Gateway gives text as it is and other bytes as Base64.
+  const isText = isUtf8(bytes);
+  const headers = toObject(
+    Object.entries(request.headersDistinct).map(([name, values = []]) => [name, values] as const),
+  );
+  const parameters = toObject(query);
+  const event: ApiEvent = {
+    httpMethod: route.method,
+    pathParameters: toObject(params),
+    queryStringParameters: lastOf(parameters),
+    multiValueQueryStringParameters: parameters,
+    headers: lastOf(headers),
+    multiValueHeaders: headers,
+    body: bytes.length === 0 ? null : bytes.toString(isText ? 'utf8' : 'base64'),
+    isBase64Encoded: !isText,
+    requestContext: { requestId },
+  };
+  return handlers[route.operation](event, { repository });
+}
+
+/** The answer to a call: the handler's, or the problem that kept the call from reaching it. Never throws. */
+export async function serveCall(
+  request: IncomingMessage,
+  repository: Repository,
+  token: string | undefined,
+): Promise<ApiResult> {
+  const requestId = randomUUID();
+  try {
+    requireAccess(request, token);
+    return await callHandler(request, repository, requestId);
+  } catch (error) {
+    if (isFailure(error)) logger.error('call failed', { request_id: requestId, error: loggedError(error) });
+    return toProxyResult(problemAnswer(error), requestId);
+  }
+}

@@ -1,0 +1,96 @@
+/** The API on a port of this machine, by the same handlers that run on AWS. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ApiResult } from '../../lambdas/api-event.ts';
+import { loggedError, logger } from '../../lambdas/api-log.ts';
+import { ConfigurationError } from '../repository/errors.ts';
+import type { Repository } from '../repository/repository.ts';
+import { requireSafeHost } from './access.ts';
+import { answerBrokenRequest, expectationFailed } from './broken-requests.ts';
+import { Connections } from './connections.ts';
+import { serveCall } from './serve-call.ts';
+import { writeAnswer } from './write-answer.ts';
+
+export interface ServerOptions {
+  /** Stays the caller's: close it after the server. */
+  readonly repository: Repository;
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** Every call must carry it. Needed on a host that other machines can reach. */
+  readonly token?: string | undefined;
+}
+
+export interface RunningServer {
+  /** Such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more calls, waits for those under way (30 s at most) and ends. */
+  close(): Promise<void>;
+}
+
+/** Time a request may take to arrive, and its headers alone. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+
+const listenProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use by another program. Choose another with --port, or 0 for any free one.',
+  EACCES: 'may not be used by this user. Choose one above 1023 with --port.',
+  EADDRNOTAVAIL: 'is not on this machine. Choose an address of it with --host.',
+  ENOTFOUND: 'has a host that does not resolve. Choose an address of this machine with --host.',
+};
+
+async function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject).listen({ port, host }, resolve);
+  try {
+    await promise;
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    const problem = listenProblems[code] ?? `cannot be listened on: ${message}`;
+    throw new ConfigurationError(`Port ${port} of ${host} ${problem}`, { cause });
+  }
+  server.off('error', reject);
+  return server.address() as AddressInfo;
+}
+
+/**
+ * Serves the API until `close`.
+ * @throws ConfigurationError where the port cannot be used, or the host is open to others and there is no token
+ */
+export async function startServer({ repository, host, port, token }: ServerOptions): Promise<RunningServer> {
+  const secret = token === '' ? undefined : token;
+  requireSafeHost(host, secret);
+  // Standard output belongs to the command that serves; warnings and errors go to standard error.
+  if (process.env.POWERTOOLS_LOG_LEVEL === undefined) logger.setLogLevel('WARN');
+  const server = createServer({
+    requireHostHeader: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+  });
+  const connections = new Connections(server);
+  const answerBy = (serve: (request: IncomingMessage) => Promise<ApiResult>) => {
+    return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+      using _ = connections.busy(request.socket);
+      try {
+        await writeAnswer(request, response, await serve(request), !server.listening);
+      } catch (error) {
+        // The connection broke while the answer was written: there is nobody left to tell.
+        logger.warn('connection lost', { error: loggedError(error) });
+        request.destroy();
+      }
+    };
+  };
+  server.on(
+    'request',
+    answerBy((request) => serveCall(request, repository, secret)),
+  );
+  server.on(
+    'checkExpectation',
+    answerBy(async () => expectationFailed()),
+  );
+  server.on('clientError', answerBrokenRequest);
+  const address = await listen(server, host, port);
+  const name = host.includes(':') ? `[${host}]` : host;
+  return { url: `http://${name}:${address.port}`, port: address.port, close: () => connections.close() };
+}

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ApiResult } from '../../lambdas/api-event.ts';
+
+/** How long, and how much of, a body that nobody wants is still read so that its sender sees the answer. */
+const LINGER_MS = 2_000;
+const LINGER_BYTES = 16 * 1024 * 1024;
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/**
+ * Reads on for a while and throws away what comes. A socket closed over unread data is reset, and the reset may
+ * overtake the answer: the sender would see a broken connection and never learn why (RFC 9112, section 9.6).
+ */
+function drain(request: IncomingMessage): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let bytes = 0;
+  const timer = setTimeout(resolve, LINGER_MS);
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LINGER_BYTES) resolve();
+  });
+  request
+    .on('end', resolve)
+    .on('error', () => resolve())
+    .on('close', resolve)
+    .resume();
+  return promise.finally(() => clearTimeout(timer));
+}
+
+/**
+ * Writes a handler's result.
+ * @param closing whether the connection must end with this answer
+ */
+export async function writeAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { statusCode, headers, body }: ApiResult,
+  closing: boolean,
+): Promise<void> {
+  // The connection broke while the call was served: there is nobody left to tell.
+  if (response.destroyed) return;
+  const unread = hasBody(request) && !request.complete;
+  if (closing || unread) response.setHeader('Connection', 'close');
+  const bodyless = statusCode === 204 || statusCode === 304;
+  const bytes = Buffer.from(body);
+  response.writeHead(statusCode, bodyless ? headers : { ...headers, 'Content-Length': bytes.length });
+  // Not before it is with the operating system is the call over, and may its connection be closed.
+  const closed = once(response, 'close');
+  if (unread) {
+    response.write(bytes);
+    await Promise.race([drain(request), closed]);
+    response.end(() => request.destroy());
+  } else if (bodyless || request.method === 'HEAD') response.end();
+  else response.end(bytes);
+  await closed;
+}

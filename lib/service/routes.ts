@@ -1,0 +1,195 @@
+/**
+ * The route table: every call of the API once, as data. The local server, the OpenAPI document and API Gateway's
+ * methods are made from it. What serves a route is `lambdas/api/<operation>.ts`, which is not imported here.
+ */
+import type { z } from 'zod';
+import { batchGetBody, batchSaveBody, provisionBody, transactionBody } from './body-schemas.ts';
+
+/** A body that the model describes: a whole entity, or changes of one. */
+export type EntityBody = 'entity' | 'changes';
+
+/** Schemas of answers, described in `openapi-schemas.ts`. */
+export type AnswerSchema =
+  | 'Entity'
+  | 'Page'
+  | 'Count'
+  | 'BatchGetResult'
+  | 'BatchSaveResult'
+  | 'TransactionResult'
+  | 'Provisioned'
+  | 'Health'
+  | 'OpenApi';
+
+export interface Answer {
+  readonly description: string;
+  /** Absent where the answer has no body. */
+  readonly schema?: AnswerSchema;
+  readonly headers?: readonly ('ETag' | 'Location')[];
+}
+
+export interface Route {
+  /** Name of the Lambda function's file, and the operationId. */
+  readonly operation: string;
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With `{collection}` and `{id}` where they are parameters. */
+  readonly path: `/v1/${string}`;
+  readonly summary: string;
+  /** What the function does with the store, and so what it needs to be allowed. */
+  readonly access: 'none' | 'read' | 'write';
+  readonly body?: z.ZodType | EntityBody;
+  /** Request headers it honours. */
+  readonly preconditions?: readonly ('If-Match' | 'If-None-Match')[];
+  /** Filters, with the parameters of a query or of a count. */
+  readonly query?: 'query' | 'count';
+  /** Answers by status. */
+  readonly answers: Readonly<Record<number, Answer>>;
+  /** Statuses of the problems it may answer with, besides those of every route. */
+  readonly problems: readonly number[];
+}
+
+const ENTITY = '/v1/{collection}/{id}';
+const COLLECTION = '/v1/{collection}';
+
+export const routes = [
+  {
+    operation: 'create-entity',
+    method: 'POST',
+    path: COLLECTION,
+    summary: 'Create an entity',
+    access: 'write',
+    body: 'entity',
+    answers: { 201: { description: 'The entity as stored.', schema: 'Entity', headers: ['Location', 'ETag'] } },
+    problems: [404, 409, 413, 415],
+  },
+  {
+    operation: 'query-entities',
+    method: 'GET',
+    path: COLLECTION,
+    summary: 'Query a collection',
+    access: 'read',
+    query: 'query',
+    answers: { 200: { description: 'One page, with a cursor where more follows.', schema: 'Page' } },
+    problems: [404],
+  },
+  {
+    operation: 'get-entity',
+    method: 'GET',
+    path: ENTITY,
+    summary: 'Get an entity',
+    access: 'read',
+    preconditions: ['If-None-Match'],
+    answers: {
+      200: { description: 'The entity.', schema: 'Entity', headers: ['ETag'] },
+      304: { description: 'The caller has this version already.', headers: ['ETag'] },
+    },
+    problems: [404],
+  },
+  {
+    operation: 'save-entity',
+    method: 'PUT',
+    path: ENTITY,
+    summary: 'Create or replace an entity',
+    access: 'write',
+    body: 'entity',
+    preconditions: ['If-Match', 'If-None-Match'],
+    answers: {
+      200: { description: 'The entity was replaced.', schema: 'Entity', headers: ['ETag'] },
+      201: { description: 'The entity was created.', schema: 'Entity', headers: ['ETag'] },
+    },
+    problems: [404, 409, 412, 413, 415],
+  },
+  {
+    operation: 'update-entity',
+    method: 'PATCH',
+    path: ENTITY,
+    summary: 'Replace top-level fields of an entity; null removes a field',
+    access: 'write',
+    body: 'changes',
+    preconditions: ['If-Match'],
+    answers: { 200: { description: 'The entity as stored.', schema: 'Entity', headers: ['ETag'] } },
+    problems: [404, 409, 412, 413, 415],
+  },
+  {
+    operation: 'delete-entity',
+    method: 'DELETE',
+    path: ENTITY,
+    summary: 'Delete an entity',
+    access: 'write',
+    preconditions: ['If-Match'],
+    answers: { 204: { description: 'The entity is gone.' } },
+    problems: [404, 409, 412],
+  },
+  {
+    operation: 'count-entities',
+    method: 'GET',
+    path: '/v1/counts/{collection}',
+    summary: 'Count entities, also by the values of a field',
+    access: 'read',
+    query: 'count',
+    answers: { 200: { description: 'The numbers.', schema: 'Count' } },
+    problems: [404],
+  },
+  {
+    operation: 'batch-get',
+    method: 'POST',
+    path: '/v1/batch/get',
+    summary: 'Get up to 1,000 entities by id',
+    access: 'read',
+    body: batchGetBody,
+    answers: { 200: { description: 'What was found, and what was not.', schema: 'BatchGetResult' } },
+    problems: [413, 415],
+  },
+  {
+    operation: 'batch-save',
+    method: 'POST',
+    path: '/v1/batch/save',
+    summary: 'Create or replace up to 1,000 entities, each on its own',
+    access: 'write',
+    body: batchSaveBody,
+    answers: { 200: { description: 'What became of each entity, in order.', schema: 'BatchSaveResult' } },
+    problems: [413, 415],
+  },
+  {
+    operation: 'execute-transaction',
+    method: 'POST',
+    path: '/v1/transactions',
+    summary: 'Carry out up to 100 operations together or not at all',
+    access: 'write',
+    body: transactionBody,
+    answers: { 200: { description: 'Every operation took effect.', schema: 'TransactionResult' } },
+    problems: [404, 409, 413, 415],
+  },
+  {
+    operation: 'provision-request',
+    method: 'POST',
+    path: '/v1/provision-requests',
+    summary: 'Create a request with its machines',
+    access: 'write',
+    body: provisionBody,
+    answers: {
+      200: { description: 'The same call had been made before: what it stored.', schema: 'Provisioned' },
+      201: { description: 'The new request and its machines.', schema: 'Provisioned', headers: ['Location'] },
+    },
+    problems: [409, 413, 415],
+  },
+  {
+    operation: 'get-health',
+    method: 'GET',
+    path: '/v1/health',
+    summary: 'Whether the store can be used now',
+    access: 'read',
+    answers: { 200: { description: 'The store can be used.', schema: 'Health' } },
+    problems: [],
+  },
+  {
+    operation: 'get-openapi',
+    method: 'GET',
+    path: '/v1/openapi.json',
+    summary: 'This document',
+    access: 'none',
+    answers: { 200: { description: 'An OpenAPI 3.1 document.', schema: 'OpenApi' } },
+    problems: [],
+  },
+] as const satisfies readonly Route[];
+
+export type Operation = (typeof routes)[number]['operation'];

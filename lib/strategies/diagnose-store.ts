@@ -1,0 +1,14 @@
+import type { Config, StrategyName } from '../config/configuration.ts';
+import type { Finding } from '../repository/finding.ts';
+
+type Diagnose = (storage: Config['storage'], options: { repair: boolean }) => AsyncGenerator<Finding>;
+
+const diagnoses: { readonly [S in StrategyName]: Diagnose } = {
+  json: async function* ({ json_strategy }, options) {
+    yield* (await import('./json/doctor.ts')).diagnoseJson(json_strategy, options);
+  },
+};
+
+/** Looks at a store below the level of entities: can it be read and written, is it whole. May mend what it can. */
+export const diagnoseStore = ({ storage }: Config, options: { repair: boolean }): AsyncIterable<Finding> =>
+  diagnoses[storage.strategy](storage, options);

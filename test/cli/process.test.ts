@@ -1,0 +1,131 @@
+/** `hfs` as a process of its own, as people and scripts run it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { launcher, run, sampleFile, Workplace } from './run-hfs.ts';
+
+let place: Workplace;
+let started: ChildProcess[];
+beforeEach(async () => {
+  place = await Workplace.create();
+  started = [];
+});
+afterEach(async () => {
+  for (const child of started) child.kill('SIGKILL');
+  await place.remove();
+});
+
+/** Starts `hfs` without waiting for its end. */
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [launcher, '--config', 'config.json', ...args], {
+    cwd: place.folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(child);
+  return child;
+}
+
+const closed = async (child: ChildProcess) => {
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { code, signal };
+};
+
+test('without any configuration, data is kept in the current folder', async () => {
+  await mkdir(place.path('empty'));
+  const hfs = (...args: string[]) => run(process.execPath, [launcher, ...args], { cwd: place.path('empty') });
+  expect(await hfs('import', sampleFile)).toMatchObject({ code: 0, stderr: 'Imported 5 of 5 templates.\n' });
+  expect(await hfs('count', 'templates')).toEqual({ code: 0, stdout: '5\n', stderr: '' });
+  expect(await run('ls', ['data'], { cwd: place.path('empty') })).toMatchObject({
+    stdout: expect.stringContaining('request_database.json'),
+  });
+});
+
+test('standard input, exit codes and both outputs are those of the command', async () => {
+  const template = { template_id: 't-1', name: 'One', provider_api: 'RunInstances', vm_type: 'a', max_number: 5 };
+  const hfs = (args: string[], input?: string) => place.spawnHfs(['--config', 'config.json', ...args], input);
+  expect(await hfs(['save', 'templates', '-', '--json'], JSON.stringify(template))).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  expect(await hfs(['get', 'templates', 't-2'])).toMatchObject({ code: 1, stdout: '' });
+  expect(await hfs(['get', 'template', 't-2'])).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('no stack trace, unless HFS_DEBUG=1 asks for it', async () => {
+  const failing = ['get', 'templates', ''];
+  const stderrOf = async (child: ReturnType<typeof start>) => text(child.stderr);
+  expect(await stderrOf(start(failing))).toBe('hfs: template_id must not be empty\n');
+  expect(await stderrOf(start(failing, { HFS_DEBUG: '1' }))).toMatch(/\n\s+at /);
+});
+
+test('a reader that goes away, as after `| head`, ends the command quietly', async () => {
+  const templates = Array.from({ length: 600 }, (_, i) => ({
+    template_id: `t-${i}`,
+    name: 'x'.repeat(255),
+    provider_api: 'RunInstances',
+    vm_type: 'a',
+    max_number: 5,
+    filler: 'x'.repeat(1000),
+  }));
+  await place.hfs(['save', 'templates', '-'], { input: JSON.stringify(templates) });
+  for (const flags of [['--json'], []]) {
+    const child = start(['query', 'templates', '--all', '--limit', '100', ...flags]);
+    const stderr = text(child.stderr);
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    expect(await closed(child)).toEqual({ code: 0, signal: null });
+    expect(await stderr).toBe('');
+  }
+});
+
+const url = async (child: ReturnType<typeof start>): Promise<string> => {
+  const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+  return String(chunk).trim();
+};
+
+test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and ends in order at %s', async (signal) => {
+  const child = start(['serve', '--port', '0'], { HFS_API_TOKEN: '' });
+  const address = await url(child);
+  expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(await (await fetch(`${address}/v1/health`)).json()).toEqual({ status: 'ok' });
+  // A terminal, npm and the launcher each send the signal of one Ctrl-C.
+  child.kill(signal);
+  child.kill(signal);
+  expect(await closed(child)).toEqual({ code: 0, signal: null });
+});
+
+test('serve asks for the token of HFS_API_TOKEN, and says where a port is taken', async () => {
+  const child = start(['serve', '--port', '0', '--json'], { HFS_API_TOKEN: 'a-long-enough-token' });
+  const { url: address } = JSON.parse(await url(child)) as { url: string };
+  expect((await fetch(`${address}/v1/requests`)).status).toBe(401);
+  const { port } = new URL(address);
+  const second = start(['serve', '--port', port]);
+  const stderr = await text(second.stderr);
+  expect(second.exitCode ?? (await closed(second)).code).toBe(1);
+  expect(stderr).toMatch(/^hfs: Port \d+ of 127\.0\.0\.1 is in use by another program\. .*\n$/);
+});
+
+test('a second signal ends the process at once', async () => {
+  const module = JSON.stringify(join(import.meta.dirname, '..', '..', 'lib', 'cli', 'shutdown.ts'));
+  const script = `import { untilStopped } from ${module};
+    setInterval(() => {}, 1000);
+    const stopped = untilStopped();
+    console.log('ready');
+    await stopped;
+    console.log('stopping');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  started.push(child);
+  await once(child.stdout, 'data');
+  child.kill('SIGTERM');
+  await once(child.stdout, 'data');
+  await wait(600);
+  child.kill('SIGTERM');
+  expect(await closed(child)).toEqual({ code: 143, signal: null });
+});

@@ -1,0 +1,101 @@
+import { expect, test } from '@jest/globals';
+import type { Entity } from '../../lib/model/entities.ts';
+import { onEveryStore } from './on-every-store.ts';
+import { machine, newId, request, saveTemplate, template } from './samples.ts';
+
+/** An entity as another store would hand it over. */
+const stored = (version: number, fields: Parameters<typeof template>[0] = {}): Entity & { template_id: string } => ({
+  ...template(fields),
+  created_at: '2020-02-02T00:00:00.000Z',
+  updated_at: '2021-03-03T00:00:00.123Z',
+  version,
+});
+
+onEveryStore((store, factory) => {
+  test('entities are stored verbatim, versions and timestamps included', async () => {
+    await using open = await factory.open();
+    const entities = [
+      stored(7),
+      stored(1, { image_id: 'i', extra: [null] }),
+      { ...stored(2 ** 30), ...JSON.parse('{"__proto__":1}') },
+    ];
+    expect(await open.strategy.load('templates', entities)).toBe(3);
+    for (const entity of entities) {
+      expect(await open.repository.getEntity('templates', entity.template_id)).toStrictEqual(entity);
+    }
+    await open.reopen();
+    const ids = entities.map(({ template_id }) => template_id);
+    expect((await open.repository.getEntities('templates', ids)).items).toStrictEqual(entities);
+    const filters = { created_at: '2020-02-02T00:00:00Z' };
+    expect(await open.repository.countEntities('templates', { filters })).toEqual({ count: 3 });
+  });
+
+  test('a newer or the same version is never overwritten; an older one is', async () => {
+    const { repository, strategy } = store();
+    const [newer, same, older] = [
+      await saveTemplate(repository),
+      await saveTemplate(repository),
+      await saveTemplate(repository),
+    ];
+    const current = await repository.updateEntity('templates', newer.template_id, { name: 'Current' });
+    const loaded = stored(5, { template_id: older.template_id, name: 'Loaded' });
+    const count = await strategy.load('templates', [
+      stored(1, { template_id: newer.template_id, name: 'Old' }),
+      stored(1, { template_id: same.template_id, name: 'Same' }),
+      loaded,
+    ]);
+    expect(count).toBe(1);
+    expect(await repository.getEntity('templates', newer.template_id)).toEqual(current);
+    expect(await repository.getEntity('templates', same.template_id)).toEqual(same);
+    expect(await repository.getEntity('templates', older.template_id)).toEqual(loaded);
+  });
+
+  test('repeating a load does nothing', async () => {
+    const { repository, strategy } = store();
+    const entities = [stored(3), stored(4)];
+    expect(await strategy.load('templates', entities)).toBe(2);
+    expect(await strategy.load('templates', entities)).toBe(0);
+    const updated = await repository.updateEntity('templates', entities[0]?.template_id as string, { name: 'Newer' });
+    expect(updated.version).toBe(4);
+    expect(await strategy.load('templates', entities)).toBe(0);
+    expect(await repository.getEntity('templates', updated.template_id)).toEqual(updated);
+  });
+
+  test('nothing to load', async () => {
+    expect(await store().strategy.load('requests', [])).toBe(0);
+  });
+
+  test('a loaded entity is one like any other: written over, found, referred to', async () => {
+    const { repository, strategy } = store();
+    const parent = stored(41);
+    await strategy.load('templates', [parent]);
+    const child = await repository.saveEntity('requests', request(parent.template_id));
+    expect(child.version).toBe(1);
+    const updated = await repository.updateEntity(
+      'templates',
+      parent.template_id,
+      { name: 'N' },
+      { expectedVersion: 41 },
+    );
+    expect(updated).toMatchObject({ version: 42, created_at: parent.created_at });
+    expect(updated.updated_at > '2026').toBe(true);
+    const { items } = await repository.queryEntities('templates', { filters: { template_id: parent.template_id } });
+    expect(items).toEqual([updated]);
+  });
+
+  test('1,000 entities at once', async () => {
+    await using open = await factory.open();
+    const parents = { request_id: newId('request'), template_id: newId('template') };
+    const machines = Array.from({ length: 1000 }, () => ({
+      ...machine(parents),
+      created_at: '2020-02-02T00:00:00.000Z',
+      updated_at: '2020-02-02T00:00:00.000Z',
+      version: 1,
+    }));
+    await open.strategy.load('templates', [stored(1, { template_id: parents.template_id })]);
+    const parent = { ...request(parents.template_id, { request_id: parents.request_id }), version: 1 };
+    await open.strategy.load('requests', [{ ...parent, request_type: 'provision' }]);
+    expect(await open.strategy.load('machines', machines)).toBe(1000);
+    expect(await open.repository.countEntities('machines', { filters: parents })).toEqual({ count: 1000 });
+  });
+});

@@ -1,0 +1,120 @@
+/** Every store and variant that the contract suite runs on. */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConfigInput } from '../../lib/config/configuration.ts';
+import type { Repository } from '../../lib/repository/repository.ts';
+import type { Capabilities, StorageStrategy } from '../../lib/repository/storage-strategy.ts';
+import { openRepository } from '../../lib/strategies/open-repository.ts';
+
+/** A store of one test, holding nothing that another test can see. */
+export interface OpenStore extends AsyncDisposable {
+  readonly repository: Repository;
+  readonly strategy: StorageStrategy;
+  /** The configuration that opens the same data, also in another process. */
+  readonly config: ConfigInput;
+  /** Closes the repository and opens another on the same data. */
+  reopen(): Promise<void>;
+  /** Drops the repository as a killed process would, without closing it, and opens another on the same data. */
+  crash(): Promise<void>;
+  /** Another repository on the same data, as another process would open it; closed with the store. */
+  second(): Promise<Repository>;
+  /** Closes every repository and removes the data. */
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  readonly enforceReferences?: boolean;
+}
+
+export interface StoreFactory {
+  readonly name: string;
+  /** What the store declares; the only reason for which a test may be skipped. */
+  readonly capabilities: Capabilities;
+  /** Whether every write goes over a network: randomised tests then run fewer rounds. */
+  readonly remote: boolean;
+  open(options?: StoreOptions): Promise<OpenStore>;
+}
+
+/** Where a store keeps its data, and how to be rid of it. */
+interface Place {
+  readonly storage: ConfigInput['storage'];
+  remove(): Promise<void>;
+}
+
+async function openStore(place: Place, { enforceReferences = true }: StoreOptions): Promise<OpenStore> {
+  const config = { storage: { ...place.storage, enforce_references: enforceReferences } };
+  const others: Repository[] = [];
+  let repository = await openRepository(config);
+  const store: OpenStore = {
+    config,
+    get repository() {
+      return repository;
+    },
+    get strategy() {
+      return repository.strategy;
+    },
+    async reopen() {
+      await repository.close();
+      repository = await openRepository(config);
+    },
+    async crash() {
+      // Kept only to be let go of in the end: the operating system would do that for a killed process.
+      others.push(repository);
+      repository = await openRepository(config);
+    },
+    async second() {
+      const another = await openRepository(config);
+      others.push(another);
+      return another;
+    },
+    async close() {
+      for (const other of others.splice(0)) await other.close();
+      await repository.close();
+      await place.remove();
+    },
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+  return store;
+}
+
+const jsonCapabilities: Capabilities = { queriesInTransactions: true, maxAtomicWrites: Number.POSITIVE_INFINITY };
+
+type JsonSettings = NonNullable<NonNullable<ConfigInput['storage']>['json_strategy']>;
+
+const jsonStore = (name: string, settings: JsonSettings): StoreFactory => ({
+  name: `json ${name}`,
+  capabilities: jsonCapabilities,
+  remote: false,
+  open: async (options = {}) => {
+    const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
+    const storage = { strategy: 'json' as const, json_strategy: { base_path: folder, ...settings } };
+    return openStore({ storage, remove: () => rm(folder, { recursive: true, force: true }) }, options);
+  },
+});
+
+const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
+  name: `json on S3 ${name}`,
+  capabilities: jsonCapabilities,
+  remote: true,
+  open: async (options = {}) => {
+    const { HFS_TEST_S3_ENDPOINT: endpoint, HFS_TEST_S3_BUCKET: bucket } = process.env;
+    const base_path = `s3://${bucket}/${randomUUID()}`;
+    const storage = {
+      strategy: 'json' as const,
+      json_strategy: { base_path, endpoint, region: 'us-east-1', ...settings },
+    };
+    // The bucket goes with the test run.
+    return openStore({ storage, remove: async () => {} }, options);
+  },
+});
+
+export const stores: readonly StoreFactory[] = [
+  jsonStore('single file', { storage_type: 'single_file' }),
+  jsonStore('split files', { storage_type: 'split_files' }),
+  // A cache and a buffer so small that reads leave the cache and the journal is folded in nearly every test.
+  jsonStore('gzip', { storage_type: 'single_file', enable_compression: true, cache_size: 5, write_buffer_size: 4096 }),
+  jsonStoreOnS3('single file', { storage_type: 'single_file' }),
+  jsonStoreOnS3('split files', { storage_type: 'split_files' }),
+];
