@@ -16,6 +16,7 @@ export async function* pagesOf<C extends CollectionName>(
       throw new Error(`A page of ${options.limit} that is not the last holds ${page.items.length}.`);
     }
     if (page.items.length === 0 && cursor !== undefined) throw new Error('A cursor led to an empty page.');
+    if (page.nextCursor !== undefined && page.nextCursor === cursor) throw new Error('A cursor leads to itself.');
     yield page.items;
     cursor = page.nextCursor;
   } while (cursor !== undefined);

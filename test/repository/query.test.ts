@@ -59,7 +59,8 @@ describe('checkQuery', () => {
   });
 
   test.each<[Filters, string]>([
-    [{ machine_count: 'x' }, 'machine_count must be a number'],
+    [{ machine_count: 'x' }, 'machine_count must be an integer'],
+    [{ machine_count: 1.5 }, 'machine_count must be an integer'],
     [{ machine_count: { begins_with: 1 } }, 'machine_count is a number, which has no beginning; use eq, gt or lt'],
     [{ status: { in: 'A' } }, 'status needs a list of values for the operator in'],
     [{ status: { eq: ['A'] } }, 'status must be a string'],

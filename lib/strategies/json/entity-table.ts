@@ -4,7 +4,8 @@ import type { Entity, JsonObject } from '../../model/entities.ts';
 type FieldIndex = Map<unknown, Set<string>>;
 
 /**
- * The entities of one collection in memory, with equality indexes on the fields the model indexes or refers by. Up to
+ * The entities of one collection in memory, with equality indexes on the fields the model indexes or refers by,
+ * made when first used. Up to
  * `cacheSize` entities are kept parsed, the most recently used ones; the others as JSON text, which takes about half
  * the memory and is parsed at each use.
  */
@@ -14,13 +15,14 @@ export class EntityTable {
   readonly #entities = new Map<string, Entity | string>();
   /** Ids of the parsed entities, the least recently used first; undefined while all entities fit. */
   #recent: Set<string> | undefined;
+  readonly #indexedFields: ReadonlySet<string>;
   readonly #indexes = new Map<string, FieldIndex>();
 
   constructor(collection: CollectionName, cacheSize: number) {
     this.collection = collection;
     this.#cacheSize = cacheSize;
-    for (const { partitionKey } of declarationOf(collection).indexes) this.#indexes.set(partitionKey, new Map());
-    for (const { field } of referencesFrom(collection)) this.#indexes.set(field, new Map());
+    const partitionKeys = declarationOf(collection).indexes.map(({ partitionKey }) => partitionKey);
+    this.#indexedFields = new Set([...partitionKeys, ...referencesFrom(collection).map(({ field }) => field)]);
   }
 
   get size(): number {
@@ -36,14 +38,19 @@ export class EntityTable {
     return entity;
   }
 
+  /** `put` for a table that is being filled: one that has no such entity and no index yet. */
+  fill(id: string, entity: Entity): void {
+    this.#entities.set(id, entity);
+    if (this.#entities.size > this.#cacheSize) this.#recent ??= new Set(this.#entities.keys());
+    if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
+  }
+
   /** Takes over `entity`: the caller must not change it afterwards. */
   put(id: string, entity: Entity): void {
     const before = this.#entities.get(id);
     if (before !== undefined) this.#unindex(id, before);
-    this.#entities.set(id, entity);
+    this.fill(id, entity);
     for (const [field, index] of this.#indexes) addTo(index, entity[field], id);
-    if (this.#entities.size > this.#cacheSize) this.#recent ??= new Set(this.#entities.keys());
-    if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
   }
 
   delete(id: string): void {
@@ -66,15 +73,24 @@ export class EntityTable {
 
   /** Whether `field` has an index. */
   hasIndex(field: string): boolean {
-    return this.#indexes.has(field);
+    return this.#indexedFields.has(field);
   }
 
   /** Ids of the entities with this value in an indexed field. */
   idsBy(field: string, value: unknown): ReadonlySet<string> {
-    return this.#indexes.get(field)?.get(value) ?? new Set();
+    const index = this.#indexes.get(field) ?? this.#makeIndex(field);
+    return index.get(value) ?? new Set();
+  }
+
+  #makeIndex(field: string): FieldIndex {
+    const index: FieldIndex = new Map();
+    for (const [id, entity] of this.entries()) addTo(index, entity[field], id);
+    this.#indexes.set(field, index);
+    return index;
   }
 
   #unindex(id: string, kept: Entity | string): void {
+    if (this.#indexes.size === 0) return;
     const entity = typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept;
     for (const [field, index] of this.#indexes) {
       const value = entity[field];

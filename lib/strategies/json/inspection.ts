@@ -5,6 +5,7 @@ import {
   decodeRecords,
   type FileIdentity,
   identify,
+  isBase,
   type JournalHeader,
   type JournalRecord,
   sameIdentity,
@@ -74,8 +75,8 @@ async function inspectJournal(files: FileManager, name: string): Promise<Inspect
 
 /** Whether a journal comes on top of this content of a data file, or announces it. */
 export const knows = ({ header, records }: InspectedJournal, { file, identity }: InspectedFile): boolean =>
-  sameIdentity(identity, header?.base[file.name]) ||
-  records.some(({ fold }) => fold !== undefined && sameIdentity(identity, fold[file.name]));
+  (header !== undefined && isBase(header, file.name, identity)) ||
+  records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
 
 export async function inspect(files: FileManager, layout: Layout): Promise<Inspection> {
   const inspected = await Promise.all(

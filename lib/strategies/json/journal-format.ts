@@ -22,6 +22,11 @@ export interface JournalHeader {
   readonly id: string;
   /** The data files that the commits come on top of. */
   readonly base: FileIdentities;
+  /**
+   * Contents that a process which keeps no lock may still put in place of the base: they were announced, and nothing has
+   * taken the place of the file since, which would keep them out. The commits come on top of these as well.
+   */
+  readonly also?: Readonly<Record<string, readonly FileIdentity[]>>;
   /** Number of the first commit. */
   readonly next: number;
   /** The journal that this one continues: it begins with that one's records from byte `from` on. */
@@ -49,6 +54,10 @@ export const identify = (bytes: Uint8Array): FileIdentity => ({ bytes: bytes.byt
 /** Whether a file has the content that is known of it; undefined where nothing is known. */
 export const sameIdentity = (found: FileIdentity | null, known: FileIdentity | null | undefined): boolean =>
   known !== undefined && found?.bytes === known?.bytes && found?.crc32 === known?.crc32;
+
+/** Whether a journal with this header comes on top of this content of a file. */
+export const isBase = ({ base, also }: JournalHeader, name: string, found: FileIdentity | null): boolean =>
+  sameIdentity(found, base[name]) || (also?.[name] ?? []).some((identity) => sameIdentity(found, identity));
 
 /** Adds up the identity of a file that is written in pieces. */
 export class Identifier {

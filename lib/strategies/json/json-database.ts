@@ -12,6 +12,7 @@ import {
   type FileIdentities,
   type FileIdentity,
   identify,
+  isBase,
   type JournalHeader,
   type JournalRecord,
   sameIdentity,
@@ -87,6 +88,8 @@ export class JsonDatabase {
   /** Tells this process's commits from those of others that say the same. */
   readonly #writer = crypto.randomUUID().slice(0, 8);
   #appending = false;
+  /** Whether the tables cannot be brought up to date step by step. They stay, for those who have caught up before. */
+  #mustLoad = true;
   #tail: Promise<unknown> = Promise.resolve();
   #nextCatchUp: Promise<void> | undefined;
   readonly #warn: (message: string) => void;
@@ -213,6 +216,7 @@ export class JsonDatabase {
     });
     let seen = this.#place;
     const base: Record<string, FileIdentity | null> = {};
+    const also: Record<string, FileIdentity[]> = {};
     for (const file of this.layout.files) {
       const { identity, revision, edited } = await this.#currentContent(file, from);
       const stagedFile = staged.get(file);
@@ -225,10 +229,12 @@ export class JsonDatabase {
       }
       await stagedFile?.publish(revision);
       base[file.name] = stagedFile?.identity ?? identity;
+      const replaced = stagedFile !== undefined && !sameIdentity(stagedFile.identity, identity);
+      if (!replaced && !this.files.exclusive) also[file.name] = this.#mayAppear(file.name);
     }
     for (;;) {
       const follows = { id: from.id, from: from.position };
-      const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base, next: from.next, follows };
+      const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base, also, next: from.next, follows };
       try {
         await this.#oneAtATime(() => this.#replaceJournal(header, from, until, seen));
         return true;
@@ -241,6 +247,13 @@ export class JsonDatabase {
         seen = this.#place;
       }
     }
+  }
+
+  /** Contents that slower processes may still put in the place of a file that is not replaced now. */
+  #mayAppear(name: string): FileIdentity[] {
+    const earlier = this.#loaded?.header?.also?.[name] ?? [];
+    const announced = this.#announced.map(({ files }) => files[name] ?? null).filter((identity) => identity !== null);
+    return [...earlier, ...announced];
   }
 
   #foldAgainWith({ collections }: DataFile): false {
@@ -256,10 +269,12 @@ export class JsonDatabase {
     for (let attempt = 1; ; attempt++) {
       const stored = await this.files.read(name);
       // Another process has put a newer file in place and begun another journal, on which ours may not be put.
-      if (this.#loaded?.header?.id !== from.id) throw new JournalMoved();
+      if (this.#loaded?.header === undefined || this.#loaded.header.id !== from.id) throw new JournalMoved();
       const identity = stored === undefined ? null : identify(stored.bytes);
       const content = { identity, revision: stored?.revision ?? null, edited: false };
-      if (sameIdentity(identity, this.#loaded?.identities[name])) return content;
+      if (sameIdentity(identity, this.#loaded.identities[name]) || isBase(this.#loaded.header, name, identity)) {
+        return content;
+      }
       const announcement = this.#announced.findLast(({ files }) => sameIdentity(identity, files[name]));
       if (announcement !== undefined) {
         if (!this.files.exclusive && announcement.n >= from.next) throw new JournalMoved();
@@ -329,7 +344,7 @@ export class JsonDatabase {
   async #refresh(): Promise<void> {
     // Our own commit is on its way to the disk and nobody else can commit: the state before it is the current one.
     if (this.#appending && this.files.exclusive) return;
-    if (this.#loaded === undefined) return this.#load();
+    if (this.#mustLoad) return this.#load();
     const change = await this.#journal.poll(this.#place.position);
     if (change === 'unchanged') return;
     if (change === 'replaced') return this.#follow();
@@ -377,14 +392,13 @@ export class JsonDatabase {
 
   /** @returns false where the files changed while they were read */
   async #tryLoad(): Promise<boolean> {
-    this.#loaded = undefined;
+    this.#mustLoad = true;
     const bytes = await this.#journal.readAll();
     const decoded = bytes === undefined ? undefined : decodeHeader(bytes);
     if (bytes !== undefined && decoded === undefined) throw this.#damagedJournal(0);
     const { header, end } = decoded ?? { header: undefined, end: 0 };
     const content = bytes === undefined ? undefined : decodeRecords(bytes.subarray(end), header?.next ?? 1);
     if (content?.rest === 'damaged') throw this.#damagedJournal(end + content.end);
-    const announced: FileIdentities = Object.assign({}, ...(content?.records ?? []).map(({ fold }) => fold));
 
     const tables = newTables(this.#cacheSize);
     const foreign: ForeignMembers = new Map();
@@ -394,8 +408,9 @@ export class JsonDatabase {
       const data = await this.files.read(file.name);
       const identity = data === undefined ? null : identify(data.bytes);
       identities[file.name] = identity;
-      const known = sameIdentity(identity, header?.base[file.name]) || sameIdentity(identity, announced[file.name]);
-      if (header !== undefined && !known) edited.push(file.name);
+      const isKnown = header === undefined || isBase(header, file.name, identity);
+      const isAnnounced = content?.records.some(({ fold }) => sameIdentity(identity, fold?.[file.name])) ?? false;
+      if (!isKnown && !isAnnounced) edited.push(file.name);
       if (data !== undefined) await this.#parse(file, data.bytes, tables, foreign);
     }
     // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
@@ -406,6 +421,7 @@ export class JsonDatabase {
     // journal is begun anew.
     const usable = edited.length === 0 ? header : undefined;
 
+    this.#mustLoad = false;
     this.#loaded = { tables, foreign, identities, header: usable };
     this.#headerEnd = end;
     this.#announced = [];

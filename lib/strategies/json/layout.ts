@@ -77,10 +77,9 @@ function isWrapped(content: Record<string, unknown>, collection: CollectionName)
 
 function parseCollection(content: Record<string, unknown>, collection: CollectionName, tables: Tables): void {
   const table = tables.get(collection) as EntityTable;
-  for (const id of Object.keys(content)) {
-    const record = content[id];
+  for (const [id, record] of Object.entries(content)) {
     if (!isPlainObject(record)) throw new Error(`${collection} ${JSON.stringify(id)} is not a JSON object`);
-    table.put(id, adoptRecord(collection, id, record as JsonObject));
+    table.fill(id, adoptRecord(collection, id, record as JsonObject));
   }
 }
 
