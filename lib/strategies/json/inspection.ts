@@ -10,8 +10,8 @@ import {
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
-import { newTables } from './json-database.ts';
 import { backupOf, type DataFile, type ForeignMembers, type Layout, parseFile, type Tables } from './layout.ts';
+import { newTables } from './load-files.ts';
 import { decodeText } from './serializer.ts';
 
 /** A data file, or the backup of one. */

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type CollectionName, collectionNames } from '../../model/collections.ts';
-import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
-import { adoptRecord, EntityTable } from './entity-table.ts';
+import type { CollectionName } from '../../model/collections.ts';
+import { StorageUnavailableError } from '../../repository/errors.ts';
 import { type FileManager, type JournalFile, JournalMoved, type Revision, type StagedFile } from './file-manager.ts';
 import {
   decodeHeader,
@@ -17,16 +16,9 @@ import {
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
-import {
-  backupOf,
-  type DataFile,
-  type ForeignMembers,
-  fileText,
-  type Layout,
-  parseFile,
-  type Tables,
-} from './layout.ts';
-import { decodeText, type Serializer } from './serializer.ts';
+import { backupOf, type DataFile, fileText, type Layout, type Tables } from './layout.ts';
+import { applyRecord, damagedJournal, type LoadedFiles, loadFiles } from './load-files.ts';
+import type { Serializer } from './serializer.ts';
 
 /** A place in the journal: after `position` bytes of journal `id`. */
 interface JournalPlace {
@@ -36,14 +28,7 @@ interface JournalPlace {
   readonly next: number;
 }
 
-/** What the tables hold: the data files with the journal up to `place` on top. */
-interface Loaded {
-  readonly tables: Tables;
-  readonly foreign: ForeignMembers;
-  readonly identities: FileIdentities;
-  /** The journal's header; undefined while there is no journal. */
-  readonly header: JournalHeader | undefined;
-}
+type Loaded = Pick<LoadedFiles, 'tables' | 'foreign' | 'identities' | 'header'>;
 
 interface CurrentContent {
   readonly identity: FileIdentity | null;
@@ -52,17 +37,6 @@ interface CurrentContent {
 }
 
 const MAX_LOAD_ATTEMPTS = 50;
-
-export const newTables = (cacheSize: number): Tables =>
-  new Map(collectionNames.map((name) => [name, new EntityTable(name, cacheSize)]));
-
-export function applyRecord(tables: Tables, record: JournalRecord): void {
-  for (const [kind, collection, id, entity] of record.ops) {
-    const table = tables.get(collection) as EntityTable;
-    if (kind === 'put') table.put(id, adoptRecord(collection, id, entity));
-    else table.delete(id);
-  }
-}
 
 /**
  * The data files and the journal of one store, and what they hold, in memory. Follows what other processes write
@@ -147,14 +121,22 @@ export class JsonDatabase {
    * @throws JournalMoved where the tables have moved on since `at`: decide again
    */
   async append(at: JournalPlace, operations: readonly string[], apply: () => void, durable: boolean): Promise<void> {
-    const commit = async (): Promise<void> => {
+    const begin = async (): Promise<void> => {
       this.#requirePlace(at);
       await this.#ensureJournal();
-      const record = encodeRecord(this.#place.next, this.#writer, operations);
-      await this.#appendBytes(record, durable, apply);
     };
-    // With writers of other processes kept out, readers need not wait for the disk: they see the state before.
-    await (this.files.exclusive ? commit() : this.#oneAtATime(commit));
+    const commit = (): Promise<void> =>
+      this.#appendBytes(encodeRecord(this.#place.next, this.#writer, operations), durable, apply);
+    if (this.files.exclusive) {
+      await this.#oneAtATime(begin);
+      // With writers of other processes kept out, readers need not wait for the disk: they see the state before.
+      await commit();
+    } else {
+      await this.#oneAtATime(async () => {
+        await begin();
+        await commit();
+      });
+    }
   }
 
   /** Notes that an entity of the collection was changed by a commit. */
@@ -354,7 +336,7 @@ export class JsonDatabase {
   /** Applies the records that others have appended. */
   #readOn(bytes: Buffer): void {
     const { records, end, rest } = decodeRecords(bytes, this.#place.next);
-    if (rest === 'damaged') throw this.#damagedJournal(this.#place.position + end);
+    if (rest === 'damaged') throw damagedJournal(this.files, this.layout, this.#place.position + end);
     for (const record of records) this.#apply(record);
     const { id, position, next } = this.#place;
     this.#place = { id, position: position + end, next: next + records.length };
@@ -381,8 +363,10 @@ export class JsonDatabase {
 
   /** Reads everything from the files. */
   async #load(): Promise<void> {
+    this.#mustLoad = true;
     for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
-      if (await this.#tryLoad()) return;
+      const loaded = await loadFiles(this.files, this.layout, this.#journal, this.#cacheSize);
+      if (loaded !== undefined) return this.#takeOver(loaded);
       await pause(attempt);
     }
     throw new StorageUnavailableError(
@@ -390,58 +374,15 @@ export class JsonDatabase {
     );
   }
 
-  /** @returns false where the files changed while they were read */
-  async #tryLoad(): Promise<boolean> {
-    this.#mustLoad = true;
-    const bytes = await this.#journal.readAll();
-    const decoded = bytes === undefined ? undefined : decodeHeader(bytes);
-    if (bytes !== undefined && decoded === undefined) throw this.#damagedJournal(0);
-    const { header, end } = decoded ?? { header: undefined, end: 0 };
-    const content = bytes === undefined ? undefined : decodeRecords(bytes.subarray(end), header?.next ?? 1);
-    if (content?.rest === 'damaged') throw this.#damagedJournal(end + content.end);
-
-    const tables = newTables(this.#cacheSize);
-    const foreign: ForeignMembers = new Map();
-    const identities: Record<string, FileIdentity | null> = {};
-    const edited: string[] = [];
-    for (const file of this.layout.files) {
-      const data = await this.files.read(file.name);
-      const identity = data === undefined ? null : identify(data.bytes);
-      identities[file.name] = identity;
-      const isKnown = header === undefined || isBase(header, file.name, identity);
-      const isAnnounced = content?.records.some(({ fold }) => sameIdentity(identity, fold?.[file.name])) ?? false;
-      if (!isKnown && !isAnnounced) edited.push(file.name);
-      if (data !== undefined) await this.#parse(file, data.bytes, tables, foreign);
-    }
-    // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
-    const since = await this.#journal.poll(bytes?.length ?? 0);
-    if (since === 'replaced' || (since === 'grown' && edited.length > 0)) return false;
-    if (edited.length > 0 && content !== undefined && content.records.length > 0) throw this.#unrelated(edited);
-    // Without commits on top, a file that somebody replaced while the store was closed is simply the new content; its
-    // journal is begun anew.
-    const usable = edited.length === 0 ? header : undefined;
-
+  #takeOver({ headerEnd, records, end, ...loaded }: LoadedFiles): void {
     this.#mustLoad = false;
-    this.#loaded = { tables, foreign, identities, header: usable };
-    this.#headerEnd = end;
+    this.#loaded = loaded;
+    this.#headerEnd = headerEnd;
     this.#announced = [];
     this.#changed = new Set();
-    for (const record of content?.records ?? []) this.#apply(record);
-    const next = (usable?.next ?? 1) + (content?.records.length ?? 0);
-    this.#place = { id: usable?.id ?? '', position: end + (content?.end ?? 0), next };
-    return true;
-  }
-
-  async #parse(file: DataFile, data: Buffer, tables: Tables, foreign: ForeignMembers): Promise<void> {
-    try {
-      parseFile(this.layout, file, await decodeText(data), tables, foreign);
-    } catch (error) {
-      throw new StorageDamagedError(
-        `${this.files.describe(file.name)} cannot be read (${(error as Error).message}). Nothing was overwritten. Its ` +
-          `backup is ${this.files.describe(backupOf(file.name))}; \`hfs doctor --repair\` rebuilds the file.`,
-        { cause: error },
-      );
-    }
+    for (const record of records) this.#apply(record);
+    const { header } = loaded;
+    this.#place = { id: header?.id ?? '', position: end, next: (header?.next ?? 1) + records.length };
   }
 
   /** Begins a journal where there is none yet, and cuts off what a writer left half written. */
@@ -478,28 +419,19 @@ export class JsonDatabase {
   /** @param apply run in the same turn as the place moves on: whoever sees the one sees the other */
   async #appendBytes(bytes: Buffer, durable: boolean, apply: () => void): Promise<void> {
     const { id, position, next } = this.#place;
+    const loaded = this.#loaded;
     this.#appending = true;
     try {
       await this.#journal.append(bytes, position, durable);
+      if (this.#loaded !== loaded) {
+        // Somebody has loaded the tables anew meanwhile, with or without this commit: only loading again can tell.
+        this.#mustLoad = true;
+        return;
+      }
       this.#place = { id, position: position + bytes.length, next: next + 1 };
       apply();
     } finally {
       this.#appending = false;
     }
-  }
-
-  #damagedJournal(position: number): StorageDamagedError {
-    return new StorageDamagedError(
-      `${this.files.describe(this.layout.journal)} is damaged at byte ${position}: commits follow that cannot be put in ` +
-        'order. Nothing was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
-    );
-  }
-
-  #unrelated(names: readonly string[]): StorageDamagedError {
-    const files = names.map((name) => this.files.describe(name)).join(', ');
-    return new StorageDamagedError(
-      `${files} was replaced or removed while saves were waiting in ${this.files.describe(this.layout.journal)}. Nothing ` +
-        'was overwritten. `hfs doctor` shows both; `hfs doctor --repair` puts the waiting saves on top of what is there.',
-    );
   }
 }

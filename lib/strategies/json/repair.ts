@@ -4,8 +4,8 @@ import type { Finding } from '../../repository/finding.ts';
 import type { FileManager } from './file-manager.ts';
 import { type InspectedFile, type Inspection, knows } from './inspection.ts';
 import { encodeHeader, type FileIdentity, type JournalRecord } from './journal-format.ts';
-import { applyRecord, newTables } from './json-database.ts';
 import { backupOf, type ForeignMembers, fileText, type Layout } from './layout.ts';
+import { applyRecord, newTables } from './load-files.ts';
 import type { Serializer } from './serializer.ts';
 
 /** Whether anything is wrong that `repair` can put right. */

@@ -1,0 +1,125 @@
+/** Reads a store from its files: the data files with the journal on top. */
+import { collectionNames } from '../../model/collections.ts';
+import { StorageDamagedError } from '../../repository/errors.ts';
+import { adoptRecord, EntityTable } from './entity-table.ts';
+import type { FileManager, JournalFile } from './file-manager.ts';
+import {
+  decodeHeader,
+  decodeRecords,
+  type FileIdentities,
+  type FileIdentity,
+  identify,
+  isBase,
+  type JournalHeader,
+  type JournalRecord,
+  sameIdentity,
+} from './journal-format.ts';
+import { backupOf, type DataFile, type ForeignMembers, type Layout, parseFile, type Tables } from './layout.ts';
+import { decodeText } from './serializer.ts';
+
+/** What the data files hold, and the commits that wait in the journal to be applied. */
+export interface LoadedFiles {
+  readonly tables: Tables;
+  readonly foreign: ForeignMembers;
+  readonly identities: FileIdentities;
+  /** Undefined where there is no journal, or none that fits the files: the next commit begins one. */
+  readonly header: JournalHeader | undefined;
+  /** Bytes of the header. */
+  readonly headerEnd: number;
+  readonly records: readonly JournalRecord[];
+  /** Where the valid records end. */
+  readonly end: number;
+}
+
+export const newTables = (cacheSize: number): Tables =>
+  new Map(collectionNames.map((name) => [name, new EntityTable(name, cacheSize)]));
+
+/** Does what a commit says. */
+export function applyRecord(tables: Tables, { ops }: JournalRecord): void {
+  for (const [kind, collection, id, entity] of ops) {
+    const table = tables.get(collection) as EntityTable;
+    if (kind === 'put') table.put(id, adoptRecord(collection, id, entity));
+    else table.delete(id);
+  }
+}
+
+/**
+ * @returns undefined where the files changed while they were read
+ * @throws StorageDamagedError
+ */
+export async function loadFiles(
+  files: FileManager,
+  layout: Layout,
+  journal: JournalFile,
+  cacheSize: number,
+): Promise<LoadedFiles | undefined> {
+  const bytes = await journal.readAll();
+  const { header, headerEnd, records, end } = decodeJournal(files, layout, bytes);
+  const tables = newTables(cacheSize);
+  const foreign: ForeignMembers = new Map();
+  const identities: Record<string, FileIdentity | null> = {};
+  const edited: string[] = [];
+  for (const file of layout.files) {
+    const stored = await files.read(file.name);
+    const identity = stored === undefined ? null : identify(stored.bytes);
+    identities[file.name] = identity;
+    const isKnown = header === undefined || isBase(header, file.name, identity);
+    const isAnnounced = records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
+    if (!isKnown && !isAnnounced) edited.push(file.name);
+    if (stored !== undefined) await parse(files, layout, file, stored.bytes, tables, foreign);
+  }
+  // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
+  const since = await journal.poll(bytes?.length ?? 0);
+  if (since === 'replaced' || (since === 'grown' && edited.length > 0)) return undefined;
+  if (edited.length > 0 && records.length > 0) throw unrelatedFiles(files, layout, edited);
+  // Without commits on top, a file that somebody replaced while the store was closed is simply the new content.
+  return { tables, foreign, identities, header: edited.length === 0 ? header : undefined, headerEnd, records, end };
+}
+
+function decodeJournal(
+  files: FileManager,
+  layout: Layout,
+  bytes: Buffer | undefined,
+): Pick<LoadedFiles, 'header' | 'headerEnd' | 'records' | 'end'> {
+  if (bytes === undefined) return { header: undefined, headerEnd: 0, records: [], end: 0 };
+  const decoded = decodeHeader(bytes);
+  if (decoded === undefined) throw damagedJournal(files, layout, 0);
+  const { header, end: headerEnd } = decoded;
+  const { records, end, rest } = decodeRecords(bytes.subarray(headerEnd), header.next);
+  if (rest === 'damaged') throw damagedJournal(files, layout, headerEnd + end);
+  return { header, headerEnd, records, end: headerEnd + end };
+}
+
+async function parse(
+  files: FileManager,
+  layout: Layout,
+  file: DataFile,
+  bytes: Buffer,
+  tables: Tables,
+  foreign: ForeignMembers,
+): Promise<void> {
+  try {
+    parseFile(layout, file, await decodeText(bytes), tables, foreign);
+  } catch (error) {
+    throw new StorageDamagedError(
+      `${files.describe(file.name)} cannot be read (${(error as Error).message}). Nothing was overwritten. Its backup is ` +
+        `${files.describe(backupOf(file.name))}; \`hfs doctor --repair\` rebuilds the file.`,
+      { cause: error },
+    );
+  }
+}
+
+/** @param position where the damage begins */
+export const damagedJournal = (files: FileManager, layout: Layout, position: number): StorageDamagedError =>
+  new StorageDamagedError(
+    `${files.describe(layout.journal)} is damaged at byte ${position}: commits follow that cannot be put in order. Nothing ` +
+      'was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
+  );
+
+function unrelatedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
+  const described = names.map((name) => files.describe(name)).join(', ');
+  return new StorageDamagedError(
+    `${described} was replaced or removed while saves were waiting in ${files.describe(layout.journal)}. Nothing was ` +
+      'overwritten. `hfs doctor` shows both; `hfs doctor --repair` puts the waiting saves on top of what is there.',
+  );
+}
