@@ -19,6 +19,11 @@ import {
 } from './file-manager.ts';
 import { identify } from './journal-format.ts';
 
+// Three attempts end well within the 25 s of an HTTP call.
+const MAX_ATTEMPTS = 3;
+const CONNECTION_TIMEOUT_MS = 2_000;
+const REQUEST_TIMEOUT_MS = 6_000;
+
 const statusOf = (error: unknown): number | undefined =>
   (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 
@@ -225,6 +230,8 @@ class S3JournalFile implements JournalFile {
 export function openS3FileManager({ base_path, endpoint, region }: JsonStrategyConfig): S3FileManager {
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(base_path) ?? [];
   const client = new S3Client({
+    maxAttempts: MAX_ATTEMPTS,
+    requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     ...(region === undefined ? {} : { region }),
     // Servers other than AWS's rarely know buckets as host names.
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
