@@ -16,7 +16,7 @@ const template = (id: string) =>
 async function increment(): Promise<void> {
   for (;;) {
     const current = await repository.getEntity('templates', 'counter');
-    const count = (current?.['count'] as number | undefined) ?? 0;
+    const count = (current?.count as number | undefined) ?? 0;
     try {
       const expectedVersion = current?.version ?? 0;
       await repository.saveEntity('templates', { ...template('counter'), count: count + 1 }, { expectedVersion });

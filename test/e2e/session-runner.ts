@@ -1,0 +1,113 @@
+/** Runs the shell sessions of a document in a folder of their own, as a reader would type them in a clone. */
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../services/kept-process.ts';
+import type { SessionBlock } from './documented-session.ts';
+
+export const root = join(import.meta.dirname, '..', '..');
+
+/** Address in the documents, in whose place another port is used. */
+const DOCUMENTED = '127.0.0.1:8080';
+const SERVE = /^npx hfs serve$/m;
+const END_OF_BLOCK = '-- end of block --';
+
+export interface SessionResult {
+  readonly block: SessionBlock;
+  readonly output: string;
+}
+
+/** `npx hfs` with this clone, whose server takes the free port. */
+const npxShim = (port: number): string => `#!/bin/sh
+[ "$1" = hfs ] || { echo "npx $1 is not in this test" >&2; exit 127; }
+shift
+hfs='${join(root, 'bin', 'hfs.js')}'
+if [ "$1" = serve ]; then exec '${process.execPath}' "$hfs" "$@" --port ${port}; fi
+exec '${process.execPath}' "$hfs" "$@"
+`;
+
+function environmentOf(bin: string): NodeJS.ProcessEnv {
+  const { HFS_CONFIG: _1, HFS_API_TOKEN: _2, HFS_DEBUG: _3, FORCE_COLOR: _4, ...env } = process.env;
+  return { ...env, NO_COLOR: '1', PATH: [bin, process.env.PATH].join(delimiter) };
+}
+
+/** Runs everything that is typed in one shell, and returns what it wrote after each block. */
+async function runShell(blocks: readonly SessionBlock[], cwd: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const script = blocks.map(({ commands }) => `${commands}\nprintf '\\n%s\\n' '${END_OF_BLOCK}'\n`).join('');
+  const shell = spawn('sh', ['-c', `exec 2>&1\n${script}`], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const output = await text(shell.stdout);
+  return output.split(`\n${END_OF_BLOCK}\n`).slice(0, -1);
+}
+
+/** A server that was started as the document says. */
+class DocumentedServer {
+  readonly #child: ChildProcess;
+  readonly #output: Promise<string>;
+  readonly #errors: Promise<string>;
+
+  private constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
+    this.#child = child;
+    this.#output = text(child.stdout);
+    this.#errors = text(child.stderr);
+  }
+
+  static async start({ commands }: SessionBlock, cwd: string, env: NodeJS.ProcessEnv, port: number) {
+    const child = spawn('sh', ['-c', `exec ${commands}`], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const server = new DocumentedServer(child);
+    const isUp = (): Promise<boolean> =>
+      fetch(`http://127.0.0.1:${port}/v1/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    while (!(await isUp())) {
+      if (child.exitCode !== null) throw new Error(`${commands.trim()} ended: ${await server.#errors}`);
+      await sleep(50);
+    }
+    return server;
+  }
+
+  /** Ctrl-C. Returns what it wrote to standard output. */
+  async stop(): Promise<string> {
+    if (this.#child.exitCode === null) {
+      const ended = once(this.#child, 'exit');
+      this.#child.kill('SIGINT');
+      await ended;
+    }
+    return this.#output;
+  }
+}
+
+/**
+ * Runs sessions and returns what each block wrote to standard output and standard error. The block that starts the
+ * server is one of its own, as for a terminal of its own.
+ */
+export async function runSessions(blocks: readonly SessionBlock[]): Promise<SessionResult[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'hfs-documents-'));
+  try {
+    const port = await freePort();
+    const here = `127.0.0.1:${port}`;
+    const [bin, clone] = [join(folder, 'bin'), join(folder, 'clone')];
+    await mkdir(bin);
+    await writeFile(join(bin, 'npx'), npxShim(port), { mode: 0o755 });
+    await cp(join(root, 'examples'), join(clone, 'examples'), { recursive: true });
+    const env = environmentOf(bin);
+    const serving = blocks.find(({ commands }) => SERVE.test(commands));
+    const server = serving && (await DocumentedServer.start(serving, clone, env, port));
+    const typed = blocks
+      .filter((block) => block !== serving)
+      .map((block) => ({ ...block, commands: block.commands.replaceAll(DOCUMENTED, here) }));
+    const outputs = await runShell(typed, clone, env).finally(() => server?.stop());
+    const served = await server?.stop();
+    return blocks.map((block) => {
+      const output = block === serving ? served : outputs.shift();
+      return { block, output: (output ?? '').replaceAll(here, DOCUMENTED) };
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
