@@ -95,12 +95,10 @@ export function idProblem(collection: CollectionName, id: unknown): string | und
   return 'problem' in checked ? checked.problem : undefined;
 }
 
-/** Bytes of an entity as UTF-8 JSON. */
-export const entityBytes = (entity: object): number => Buffer.byteLength(JSON.stringify(entity));
-
-/** What is wrong with the size of an entity, or undefined. */
-export function sizeProblem(entity: object): string | undefined {
-  const bytes = entityBytes(entity);
+/** What is wrong with the size of an entity, or undefined. What the store itself keeps in it does not count. */
+export function sizeProblem(entity: Readonly<Record<string, unknown>>): string | undefined {
+  const fields = Object.fromEntries(Object.entries(entity).filter(([name]) => !Object.hasOwn(systemFields, name)));
+  const bytes = Buffer.byteLength(JSON.stringify(fields));
   return bytes > MAX_ENTITY_BYTES
     ? `takes ${bytes} bytes as JSON; the limit is ${MAX_ENTITY_BYTES} (350 KB)`
     : undefined;

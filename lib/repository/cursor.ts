@@ -1,7 +1,7 @@
 /** Cursors: keyset positions, opaque to callers. They stay valid under writes, since they name values, not offsets. */
 import { createHash } from 'node:crypto';
 import type { CollectionName } from '../model/collections.ts';
-import { numberProblem, stringProblem } from '../model/json-values.ts';
+import { stringProblem } from '../model/json-values.ts';
 import type { Scalar } from '../model/order.ts';
 import { ValidationError } from './errors.ts';
 import type { Order, Predicate } from './query.ts';
@@ -20,7 +20,7 @@ interface CursorQuery {
 /** Tells one query from another, so that a cursor is not continued under other filters or another order. */
 const fingerprint = (collection: CollectionName, { predicates, order }: CursorQuery): string =>
   createHash('sha256')
-    .update(JSON.stringify([collection, predicates, order]))
+    .update(JSON.stringify([collection, order, ...predicates.map((predicate) => JSON.stringify(predicate)).sort()]))
     .digest('base64url')
     .slice(0, 8);
 
@@ -48,9 +48,7 @@ export function decodeCursor(cursor: string, collection: CollectionName, query: 
 }
 
 const isStorable = (value: unknown): value is Scalar =>
-  typeof value === 'string'
-    ? stringProblem(value) === undefined
-    : typeof value === 'number' && numberProblem(value) === undefined;
+  typeof value === 'string' ? stringProblem(value) === undefined : Number.isFinite(value);
 
 function parse(cursor: string): unknown[] {
   try {

@@ -67,8 +67,9 @@ export class WriteRejected extends Error {
   }
 }
 
-/** Version of an entity; records written by others may carry none, which counts as 1. */
-export const versionOf = (entity: Entity | undefined): number => entity?.version ?? 0;
+/** Version of an entity, 0 where there is none; records written by others may carry no version, which counts as 1. */
+export const versionOf = (entity: Partial<Entity> | undefined): number =>
+  entity === undefined ? 0 : (entity.version ?? 1);
 
 /** Why a write must be rejected over `current`, or undefined. References to a deleted entity are the store's to look up. */
 export function guardFailure(write: GuardedWrite, current: Entity | undefined): RejectionReason | undefined {

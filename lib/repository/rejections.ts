@@ -20,9 +20,16 @@ export function missingReference(child: CollectionName, parent: CollectionName, 
   return new ReferenceNotFoundError(field, parent, id);
 }
 
+/** The write of the list that refers to an entity, and so had it checked. */
+const childOf = (writes: readonly GuardedWrite[], { collection, id }: GuardedWrite): GuardedWrite | undefined =>
+  writes.find((write) => {
+    if (write.kind !== 'put' && write.kind !== 'patch') return false;
+    const fields = write.kind === 'put' ? write.fields : write.set;
+    return referencesFrom(write.collection).some(({ field, parent }) => parent === collection && fields[field] === id);
+  });
+
 /**
- * What a rejected write means to the caller. The checks in a list stand for the parents of the put or patch in front
- * of them. Other errors come back as they are.
+ * What a rejected write means to the caller. Other errors come back as they are.
  */
 export function rejectionToError(error: unknown, writes: readonly GuardedWrite[]): unknown {
   if (!(error instanceof WriteRejected)) return error;
@@ -32,8 +39,8 @@ export function rejectionToError(error: unknown, writes: readonly GuardedWrite[]
     case 'exists':
       return new EntityExistsError(collection, id, versionOf(error.current));
     case 'missing': {
-      const child = writes.slice(0, error.index).findLast((earlier) => earlier.kind !== 'check');
-      if (kind !== 'check' || child === undefined) return new EntityNotFoundError(collection, id);
+      const child = kind === 'check' ? childOf(writes, write) : undefined;
+      if (child === undefined) return new EntityNotFoundError(collection, id);
       return missingReference(child.collection, collection, id);
     }
     case 'conflict':

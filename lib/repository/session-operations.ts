@@ -156,22 +156,34 @@ export class SessionOperations implements Transaction {
     return this.complete(collection, checked, parents, expectedVersion);
   }
 
-  /** Reads the parents from which entities of `collection` that leave fields out take them. */
+  /**
+   * The parents from which entities of `collection` that leave fields out take them, by id.
+   * @param known parents by `collection/id` that need not be read
+   */
   async readDefaultParents(
     collection: CollectionName,
     entities: readonly Checked[],
+    known: ReadonlyMap<string, Entity> = new Map(),
   ): Promise<ReadonlyMap<string, Entity>> {
+    const parents = new Map<string, Entity>();
     const source = defaultSource(collection);
-    if (source === undefined) return new Map();
-    const ids = new Set<string>();
+    if (source === undefined) return parents;
+    const wanted = new Set<string>();
     for (const { fields, problems } of entities) {
-      if (problems.length === 0 && fields[source.field] === undefined) ids.add(fields[source.reference] as string);
+      if (problems.length > 0 || fields[source.field] !== undefined) continue;
+      const id = fields[source.reference] as string;
+      const parent = known.get(`${source.parent}/${id}`);
+      if (parent === undefined) wanted.add(id);
+      else parents.set(id, parent);
     }
-    if (ids.size === 0) return new Map();
-    for (const id of ids) this.touch(source.parent, id);
-    const wanted = [...ids];
-    const parents = await this.session.get(source.parent, wanted);
-    return new Map(wanted.flatMap((id, i) => (parents[i] === undefined ? [] : [[id, parents[i]] as const])));
+    if (wanted.size === 0) return parents;
+    for (const id of wanted) this.touch(source.parent, id);
+    const found = await this.session.get(source.parent, [...wanted]);
+    for (const [i, id] of [...wanted].entries()) {
+      const parent = found[i];
+      if (parent !== undefined) parents.set(id, parent);
+    }
+    return parents;
   }
 
   /**

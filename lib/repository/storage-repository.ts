@@ -1,5 +1,5 @@
 import { type CollectionName, idFieldOf } from '../model/collections.ts';
-import type { EntityInput, EntityOf } from '../model/entities.ts';
+import type { Entity, EntityInput, EntityOf } from '../model/entities.ts';
 import { MAX_BATCH_ENTITIES, MAX_TRANSACTION_ENTITIES } from '../model/limits.ts';
 import { checkEntity } from '../model/validation.ts';
 import {
@@ -12,7 +12,7 @@ import {
   UnsupportedOperationError,
   ValidationError,
 } from './errors.ts';
-import type { GuardedWrite } from './guarded-write.ts';
+import type { GuardedWrite, PutWrite } from './guarded-write.ts';
 import { rejectionToError } from './rejections.ts';
 import type { BatchGetResult, BatchSaveResult, NewEntity, Repository, Transaction } from './repository.ts';
 import { type OperationSettings, requireCollection, requireId, SessionOperations } from './session-operations.ts';
@@ -76,20 +76,25 @@ export class StorageRepository extends SessionOperations implements Repository {
   }
 
   async createTogether(entities: readonly NewEntity[]): Promise<EntityOf<CollectionName>[]> {
-    const puts: GuardedWrite[] = [];
-    const created = new Set<string>();
-    const parents = new Map<string, GuardedWrite>();
-    const keyOf = ({ collection, id }: GuardedWrite): string => `${collection}/${id}`;
+    const puts: PutWrite[] = [];
+    const created = new Map<string, Entity>();
+    const checks = new Map<string, GuardedWrite>();
     for (const { collection, entity } of entities) {
+      requireCollection(collection);
       const checked = checkEntity(collection, entity);
       if (checked.problems.length > 0) throw new ValidationError(checked.problems);
-      const { put } = this.complete(collection, checked, new Map(), 0);
-      const [, ...checks] = this.withParentChecks(put);
-      for (const check of checks) if (!created.has(keyOf(check))) parents.set(keyOf(check), check);
-      created.add(keyOf(put));
+      const parents = await this.readDefaultParents(collection, [checked], created);
+      const { put } = this.complete(collection, checked, parents, 0);
+      if (created.has(keyOf(put))) {
+        const message = `names ${collection} ${JSON.stringify(put.id)} twice`;
+        throw new ValidationError([{ path: 'entities', message }]);
+      }
+      const [, ...needed] = this.withParentChecks(put);
+      for (const check of needed) if (!created.has(keyOf(check))) checks.set(keyOf(check), check);
+      created.set(keyOf(put), put.fields as Entity);
       puts.push(put);
     }
-    const writes = [...puts, ...parents.values()];
+    const writes = [...puts, ...checks.values()];
     try {
       const stored = await this.strategy.write(writes);
       return stored.slice(0, puts.length) as EntityOf<CollectionName>[];
@@ -102,10 +107,12 @@ export class StorageRepository extends SessionOperations implements Repository {
     return this.strategy.transaction(async (session) => {
       const touched = new Set<string>();
       let open = true;
-      const tx = new SessionOperations(this.#guarded(session), this.settings, (collection, id) => {
-        if (!open)
-          throw new UnsupportedOperationError('The transaction has ended; use its tx only inside the callback.');
-        touched.add(`${collection}/${id}`);
+      const requireOpen = (): void => {
+        if (open) return;
+        throw new UnsupportedOperationError('The transaction has ended; use its tx only inside the callback.');
+      };
+      const tx = new SessionOperations(this.#guarded(session, requireOpen), this.settings, (collection, id) => {
+        touched.add(keyOf({ collection, id }));
         if (touched.size > MAX_TRANSACTION_ENTITIES) throw new TransactionTooLargeError(MAX_TRANSACTION_ENTITIES);
       });
       try {
@@ -128,23 +135,32 @@ export class StorageRepository extends SessionOperations implements Repository {
     await this.close();
   }
 
-  /** A session that refuses queries where the store cannot protect them. */
-  #guarded(session: StoreSession): StoreSession {
-    if (this.strategy.capabilities.queriesInTransactions) return session;
-    const refuse = async (): Promise<never> => {
+  /** A session that ends with its transaction, and refuses queries where the store cannot protect them. */
+  #guarded(session: StoreSession, requireOpen: () => void): StoreSession {
+    const requireQueries = (): void => {
+      requireOpen();
+      if (this.strategy.capabilities.queriesInTransactions) return;
       throw new UnsupportedOperationError(
         `The ${this.strategy.name} store cannot protect queries inside a transaction from phantoms. Query before it ` +
           'begins, and read the entities by id inside.',
       );
     };
+    const guarded =
+      <A extends unknown[], R>(guard: () => void, operation: (...args: A) => Promise<R>) =>
+      async (...args: A): Promise<R> => {
+        guard();
+        return operation(...args);
+      };
     return {
-      get: (collection, ids) => session.get(collection, ids),
-      write: (writes) => session.write(writes),
-      query: refuse,
-      count: refuse,
+      get: guarded(requireOpen, session.get.bind(session)),
+      write: guarded(requireOpen, session.write.bind(session)),
+      query: guarded(requireQueries, session.query.bind(session)),
+      count: guarded(requireQueries, session.count.bind(session)),
     };
   }
 }
+
+const keyOf = ({ collection, id }: { collection: CollectionName; id: string }): string => `${collection}/${id}`;
 
 function requireBatch(path: string, items: readonly unknown[]): void {
   if (!Array.isArray(items) || items.length === 0 || items.length > MAX_BATCH_ENTITIES) {

@@ -15,6 +15,8 @@ export const root = join(import.meta.dirname, '..', '..');
 /** Address in the documents, in whose place another port is used. */
 const DOCUMENTED = '127.0.0.1:8080';
 const SERVE = /^npx hfs serve$/m;
+/** A command that hangs is ended before the test gives up on it, so that nothing is left running. */
+const LONGEST_MS = 50_000;
 const END_OF_BLOCK = '-- end of block --';
 
 export interface SessionResult {
@@ -39,7 +41,12 @@ function environmentOf(bin: string): NodeJS.ProcessEnv {
 /** Runs everything that is typed in one shell, and returns what it wrote after each block. */
 async function runShell(blocks: readonly SessionBlock[], cwd: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const script = blocks.map(({ commands }) => `${commands}\nprintf '\\n%s\\n' '${END_OF_BLOCK}'\n`).join('');
-  const shell = spawn('sh', ['-c', `exec 2>&1\n${script}`], { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const shell = spawn('sh', ['-c', `exec 2>&1\n${script}`], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: LONGEST_MS,
+  });
   const output = await text(shell.stdout);
   return output.split(`\n${END_OF_BLOCK}\n`).slice(0, -1);
 }
@@ -56,8 +63,13 @@ class DocumentedServer {
     this.#errors = text(child.stderr);
   }
 
-  static async start({ commands }: SessionBlock, cwd: string, env: NodeJS.ProcessEnv, port: number) {
-    const child = spawn('sh', ['-c', `exec ${commands}`], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  static async start(commands: string, cwd: string, env: NodeJS.ProcessEnv, port: number) {
+    const child = spawn('sh', ['-c', `exec ${commands}`], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: LONGEST_MS,
+    });
     const server = new DocumentedServer(child);
     const isUp = (): Promise<boolean> =>
       fetch(`http://127.0.0.1:${port}/v1/health`).then(
@@ -97,12 +109,13 @@ export async function runSessions(blocks: readonly SessionBlock[]): Promise<Sess
     await cp(join(root, 'examples'), join(clone, 'examples'), { recursive: true });
     const env = environmentOf(bin);
     const serving = blocks.find(({ commands }) => SERVE.test(commands));
-    const server = serving && (await DocumentedServer.start(serving, clone, env, port));
+    // Manuals need not say each time that the server must run.
+    const server = await DocumentedServer.start(serving?.commands ?? 'npx hfs serve', clone, env, port);
     const typed = blocks
       .filter((block) => block !== serving)
       .map((block) => ({ ...block, commands: block.commands.replaceAll(DOCUMENTED, here) }));
-    const outputs = await runShell(typed, clone, env).finally(() => server?.stop());
-    const served = await server?.stop();
+    const outputs = await runShell(typed, clone, env).finally(() => server.stop());
+    const served = await server.stop();
     return blocks.map((block) => {
       const output = block === serving ? served : outputs.shift();
       return { block, output: (output ?? '').replaceAll(here, DOCUMENTED) };

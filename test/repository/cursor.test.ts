@@ -37,12 +37,16 @@ describe('cursors', () => {
     }
   });
 
+  test('a number beyond the limits of entities is kept: a record that others wrote may have it', () => {
+    const position = { value: 1e300, id: 'a' };
+    expect(decodeCursor(encodeCursor('requests', query, position), 'requests', query)).toEqual(position);
+  });
+
   test('what no store can hold is refused: somebody may have made the cursor up', () => {
     const positions = [
       { value: 'x', id: 'a\0' },
       { value: '\0', id: 'a' },
       { value: '\ud800', id: 'a' },
-      { value: 2 ** 60, id: 'a' },
     ];
     for (const position of positions) {
       const cursor = encodeCursor('requests', query, position);

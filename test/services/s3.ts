@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { freePort, startServer } from './kept-process.ts';
 import { findMoto } from './moto.ts';
+import { type OneWriteProxy, startProxy } from './one-write-at-a-time.ts';
 import type { Service } from './service.ts';
 
 /** Credentials that no server refuses and that are nobody's, so that a test can never reach a real account. */
@@ -44,11 +45,12 @@ async function removeBucket(client: S3Client, Bucket: string): Promise<void> {
 export async function startS3(): Promise<Service> {
   const given = process.env.HFS_TEST_S3_ENDPOINT;
   const port = given === undefined ? await freePort() : 0;
-  const endpoint = given ?? `http://127.0.0.1:${port}`;
   const stopServer =
     given === undefined
-      ? await startServer([findMoto(), '-H', '127.0.0.1', '-p', `${port}`], () => answers(endpoint))
+      ? await startServer([findMoto(), '-H', '127.0.0.1', '-p', `${port}`], () => answers(`http://127.0.0.1:${port}`))
       : undefined;
+  const proxy = given === undefined ? await startProxy(port) : undefined;
+  const endpoint = given ?? (proxy as OneWriteProxy).endpoint;
   if (stopServer !== undefined) Object.assign(process.env, STAND_IN_CREDENTIALS);
   const client = new S3Client({
     endpoint,
@@ -61,6 +63,7 @@ export async function startS3(): Promise<Service> {
     await requireConditionalWrites(client, bucket);
   } catch (error) {
     client.destroy();
+    await proxy?.stop();
     await stopServer?.();
     throw new Error(`The S3 server at ${endpoint} cannot be used for tests: ${(error as Error).message}`);
   }
@@ -69,6 +72,7 @@ export async function startS3(): Promise<Service> {
     stop: async () => {
       if (stopServer === undefined) await removeBucket(client, bucket);
       client.destroy();
+      await proxy?.stop();
       await stopServer?.();
     },
   };

@@ -61,7 +61,6 @@ export class JsonDatabase {
   #announced: { readonly n: number; readonly files: FileIdentities }[] = [];
   /** Tells this process's commits from those of others that say the same. */
   readonly #writer = crypto.randomUUID().slice(0, 8);
-  #appending = false;
   /** Whether the tables cannot be brought up to date step by step. They stay, for those who have caught up before. */
   #mustLoad = true;
   #tail: Promise<unknown> = Promise.resolve();
@@ -121,22 +120,13 @@ export class JsonDatabase {
    * @throws JournalMoved where the tables have moved on since `at`: decide again
    */
   async append(at: JournalPlace, operations: readonly string[], apply: () => void, durable: boolean): Promise<void> {
-    const begin = async (): Promise<void> => {
+    // Readers of this process wait meanwhile, too: those of other processes see the bytes at once, and what one reader
+    // has seen no later one may miss.
+    await this.#oneAtATime(async () => {
       this.#requirePlace(at);
       await this.#ensureJournal();
-    };
-    const commit = (): Promise<void> =>
-      this.#appendBytes(encodeRecord(this.#place.next, this.#writer, operations), durable, apply);
-    if (this.files.exclusive) {
-      await this.#oneAtATime(begin);
-      // With writers of other processes kept out, readers need not wait for the disk: they see the state before.
-      await commit();
-    } else {
-      await this.#oneAtATime(async () => {
-        await begin();
-        await commit();
-      });
-    }
+      await this.#appendBytes(encodeRecord(this.#place.next, this.#writer, operations), durable, apply);
+    });
   }
 
   /** Notes that an entity of the collection was changed by a commit. */
@@ -324,8 +314,6 @@ export class JsonDatabase {
   }
 
   async #refresh(): Promise<void> {
-    // Our own commit is on its way to the disk and nobody else can commit: the state before it is the current one.
-    if (this.#appending && this.files.exclusive) return;
     if (this.#mustLoad) return this.#load();
     const change = await this.#journal.poll(this.#place.position);
     if (change === 'unchanged') return;
@@ -419,19 +407,8 @@ export class JsonDatabase {
   /** @param apply run in the same turn as the place moves on: whoever sees the one sees the other */
   async #appendBytes(bytes: Buffer, durable: boolean, apply: () => void): Promise<void> {
     const { id, position, next } = this.#place;
-    const loaded = this.#loaded;
-    this.#appending = true;
-    try {
-      await this.#journal.append(bytes, position, durable);
-      if (this.#loaded !== loaded) {
-        // Somebody has loaded the tables anew meanwhile, with or without this commit: only loading again can tell.
-        this.#mustLoad = true;
-        return;
-      }
-      this.#place = { id, position: position + bytes.length, next: next + 1 };
-      apply();
-    } finally {
-      this.#appending = false;
-    }
+    await this.#journal.append(bytes, position, durable);
+    this.#place = { id, position: position + bytes.length, next: next + 1 };
+    apply();
   }
 }

@@ -1,0 +1,37 @@
+/** The programs in examples/ run, and print what docs/library.md shows below each. */
+import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { expect, test } from '@jest/globals';
+import { root } from './session-runner.ts';
+
+const SHARED = 'temporary-store.ts';
+
+async function outputOf(program: string): Promise<string> {
+  const child = spawn(process.execPath, [join(root, 'examples', program)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return output + errors;
+}
+
+test('every example prints what the library manual shows', async () => {
+  const manual = await readFile(join(root, 'docs', 'library.md'), 'utf8');
+  const shown = [...manual.matchAll(/^\[`(\S+\.ts)`\]\(\.\.\/examples\/\1\)[^`]*?^```text\n(.*?)^```/gms)];
+  const programs = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.ts') && name !== SHARED);
+  expect(shown.map(([, name]) => name).toSorted()).toEqual(programs.toSorted());
+  for (const [, name = '', output] of shown) expect(`${name}\n${await outputOf(name)}`).toBe(`${name}\n${output}`);
+});
+
+test('the TypeScript in the library manual is code of the examples', async () => {
+  const squeezed = (code: string): string => code.replace(/\s+/g, ' ');
+  const programs = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.ts'));
+  const code = squeezed(
+    (await Promise.all(programs.map((name) => readFile(join(root, 'examples', name), 'utf8')))).join('\n'),
+  );
+  const manual = await readFile(join(root, 'docs', 'library.md'), 'utf8');
+  const snippets = [...manual.matchAll(/^```ts\n(.*?)^```/gms)].map(([, snippet = '']) => snippet);
+  expect(snippets.length).toBeGreaterThan(2);
+  // Where a snippet leaves something out, it has a line of dots.
+  for (const part of snippets.flatMap((snippet) => snippet.split(/^\s*\/\/ …\n/m)))
+    expect(code).toContain(squeezed(part).trim());
+});

@@ -1,0 +1,7 @@
+/** The examples of the manuals, run one after the other. */
+import { test } from '@jest/globals';
+import { expectSessionsOf } from './compare-sessions.ts';
+
+test.each(['docs/command-line.md', 'docs/http-api.md'])('the examples of %s do what they say', async (document) => {
+  await expectSessionsOf(document);
+});
