@@ -47,4 +47,5 @@ export type {
 } from './repository/repository.ts';
 export { StorageRepository } from './repository/storage-repository.ts';
 export type { Capabilities, Explanation, StorageStrategy } from './repository/storage-strategy.ts';
+export type { JsonStorageStrategy } from './strategies/json/json-strategy.ts';
 export { openRepository } from './strategies/open-repository.ts';

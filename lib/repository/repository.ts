@@ -20,7 +20,7 @@ export interface QueryResult<C extends CollectionName> {
 
 export interface CountResult {
   readonly count: number;
-  /** Entities by value of the `groupBy` field, which those without the field are not in. */
+  /** Entities by value of the `groupBy` field, in the order of the values; those without the field are in none. */
   readonly groups?: Readonly<Record<string, number>>;
 }
 

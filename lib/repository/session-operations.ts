@@ -1,6 +1,7 @@
 /** The operations of `Transaction`, once, over any session of a store: the policy that every store shares. */
 import { type CollectionName, collections, fieldsOf, referencesFrom, referencesTo } from '../model/collections.ts';
 import type { Entity, EntityChanges, EntityInput, EntityOf, JsonObject } from '../model/entities.ts';
+import { compareUtf8 } from '../model/order.ts';
 import { now } from '../model/timestamps.ts';
 import { type Checked, checkChanges, checkEntity, idProblem } from '../model/validation.ts';
 import { encodeCursor } from './cursor.ts';
@@ -138,7 +139,8 @@ export class SessionOperations implements Transaction {
     requireCollection(collection);
     const { predicates, groupBy } = checkCount(collection, options);
     const { count, groups } = await this.session.count(collection, predicates, groupBy);
-    return groups === undefined ? { count } : { count, groups: Object.fromEntries(groups) };
+    if (groups === undefined) return { count };
+    return { count, groups: Object.fromEntries([...groups].sort(([a], [b]) => compareUtf8(a, b))) };
   }
 
   /** The write of an entity, and the checks that what it refers to exists. */

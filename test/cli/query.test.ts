@@ -100,7 +100,7 @@ test('count, in all and by a field', async () => {
   expect((await place.hfs(['count', 'requests'])).stdout).toBe('9\n');
   expect((await place.hfs(['count', 'requests', '--filter', 'status=DONE', '--json'])).stdout).toBe('{"count":3}\n');
   const grouped = await place.hfs(['count', 'requests', '--group-by', 'status', ...filters('machine_count[lt]=4')]);
-  expect(grouped.stdout).toBe('status   count\nPENDING  2\nRUNNING  1\nDONE     1\nall      4\n');
+  expect(grouped.stdout).toBe('status   count\nPENDING  2\nDONE     1\nRUNNING  1\nall      4\n');
   const json = await place.hfs(['count', 'requests', '--group-by', 'status', '--json']);
   expect(JSON.parse(json.stdout)).toEqual({ count: 9, groups: { PENDING: 3, RUNNING: 3, DONE: 3 } });
 });

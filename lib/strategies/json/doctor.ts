@@ -1,5 +1,5 @@
 /** `hfs doctor` for the JSON store. */
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import { StorageError } from '../../repository/errors.ts';
@@ -26,8 +26,13 @@ export async function* diagnoseJson(
   const layout = layoutOf(config);
   const { files, locks } = await openPlace(config);
   try {
-    if (files.exclusive) yield* inspectFolder(config.base_path);
-    await files.prepare();
+    if (files.exclusive) {
+      const finding = await inspectFolder(config.base_path);
+      yield finding;
+      if (finding.level === 'error' || !existsSync(config.base_path)) return;
+    } else {
+      await files.prepare();
+    }
     const inspection = await inspect(files, layout);
     yield* describe(files, inspection);
     if (files.exclusive) yield* inspectSpace(config.base_path, inspection);
@@ -43,17 +48,16 @@ export async function* diagnoseJson(
   }
 }
 
-async function* inspectFolder(folder: string): AsyncGenerator<Finding> {
+async function inspectFolder(folder: string): Promise<Finding> {
   try {
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-    yield { level: 'ok', subject: folder, message: 'The folder can be read and written.' };
+    return { level: 'ok', subject: folder, message: 'The folder can be read and written.' };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      yield { level: 'ok', subject: folder, message: 'The folder does not exist yet; the first save makes it.' };
-      return;
+      return { level: 'ok', subject: folder, message: 'The folder does not exist yet; opening the store makes it.' };
     }
     const remedy = `Let the user of this process use it: chown or chmod u+rwx ${folder}, or mount it for writing.`;
-    yield { level: 'error', subject: folder, message: 'The folder cannot be read and written.', remedy };
+    return { level: 'error', subject: folder, message: 'The folder cannot be read and written.', remedy };
   }
 }
 

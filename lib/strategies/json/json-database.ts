@@ -362,7 +362,13 @@ export class JsonDatabase {
     );
   }
 
-  #takeOver({ headerEnd, records, end, ...loaded }: LoadedFiles): void {
+  #takeOver({ headerEnd, records, end, edited, ...loaded }: LoadedFiles): void {
+    for (const name of edited) {
+      this.#warn(
+        `${this.files.describe(name)} is not as the store left it: it was edited or replaced while nothing waited in the ` +
+          'journal. What it holds now counts.',
+      );
+    }
     this.#mustLoad = false;
     this.#loaded = loaded;
     this.#headerEnd = headerEnd;

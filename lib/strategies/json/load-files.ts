@@ -22,6 +22,8 @@ export interface LoadedFiles {
   readonly tables: Tables;
   readonly foreign: ForeignMembers;
   readonly identities: FileIdentities;
+  /** Data files that others have changed while nothing waited in the journal: what they hold now counts. */
+  readonly edited: readonly string[];
   /** Undefined where there is no journal, or none that fits the files: the next commit begins one. */
   readonly header: JournalHeader | undefined;
   /** Bytes of the header. */
@@ -59,21 +61,24 @@ export async function loadFiles(
   const foreign: ForeignMembers = new Map();
   const identities: Record<string, FileIdentity | null> = {};
   const edited: string[] = [];
+  const removed: string[] = [];
   for (const file of layout.files) {
     const stored = await files.read(file.name);
     const identity = stored === undefined ? null : identify(stored.bytes);
     identities[file.name] = identity;
     const isKnown = header === undefined || isBase(header, file.name, identity);
     const isAnnounced = records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
-    if (!isKnown && !isAnnounced) edited.push(file.name);
+    if (!isKnown && !isAnnounced) (identity === null ? removed : edited).push(file.name);
     if (stored !== undefined) await parse(files, layout, file, stored.bytes, tables, foreign);
   }
   // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
   const since = await journal.poll(bytes?.length ?? 0);
-  if (since === 'replaced' || (since === 'grown' && edited.length > 0)) return undefined;
+  if (since === 'replaced' || (since === 'grown' && edited.length + removed.length > 0)) return undefined;
+  if (removed.length > 0) throw removedFiles(files, layout, removed);
   if (edited.length > 0 && records.length > 0) throw unrelatedFiles(files, layout, edited);
   // Without commits on top, a file that somebody replaced while the store was closed is simply the new content.
-  return { tables, foreign, identities, header: edited.length === 0 ? header : undefined, headerEnd, records, end };
+  const usable = edited.length === 0 ? header : undefined;
+  return { tables, foreign, identities, edited, header: usable, headerEnd, records, end };
 }
 
 function decodeJournal(
@@ -83,7 +88,7 @@ function decodeJournal(
 ): Pick<LoadedFiles, 'header' | 'headerEnd' | 'records' | 'end'> {
   if (bytes === undefined) return { header: undefined, headerEnd: 0, records: [], end: 0 };
   const decoded = decodeHeader(bytes);
-  if (decoded === undefined) throw damagedJournal(files, layout, 0);
+  if (decoded === undefined) throw headlessJournal(files, layout);
   const { header, end: headerEnd } = decoded;
   const { records, end, rest } = decodeRecords(bytes.subarray(headerEnd), header.next);
   if (rest === 'damaged') throw damagedJournal(files, layout, headerEnd + end);
@@ -116,10 +121,25 @@ export const damagedJournal = (files: FileManager, layout: Layout, position: num
       'was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
   );
 
-function unrelatedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
-  const described = names.map((name) => files.describe(name)).join(', ');
+const headlessJournal = (files: FileManager, layout: Layout): StorageDamagedError =>
+  new StorageDamagedError(
+    `The first line of ${files.describe(layout.journal)} cannot be read, so nothing says what its commits belong to. ` +
+      'Nothing was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
+  );
+
+const describeAll = (files: FileManager, names: readonly string[]): string =>
+  names.map((name) => files.describe(name)).join(', ');
+
+function removedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
   return new StorageDamagedError(
-    `${described} was replaced or removed while saves were waiting in ${files.describe(layout.journal)}. Nothing was ` +
+    `${describeAll(files, names)} is missing, although it was written before. Nothing was overwritten. \`hfs doctor ` +
+      `--repair\` rebuilds it from its backup; to begin with nothing, remove ${files.describe(layout.journal)} too.`,
+  );
+}
+
+function unrelatedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
+  return new StorageDamagedError(
+    `${describeAll(files, names)} was replaced while saves were waiting in ${files.describe(layout.journal)}. Nothing was ` +
       'overwritten. `hfs doctor` shows both; `hfs doctor --repair` puts the waiting saves on top of what is there.',
   );
 }

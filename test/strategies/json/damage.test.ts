@@ -120,6 +120,19 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  test('a data file that is gone is refused although nothing waits in the journal, and rebuilt', async () => {
+    await crashedStore(['a', 'b'], []);
+    await rm(path);
+    const repository = await open(config);
+    await expect(save(repository, 'x')).rejects.toMatchObject({
+      code: 'storage_damaged',
+      message: expect.stringContaining('missing'),
+    });
+    await repository.close();
+    await troubles(config, true);
+    expect(await idsIn(config)).toEqual(['a', 'b']);
+  });
+
   test('a journal damaged in the middle is refused, left alone, and all readable commits are saved', async () => {
     await crashedStore(['a'], ['b', 'c', 'd', 'e']);
     const bytes = await readFile(journal);
