@@ -45,6 +45,12 @@ export class EntityTable {
     if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
   }
 
+  clear(): void {
+    this.#entities.clear();
+    this.#indexes.clear();
+    this.#recent = undefined;
+  }
+
   /** Takes over `entity`: the caller must not change it afterwards. */
   put(id: string, entity: Entity): void {
     const before = this.#entities.get(id);
@@ -128,6 +134,6 @@ export function adoptRecord(collection: CollectionName, id: string, record: Json
   const idField = idFieldOf(collection);
   if (record[idField] !== id) record[idField] = id;
   const { version } = record;
-  if (!Number.isInteger(version) || (version as number) < 1) record.version = 1;
+  if (typeof version !== 'number' || version < 1 || !Number.isInteger(version)) record.version = 1;
   return record as Entity;
 }

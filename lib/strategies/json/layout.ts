@@ -5,6 +5,7 @@ import { type CollectionName, collectionNames, idFieldOf } from '../../model/col
 import type { Entity, JsonObject, JsonValue } from '../../model/entities.ts';
 import { isPlainObject } from '../../model/json-values.ts';
 import { adoptRecord, type EntityTable } from './entity-table.ts';
+import { parseLines } from './parse-lines.ts';
 
 /** One data file and the collections it holds. */
 export interface DataFile {
@@ -49,6 +50,10 @@ export function parseFile(
   tables: Tables,
   foreign: ForeignMembers,
 ): void {
+  const take = (collection: CollectionName, id: string, record: JsonObject): void =>
+    tables.get(collection)?.fill(id, adoptRecord(collection, id, record));
+  if (parseLines(text, file.collections, wrapped, take)) return;
+  for (const collection of file.collections) tables.get(collection)?.clear();
   const content: unknown = text.trim() === '' ? {} : JSON.parse(text);
   if (!isPlainObject(content)) throw new Error('it holds no JSON object');
   const [collection] = file.collections as [CollectionName];
@@ -77,8 +82,10 @@ function isWrapped(content: Record<string, unknown>, collection: CollectionName)
 
 function parseCollection(content: Record<string, unknown>, collection: CollectionName, tables: Tables): void {
   const table = tables.get(collection) as EntityTable;
-  for (const [id, record] of Object.entries(content)) {
-    if (!isPlainObject(record)) throw new Error(`${collection} ${JSON.stringify(id)} is not a JSON object`);
+  for (const id of Object.keys(content)) {
+    const record = content[id];
+    if (typeof record !== 'object' || record === null || Array.isArray(record))
+      throw new Error(`${collection} ${JSON.stringify(id)} is not a JSON object`);
     table.fill(id, adoptRecord(collection, id, record as JsonObject));
   }
 }
