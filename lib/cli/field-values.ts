@@ -2,6 +2,7 @@
 import { type CollectionName, fieldsOf } from '../model/collections.ts';
 import type { JsonObject, JsonValue } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
+import { parseJson } from '../model/parse-json.ts';
 import { UsageError } from './failures.ts';
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -15,7 +16,7 @@ export function splitAssignment(option: string, text: string): [name: string, va
 
 function parsed(text: string): JsonValue | undefined {
   try {
-    return JSON.parse(text) as JsonValue;
+    return parseJson(text) as JsonValue;
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 /** JSON text written by people: where it is broken, they are told the line. */
+import { parseJson } from '../model/parse-json.ts';
 
 /** A text is not JSON. The message begins with the line and column, counted from 1. */
 export class JsonTextError extends Error {
@@ -112,7 +113,7 @@ class Walk {
 export function parseJsonText(source: string): unknown {
   const text = source.replace(/^\ufeff/, '');
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     const walk = new Walk(text);
     const reason = walk.toError();

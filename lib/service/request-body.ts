@@ -1,4 +1,5 @@
 /** Reads the body of a request: its media type, its encoding, its JSON. */
+import { parseJson } from '../model/parse-json.ts';
 import { jsonTextProblem } from './json-scan.ts';
 import { shorten } from './problems.ts';
 import { RequestError } from './request-error.ts';
@@ -51,7 +52,7 @@ export function parseBody(body: string | Uint8Array, headers: ServiceRequest['he
   const problem = jsonTextProblem(text);
   if (problem !== undefined) throw malformed(`The body ${problem}.`);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     // V8's messages quote a few characters around the mistake, and nothing else.
     throw malformed(`The body is not JSON: ${(error as Error).message}`);

@@ -1,5 +1,6 @@
 import { type CollectionName, declarationOf, idFieldOf, referencesFrom } from '../../model/collections.ts';
 import type { Entity, JsonObject } from '../../model/entities.ts';
+import { parseJson } from '../../model/parse-json.ts';
 
 type FieldIndex = Map<unknown, Set<string>>;
 
@@ -33,7 +34,7 @@ export class EntityTable {
   get(id: string): Entity | undefined {
     const kept = this.#entities.get(id);
     if (kept === undefined) return undefined;
-    const entity = typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept;
+    const entity = typeof kept === 'string' ? (parseJson(kept) as Entity) : kept;
     if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
     return entity;
   }
@@ -69,7 +70,7 @@ export class EntityTable {
 
   /** All entities, in no order that matters. Looking at them does not count as use. */
   *entries(): Generator<[string, Entity]> {
-    for (const [id, kept] of this.#entities) yield [id, typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept];
+    for (const [id, kept] of this.#entities) yield [id, typeof kept === 'string' ? (parseJson(kept) as Entity) : kept];
   }
 
   /** The entities as they are now, for a reader that takes its time: entities are replaced, never changed. */
@@ -97,7 +98,7 @@ export class EntityTable {
 
   #unindex(id: string, kept: Entity | string): void {
     if (this.#indexes.size === 0) return;
-    const entity = typeof kept === 'string' ? (JSON.parse(kept) as Entity) : kept;
+    const entity = typeof kept === 'string' ? (parseJson(kept) as Entity) : kept;
     for (const [field, index] of this.#indexes) {
       const value = entity[field];
       const ids = index.get(value);

@@ -6,6 +6,7 @@
 import { crc32 } from 'node:zlib';
 import type { CollectionName } from '../../model/collections.ts';
 import type { JsonObject } from '../../model/entities.ts';
+import { parseJson } from '../../model/parse-json.ts';
 
 /** Which content a data file has. */
 export interface FileIdentity {
@@ -101,7 +102,7 @@ function decodeLine(line: Buffer): unknown {
   if (line.length < 10 || line[8] !== 0x20) return undefined;
   const payload = line.subarray(9);
   if (line.toString('latin1', 0, 8) !== hex(crc32(payload))) return undefined;
-  return JSON.parse(payload.toString('utf8'));
+  return parseJson(payload.toString('utf8'));
 }
 
 /** The header and where it ends, or undefined where there is no valid one. */

@@ -4,6 +4,7 @@ import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import { type CollectionName, collectionNames, idFieldOf } from '../../model/collections.ts';
 import type { Entity, JsonObject, JsonValue } from '../../model/entities.ts';
 import { isPlainObject } from '../../model/json-values.ts';
+import { parseJson } from '../../model/parse-json.ts';
 import { adoptRecord, type EntityTable } from './entity-table.ts';
 import { parseLines } from './parse-lines.ts';
 
@@ -54,7 +55,7 @@ export function parseFile(
     tables.get(collection)?.fill(id, adoptRecord(collection, id, record));
   if (parseLines(text, file.collections, wrapped, take)) return;
   for (const collection of file.collections) tables.get(collection)?.clear();
-  const content: unknown = text.trim() === '' ? {} : JSON.parse(text);
+  const content: unknown = text.trim() === '' ? {} : parseJson(text);
   if (!isPlainObject(content)) throw new Error('it holds no JSON object');
   const [collection] = file.collections as [CollectionName];
   if (!wrapped && !isWrapped(content, collection)) {

@@ -1,5 +1,6 @@
 import type { CollectionName } from '../../model/collections.ts';
 import type { JsonObject } from '../../model/entities.ts';
+import { parseJson } from '../../model/parse-json.ts';
 
 const BETWEEN_KEY_AND_ENTITY = '": {';
 
@@ -34,7 +35,7 @@ export function parseLines(
       more = line.endsWith(',');
       const key = line.indexOf(BETWEEN_KEY_AND_ENTITY) + 1;
       if (key === 0) return false;
-      const record = JSON.parse(line.slice(key + 2, more ? -1 : undefined)) as JsonObject;
+      const record = parseJson(line.slice(key + 2, more ? -1 : undefined)) as JsonObject;
       take(collection, JSON.parse(line.slice(0, key)) as string, record);
     }
   };

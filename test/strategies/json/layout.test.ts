@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { type JsonStrategyConfig, jsonStrategy } from '../../../lib/config/json-strategy.ts';
 import { type CollectionName, collectionNames } from '../../../lib/model/collections.ts';
 import type { JsonObject, JsonValue } from '../../../lib/model/entities.ts';
+import { parseJson } from '../../../lib/model/parse-json.ts';
 import { fileText, type Layout, layoutOf, parseFile, type Tables } from '../../../lib/strategies/json/layout.ts';
 import { newTables } from '../../../lib/strategies/json/load-files.ts';
 import { parseLines } from '../../../lib/strategies/json/parse-lines.ts';
@@ -32,7 +33,7 @@ const fill = (content: Partial<Record<CollectionName, Record<string, object>>>):
   const tables = newTables(100);
   for (const [name, members] of Object.entries(content)) {
     for (const id of Object.keys(members)) {
-      const record = JSON.parse(JSON.stringify(members[id])) as JsonObject;
+      const record = parseJson(JSON.stringify(members[id])) as JsonObject;
       const entity = { ...record, [`${name.slice(0, -1)}_id`]: id, version: 1 };
       tables.get(name as CollectionName)?.put(id, entity);
     }
@@ -56,7 +57,7 @@ describe.each([
           const readByLines = parseLines(text, file.collections, layout.wrapped, take);
           // Ids that look like the layout may be left to the parser of the whole; nothing may be read wrongly.
           if (!readByLines) for (const name of file.collections) lines.get(name)?.clear();
-          parseFile(layout, file, JSON.stringify(JSON.parse(text)), whole, new Map());
+          parseFile(layout, file, JSON.stringify(parseJson(text)), whole, new Map());
           const again = newTables(100);
           parseFile(layout, file, text, again, new Map());
           for (const name of file.collections) {
