@@ -16,6 +16,7 @@ import {
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
+import { keepAside, keepBackup, keepPartAside } from './kept-copies.ts';
 import { backupOf, type DataFile, fileText, type Layout, type Tables } from './layout.ts';
 import { applyRecord, damagedJournal, type LoadedFiles, loadFiles } from './load-files.ts';
 import type { Serializer } from './serializer.ts';
@@ -193,11 +194,15 @@ export class JsonDatabase {
       const { identity, revision, edited } = await this.#currentContent(file, from);
       const stagedFile = staged.get(file);
       if (edited) {
-        await this.#keepEdited(file.name);
+        const aside = await keepAside(this.files, file.name, 'edited');
+        this.#warn(
+          `${this.files.describe(file.name)} was changed by another program while the store was in use. The store keeps its ` +
+            `own content; the changed file is kept as ${this.files.describe(aside)}.`,
+        );
         // What the tables hold of an edited file is on the disk no more: it must be written, too.
         if (stagedFile === undefined) return this.#foldAgainWith(file);
       } else if (identity !== null) {
-        await this.#keepBackup(file.name, identity, stagedFile !== undefined);
+        await keepBackup(this.files, file.name, identity, stagedFile !== undefined);
       }
       await stagedFile?.publish(revision);
       base[file.name] = stagedFile?.identity ?? identity;
@@ -255,24 +260,6 @@ export class JsonDatabase {
       if (this.files.exclusive || attempt > 1) return { ...content, edited: true };
       // Perhaps it was put in place a moment ago by a fold that is announced in the journal.
       await this.catchUp();
-    }
-  }
-
-  async #keepEdited(name: string): Promise<void> {
-    const aside = `${name}.edited-${new Date().toISOString().replaceAll(':', '')}`;
-    await this.files.keepCopy(name, aside, { ownBytes: false });
-    this.#warn(
-      `${this.files.describe(name)} was changed by another program while the store was in use. The store keeps its own ` +
-        `content; the changed file is kept as ${this.files.describe(aside)}.`,
-    );
-  }
-
-  /** Keeps what a data file holds as its backup. A file that stays in place gets a copy with bytes of its own, made once. */
-  async #keepBackup(name: string, current: FileIdentity, isReplaced: boolean): Promise<void> {
-    if (isReplaced) return this.files.keepCopy(name, backupOf(name), { ownBytes: false });
-    const backup = await this.files.read(backupOf(name));
-    if (backup === undefined || !sameIdentity(identify(backup.bytes), current)) {
-      await this.files.keepCopy(name, backupOf(name), { ownBytes: true });
     }
   }
 
@@ -395,14 +382,7 @@ export class JsonDatabase {
   /** Only a writer that died can have left the bytes: they were never acknowledged. They are kept aside all the same. */
   async #cutTornTail(): Promise<void> {
     const torn = this.#journal.readFrom(this.#place.position);
-    const aside = `${this.layout.journal}.torn-${new Date().toISOString().replaceAll(':', '')}`;
-    const kept = await this.files.stage(
-      aside,
-      (async function* () {
-        yield torn;
-      })(),
-    );
-    await kept.publish(null);
+    const aside = await keepPartAside(this.files, this.layout.journal, 'torn', torn);
     await this.#journal.truncate(this.#place.position);
     this.#warn(
       `${this.files.describe(this.layout.journal)} ended in ${torn.length} bytes of a save that was cut off and never ` +

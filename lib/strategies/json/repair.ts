@@ -4,6 +4,7 @@ import type { Finding } from '../../repository/finding.ts';
 import type { FileManager } from './file-manager.ts';
 import { type InspectedFile, type Inspection, knows } from './inspection.ts';
 import { encodeHeader, type FileIdentity, type JournalRecord } from './journal-format.ts';
+import { keepAside } from './kept-copies.ts';
 import { backupOf, type ForeignMembers, fileText, type Layout } from './layout.ts';
 import { applyRecord, newTables } from './load-files.ts';
 import type { Serializer } from './serializer.ts';
@@ -97,15 +98,10 @@ async function putInPlace(
 ): Promise<void> {
   const staged = [];
   for (const [name, text] of texts()) staged.push([name, await files.stage(name, serializer.encode(text))] as const);
-  const stamp = new Date().toISOString().replaceAll(':', '');
   for (const { current } of inspected) {
-    if (current.identity !== null) {
-      await files.keepCopy(current.name, `${current.name}.damaged-${stamp}`, { ownBytes: false });
-    }
+    if (current.identity !== null) await keepAside(files, current.name, 'damaged');
   }
-  if (journal.state !== 'missing') {
-    await files.keepCopy(journal.name, `${journal.name}.damaged-${stamp}`, { ownBytes: false });
-  }
+  if (journal.state !== 'missing') await keepAside(files, journal.name, 'damaged');
   const base: Record<string, FileIdentity> = {};
   for (const [name, file] of staged) {
     await file.publish((await files.read(name))?.revision ?? null);
