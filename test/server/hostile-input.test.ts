@@ -55,6 +55,12 @@ const cases: Case[] = [
   ['OPTIONS', 405, ['OPTIONS', '/v1/templates']],
   ['TRACE', 405, ['TRACE', '/v1/templates']],
   ['a method of WebDAV', 405, ['PROPFIND', '/v1/templates/t1']],
+  // What is wrong is quoted in the answer, which must stay small however much is wrong.
+  [
+    'one name of 3 MB over 400,000 bad values',
+    400,
+    post(`{"template_id":"t","${'k'.repeat(3_000_000)}":[${Array(400_000).fill('1e999').join()}]}`),
+  ],
   // Media types
   ['a body of text', 415, post('{}', { 'Content-Type': 'text/plain' })],
   ['a body of a form', 415, post('a=1', { 'Content-Type': 'application/x-www-form-urlencoded' })],

@@ -39,11 +39,17 @@ export class EntityTable {
     return entity;
   }
 
-  /** `put` for a table that is being filled: one that has no such entity and no index yet. */
-  fill(id: string, entity: Entity): void {
-    this.#entities.set(id, entity);
-    if (this.#entities.size > this.#cacheSize) this.#recent ??= new Set(this.#entities.keys());
-    if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
+  /**
+   * Adds a record as read from a file to a table that has none of this id and no index yet.
+   * @param json the record as JSON text: what is beyond the cache is kept as it is
+   */
+  fill(id: string, record: JsonObject, json?: string): void {
+    if (json !== undefined && this.#entities.size >= this.#cacheSize && isAdopted(this.collection, id, record)) {
+      this.#recent ??= new Set(this.#entities.keys());
+      this.#entities.set(id, json);
+    } else {
+      this.#set(id, adoptRecord(this.collection, id, record));
+    }
   }
 
   clear(): void {
@@ -56,7 +62,7 @@ export class EntityTable {
   put(id: string, entity: Entity): void {
     const before = this.#entities.get(id);
     if (before !== undefined) this.#unindex(id, before);
-    this.fill(id, entity);
+    this.#set(id, entity);
     for (const [field, index] of this.#indexes) addTo(index, entity[field], id);
   }
 
@@ -87,6 +93,12 @@ export class EntityTable {
   idsBy(field: string, value: unknown): ReadonlySet<string> {
     const index = this.#indexes.get(field) ?? this.#makeIndex(field);
     return index.get(value) ?? new Set();
+  }
+
+  #set(id: string, entity: Entity): void {
+    this.#entities.set(id, entity);
+    if (this.#entities.size > this.#cacheSize) this.#recent ??= new Set(this.#entities.keys());
+    if (this.#recent !== undefined) this.#keepParsed(this.#recent, id, entity);
   }
 
   #makeIndex(field: string): FieldIndex {
@@ -127,14 +139,19 @@ function addTo(index: FieldIndex, value: unknown, id: string): void {
   else ids.add(id);
 }
 
+/** Whether a record is in the form the store works with. */
+const isAdopted = (collection: CollectionName, id: string, record: JsonObject): boolean =>
+  record[idFieldOf(collection)] === id &&
+  typeof record.version === 'number' &&
+  record.version >= 1 &&
+  Number.isInteger(record.version);
+
 /**
  * A record as read from a file or a journal, in the form the store works with: the id is the key it is stored under,
  * and a record that others wrote without a version has version 1.
  */
 export function adoptRecord(collection: CollectionName, id: string, record: JsonObject): Entity {
-  const idField = idFieldOf(collection);
-  if (record[idField] !== id) record[idField] = id;
-  const { version } = record;
-  if (typeof version !== 'number' || version < 1 || !Number.isInteger(version)) record.version = 1;
-  return record as Entity;
+  if (isAdopted(collection, id, record)) return record as Entity;
+  const version = typeof record.version === 'number' && Number.isInteger(record.version) ? record.version : 1;
+  return { ...record, [idFieldOf(collection)]: id, version: Math.max(1, version) };
 }

@@ -5,7 +5,7 @@ import { type CollectionName, collectionNames, idFieldOf } from '../../model/col
 import type { Entity, JsonObject, JsonValue } from '../../model/entities.ts';
 import { isPlainObject } from '../../model/json-values.ts';
 import { parseJson } from '../../model/parse-json.ts';
-import { adoptRecord, type EntityTable } from './entity-table.ts';
+import type { EntityTable } from './entity-table.ts';
 import { parseLines } from './parse-lines.ts';
 
 /** One data file and the collections it holds. */
@@ -42,20 +42,22 @@ export type ForeignMembers = Map<string, JsonValue>;
 
 /**
  * Puts what a file's text holds into the tables.
+ * @param text UTF-8
  * @throws Error where the text is not JSON of the file's shape
  */
 export function parseFile(
   { wrapped }: Layout,
   file: DataFile,
-  text: string,
+  text: Buffer,
   tables: Tables,
   foreign: ForeignMembers,
 ): void {
-  const take = (collection: CollectionName, id: string, record: JsonObject): void =>
-    tables.get(collection)?.fill(id, adoptRecord(collection, id, record));
+  const take = (collection: CollectionName, id: string, record: JsonObject, json: string): void =>
+    tables.get(collection)?.fill(id, record, json);
   if (parseLines(text, file.collections, wrapped, take)) return;
   for (const collection of file.collections) tables.get(collection)?.clear();
-  const content: unknown = text.trim() === '' ? {} : parseJson(text);
+  const whole = text.toString('utf8');
+  const content: unknown = whole.trim() === '' ? {} : parseJson(whole);
   if (!isPlainObject(content)) throw new Error('it holds no JSON object');
   const [collection] = file.collections as [CollectionName];
   if (!wrapped && !isWrapped(content, collection)) {
@@ -87,7 +89,7 @@ function parseCollection(content: Record<string, unknown>, collection: Collectio
     const record = content[id];
     if (typeof record !== 'object' || record === null || Array.isArray(record))
       throw new Error(`${collection} ${JSON.stringify(id)} is not a JSON object`);
-    table.fill(id, adoptRecord(collection, id, record as JsonObject));
+    table.fill(id, record as JsonObject);
   }
 }
 

@@ -23,12 +23,13 @@ const unzip = promisify(gunzip);
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /**
- * The text of a file, plain or gzip: told by its first bytes, so that `enable_compression` can be changed at any time.
+ * The text of a file, plain or gzip, as UTF-8: told by its first bytes, so that `enable_compression` can be changed at any
+ * time. Not as one string: a string ends at 512 MB.
  * @throws Error where the bytes are neither
  */
-export async function decodeText(bytes: Buffer): Promise<string> {
-  const plain = isGzip(bytes) ? await unzip(bytes) : bytes;
+export async function decodeText(bytes: Buffer): Promise<Buffer> {
+  const text = isGzip(bytes) ? await unzip(bytes) : bytes;
   // Decoding would put U+FFFD silently in the place of a damaged byte.
-  if (!isUtf8(plain)) throw new Error('it is not UTF-8 text');
-  return plain.toString('utf8');
+  if (!isUtf8(text)) throw new Error('it is not UTF-8 text');
+  return text;
 }

@@ -54,12 +54,12 @@ describe.each([
           const file = layout.files[i] as (typeof layout.files)[number];
           const take = (name: CollectionName, id: string, record: JsonObject) =>
             lines.get(name)?.put(id, { ...record, version: 1 });
-          const readByLines = parseLines(text, file.collections, layout.wrapped, take);
+          const readByLines = parseLines(Buffer.from(text), file.collections, layout.wrapped, take);
           // Ids that look like the layout may be left to the parser of the whole; nothing may be read wrongly.
           if (!readByLines) for (const name of file.collections) lines.get(name)?.clear();
-          parseFile(layout, file, JSON.stringify(parseJson(text)), whole, new Map());
+          parseFile(layout, file, Buffer.from(JSON.stringify(parseJson(text))), whole, new Map());
           const again = newTables(100);
-          parseFile(layout, file, text, again, new Map());
+          parseFile(layout, file, Buffer.from(text), again, new Map());
           for (const name of file.collections) {
             const sorted = (of: Tables) => contentOf(of)[name]?.toSorted(([a], [b]) => (a < b ? -1 : 1));
             expect(sorted(whole)).toEqual(sorted(tables));
@@ -75,7 +75,7 @@ describe.each([
   test('ordinary content is read line by line', async () => {
     const tables = fill({ templates: { a: { name: 'x' }, 'ü 漢字': {} }, machines: { m: { list: [1, { b: '"' }] } } });
     for (const [i, text] of (await textOf(layout, tables)).entries()) {
-      expect(parseLines(text, layout.files[i]?.collections ?? [], layout.wrapped, () => {})).toBe(true);
+      expect(parseLines(Buffer.from(text), layout.files[i]?.collections ?? [], layout.wrapped, () => {})).toBe(true);
     }
   });
 
@@ -100,18 +100,30 @@ describe.each([
               }
             })();
           if (isJson) continue;
-          expect(() => parseFile(layout, file, changed, newTables(100), new Map())).toThrow();
+          expect(() => parseFile(layout, file, Buffer.from(changed), newTables(100), new Map())).toThrow();
         }
       }
     }
   });
 });
 
+test('text of many megabytes is read in chunks that end at lines', async () => {
+  // Lines of 90 KB and one of 20 MB, longer than a chunk.
+  const content = Object.fromEntries(
+    Array.from({ length: 400 }, (_, i) => [`t-${i}`, { filling: 'ü'.repeat(45_000) }]),
+  );
+  const tables = fill({ templates: { ...content, long: { filling: 'x'.repeat(20_000_000) }, last: {} } });
+  const [text] = await textOf(single, tables);
+  const ids: string[] = [];
+  expect(parseLines(Buffer.from(text as string), collectionNames, true, (_, id) => ids.push(id))).toBe(true);
+  expect(ids).toEqual([...Object.keys(content), 'long', 'last']);
+});
+
 test('a split file may be wrapped in its collection, and an entity may be called like it', () => {
   const file = split.files[0] as (typeof split.files)[number];
   const read = (content: object) => {
     const tables = newTables(100);
-    parseFile(split, file, JSON.stringify(content), tables, new Map());
+    parseFile(split, file, Buffer.from(JSON.stringify(content)), tables, new Map());
     return contentOf(tables).templates?.map(([id]) => id);
   };
   expect(read({ templates: { a: { name: 'x' }, b: {} } })).toEqual(['a', 'b']);
@@ -123,14 +135,14 @@ test('members of a single file that are no collection of ours are kept', async (
   const file = single.files[0] as (typeof single.files)[number];
   const foreign = new Map<string, JsonValue>();
   const tables = newTables(100);
-  parseFile(single, file, '{"templates":{},"audit":{"kept":[1,2]},"requests":{}}', tables, foreign);
+  parseFile(single, file, Buffer.from('{"templates":{},"audit":{"kept":[1,2]},"requests":{}}'), tables, foreign);
   const [text] = await textOf(single, tables, foreign);
   expect(JSON.parse(text as string)).toEqual({ templates: {}, requests: {}, machines: {}, audit: { kept: [1, 2] } });
 });
 
 test('what is no JSON object of the shape is refused with the reason', () => {
   const parse = (text: string) => () =>
-    parseFile(single, single.files[0] as (typeof single.files)[number], text, newTables(100), new Map());
+    parseFile(single, single.files[0] as (typeof single.files)[number], Buffer.from(text), newTables(100), new Map());
   expect(parse('[]')).toThrow('no JSON object');
   expect(parse('{"templates":[]}')).toThrow('"templates" is not a JSON object');
   expect(parse('{"templates":{"a":1}}')).toThrow('templates "a" is not a JSON object');
