@@ -57,6 +57,8 @@ export class JsonStorageStrategy implements StorageStrategy {
   #foldTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #folding: Promise<void> | undefined;
+  /** Until when no fold is tried, in milliseconds of `performance.now()`: one has failed, perhaps for a full disk. */
+  #foldingPausedUntil = 0;
   #closed = false;
 
   constructor(config: JsonStrategyConfig, files: FileManager, locks: LockManager) {
@@ -227,9 +229,12 @@ export class JsonStorageStrategy implements StorageStrategy {
   #foldInBackground(): void {
     clearTimeout(this.#foldTimer);
     this.#foldTimer = undefined;
-    if (this.#closed) return;
+    if (this.#closed || performance.now() < this.#foldingPausedUntil) return;
     this.#folding ??= this.#foldNow()
-      .catch(warn)
+      .catch((error: unknown) => {
+        this.#foldingPausedUntil = performance.now() + FOLD_AFTER_MS;
+        warn(error);
+      })
       .finally(() => {
         this.#folding = undefined;
       });
