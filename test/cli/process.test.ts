@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as sleep, setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { launcher, run, sampleFile, Workplace } from './run-hfs.ts';
 
@@ -93,9 +94,27 @@ test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and en
   const address = await url(child);
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   expect(await (await fetch(`${address}/v1/health`)).json()).toEqual({ status: 'ok' });
+  child.kill(signal);
+  expect(await closed(child)).toEqual({ code: 0, signal: null });
+});
+
+test('the signals of one Ctrl-C count as one: a call under way is finished', async () => {
+  const child = start(['serve', '--port', '0'], { HFS_API_TOKEN: '' });
+  const body = JSON.stringify({ template_id: 'late', name: 'n', provider_api: 'p', vm_type: 'v', max_number: 1 });
+  const call = request(`${await url(child)}/v1/templates`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'Content-Length': String(body.length) },
+  });
+  call.write(body.slice(0, 10));
+  await wait(200);
   // A terminal, npm and the launcher each send the signal of one Ctrl-C.
-  child.kill(signal);
-  child.kill(signal);
+  child.kill('SIGINT');
+  child.kill('SIGINT');
+  await wait(200);
+  call.end(body.slice(10));
+  const [answer] = (await once(call, 'response')) as [IncomingMessage];
+  expect(answer.statusCode).toBe(201);
+  answer.resume();
   expect(await closed(child)).toEqual({ code: 0, signal: null });
 });
 
