@@ -8,11 +8,15 @@ import {
   systemFields,
 } from './collections.ts';
 import type { Entity, JsonObject, JsonValue } from './entities.ts';
+import { itemBytes } from './item-size.ts';
 import { childPath, isPlainObject, JsonCopier, type Problem, setOwn } from './json-values.ts';
-import { MAX_ENTITY_BYTES } from './limits.ts';
+import { MAX_ENTITY_BYTES, MAX_ITEM_BYTES, MAX_ITEM_GROWTH } from './limits.ts';
 import { normalizeTimestamp } from './timestamps.ts';
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
+
+/** An entity whose JSON cannot take more bytes than this breaks no limit of size. */
+export const MAY_BE_TOO_LARGE = Math.min(MAX_ENTITY_BYTES, MAX_ITEM_BYTES / MAX_ITEM_GROWTH);
 
 /** What a caller sent, checked: usable where `problems` is empty. */
 export interface Checked {
@@ -99,8 +103,11 @@ export function idProblem(collection: CollectionName, id: unknown): string | und
 export function sizeProblem(entity: Readonly<Record<string, unknown>>): string | undefined {
   const fields = Object.fromEntries(Object.entries(entity).filter(([name]) => !Object.hasOwn(systemFields, name)));
   const bytes = Buffer.byteLength(JSON.stringify(fields));
-  return bytes > MAX_ENTITY_BYTES
-    ? `takes ${bytes} bytes as JSON; the limit is ${MAX_ENTITY_BYTES} (350 KB)`
+  if (bytes > MAX_ENTITY_BYTES) return `takes ${bytes} bytes as JSON; the limit is ${MAX_ENTITY_BYTES} (350 KB)`;
+  if (bytes * MAX_ITEM_GROWTH <= MAX_ITEM_BYTES) return undefined;
+  const asItem = itemBytes(fields);
+  return asItem > MAX_ITEM_BYTES
+    ? `would take ${asItem} bytes as a DynamoDB item; the limit is ${MAX_ITEM_BYTES}. Store many small values as one text`
     : undefined;
 }
 
@@ -130,7 +137,7 @@ function checkFields(collection: CollectionName, input: unknown): Checked & { pr
     else if (name === 'version') version = checked.value as number;
     else setOwn(fields, name, checked.value);
   }
-  if (copier.sizeBound > MAX_ENTITY_BYTES) {
+  if (copier.sizeBound > MAY_BE_TOO_LARGE) {
     const problem = sizeProblem(fields);
     if (problem !== undefined) problems.push({ path: '', message: problem });
   }

@@ -48,7 +48,7 @@ export function rejectionToError(error: unknown, writes: readonly GuardedWrite[]
     case 'referenced':
       return new EntityInUseError(collection, id, error.reference?.collection ?? collection);
     case 'too_large': {
-      const message = `would take more than ${MAX_ENTITY_BYTES} bytes as JSON (350 KB) after the update`;
+      const message = `would be larger after the update than an entity may be (${MAX_ENTITY_BYTES} bytes as JSON, 350 KB)`;
       return new ValidationError([{ path: '', message }]);
     }
   }

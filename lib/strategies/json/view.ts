@@ -1,9 +1,8 @@
 import { type CollectionName, collectionNames, type Reference } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson } from '../../model/json-values.ts';
-import { MAX_ENTITY_BYTES } from '../../model/limits.ts';
 import type { Scalar } from '../../model/order.ts';
-import { sizeProblem } from '../../model/validation.ts';
+import { MAY_BE_TOO_LARGE, sizeProblem } from '../../model/validation.ts';
 import {
   applyWrite,
   type GuardedWrite,
@@ -129,7 +128,7 @@ export class View {
     const entity = applyWrite(write, current);
     const json = JSON.stringify(entity);
     // A put was measured with the input; what a patch adds up to is known only here.
-    if (write.kind === 'patch' && 3 * json.length > MAX_ENTITY_BYTES && sizeProblem(entity) !== undefined) {
+    if (write.kind === 'patch' && 3 * json.length > MAY_BE_TOO_LARGE && sizeProblem(entity) !== undefined) {
       throw rejected(index, 'too_large', current);
     }
     return { entity, text: putText(collection, id, json) };
