@@ -150,13 +150,7 @@ export class JsonStorageStrategy implements StorageStrategy {
   async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
     this.#requireOpen();
     this.#requireOutsideTransaction();
-    for (;;) {
-      try {
-        return await this.#locks.write(() => this.#loadNewer(collection, entities));
-      } catch (error) {
-        if (!(error instanceof JournalMoved)) throw error;
-      }
-    }
+    return this.#transactions.exclusively((at) => this.#loadNewer(collection, entities, at));
   }
 
   async health(): Promise<void> {
@@ -193,9 +187,11 @@ export class JsonStorageStrategy implements StorageStrategy {
     return new View(this.#database.tables);
   }
 
-  async #loadNewer(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
-    await this.#database.catchUp();
-    const at = this.#database.place;
+  async #loadNewer(
+    collection: CollectionName,
+    entities: readonly Entity[],
+    at: JsonDatabase['place'],
+  ): Promise<number> {
     const table = this.#table(collection);
     const newer = entities.filter((entity) => versionOf(table.get(idOf(collection, entity))) < versionOf(entity));
     if (newer.length === 0) return 0;

@@ -37,6 +37,7 @@ export class TransactionManager {
   readonly #committed: () => void;
   readonly #queue: Submission[] = [];
   #running: Promise<void> | undefined;
+  readonly #exclusive = new Set<Promise<unknown>>();
 
   /** @param committed called after every commit */
   constructor(
@@ -60,27 +61,43 @@ export class TransactionManager {
   }
 
   /** Runs `work` on a view that nobody else can change, and commits what it wrote. */
-  async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
+  transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
+    return this.exclusively(async (at) => {
+      const view = new View(this.#database.tables);
+      const result = await work(sessionOn(view));
+      await this.#commit(view, at);
+      return result;
+    });
+  }
+
+  /**
+   * Runs `work` under the write lock on the current tables, and anew where another process commits first.
+   * @param work given the place that what it decides has to be appended at
+   */
+  exclusively<T>(work: (at: JsonDatabase['place']) => Promise<T>): Promise<T> {
+    const done = this.#untilCommitted(work);
+    this.#exclusive.add(done);
+    return done.finally(() => this.#exclusive.delete(done));
+  }
+
+  /** Waits until everything submitted and begun has been committed or refused. */
+  async settled(): Promise<void> {
+    await this.#running;
+    await Promise.allSettled(this.#exclusive);
+  }
+
+  async #untilCommitted<T>(work: (at: JsonDatabase['place']) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#locks.write(async () => {
           await this.#database.catchUp();
-          const at = this.#database.place;
-          const view = new View(this.#database.tables);
-          const result = await work(sessionOn(view));
-          await this.#commit(view, at);
-          return result;
+          return work(this.#database.place);
         });
       } catch (error) {
         if (!(error instanceof JournalMoved)) throw error;
         await this.#backOff(attempt);
       }
     }
-  }
-
-  /** Waits until everything submitted has been committed or refused. */
-  async settled(): Promise<void> {
-    await this.#running;
   }
 
   async #run(): Promise<void> {

@@ -128,3 +128,27 @@ test('a read lock keeps writers out and lets other readers in', async () => {
   await save.saving;
   expect(events).toEqual(['read by another', 'read', 'saved']);
 });
+
+test('closing waits for a transaction that is under way, which keeps its lock and commits', async () => {
+  const config = jsonStrategy.parse({ base_path: folder });
+  const repository = new StorageRepository(await openJsonStrategy(config));
+  const other = new StorageRepository(await openJsonStrategy(config));
+  const events: string[] = [];
+  let begun = (): void => {};
+  const beginning = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const transaction = repository.transaction(async (tx) => {
+    begun();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await tx.saveEntity('templates', template);
+    events.push('committing');
+  });
+  await beginning;
+  const closing = repository.close().then(() => events.push('closed'));
+  const competing = other.saveEntity('templates', { ...template, template_id: 'u' }).then(() => events.push('saved'));
+  await Promise.all([transaction, closing, competing]);
+  expect(events[0]).toBe('committing');
+  expect(await other.countEntities('templates')).toEqual({ count: 2 });
+  await other.close();
+});
