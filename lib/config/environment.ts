@@ -1,5 +1,6 @@
 /** `${NAME}` in the strings of a configuration stands for an environment variable. */
 import { childPath, type Problem, setOwn } from '../model/json-values.ts';
+import { isSecretArn } from './postgresql-access.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,6 +20,7 @@ export interface Expanded {
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g;
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const PASSWORD_PATH = /(?:^|\.)password$/;
 const SECRET_NAME = /pass|pwd|secret|token|key|credential/i;
 
 /** Whether a variable of this name is likely to hold a secret. */
@@ -47,7 +49,8 @@ class Expander {
     const expanded = text.replace(REFERENCE, (reference, name?: string, close?: string) => {
       if (name === undefined) return '${';
       if (close === '' || !VARIABLE_NAME.test(name)) {
-        const message = `has ${JSON.stringify(reference)}, which names no variable; write $\${ for a plain \${`;
+        const shown = PASSWORD_PATH.test(path) ? '"${…"' : JSON.stringify(reference);
+        const message = `has ${shown}, which names no variable; write $\${ for a plain \${`;
         this.problems.push({ path, message });
         return reference;
       }
@@ -71,9 +74,21 @@ export function expandEnvironment(input: unknown, env: Environment): Expanded {
   return { value, expansions: expander.expansions, problems: expander.problems };
 }
 
-/** Copies a configuration with what came from variables named like secrets put back as it was written, `${NAME}`. */
+const ONLY_REFERENCES = /^(?:\$\{[^}]*\})+$/;
+
+/** What may be seen of a password: the variables that it came from, or the ARN of the secret that holds it. */
+function shownPassword(password: string, expansion: Expansion | undefined): string {
+  if (expansion !== undefined && ONLY_REFERENCES.test(expansion.text)) return expansion.text;
+  return isSecretArn(password) ? password : '(hidden)';
+}
+
+/**
+ * Copies a configuration without its secrets: what came from variables named like secrets is put back as it was written,
+ * `${NAME}`, and a password that was written out is hidden.
+ */
 export function hideSecrets(value: unknown, expansions: ReadonlyMap<string, Expansion>, path = ''): unknown {
   const expansion = expansions.get(path);
+  if (typeof value === 'string' && PASSWORD_PATH.test(path)) return shownPassword(value, expansion);
   if (expansion?.variables.some(namesSecret)) return expansion.text;
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item, i) => hideSecrets(item, expansions, childPath(path, i)));

@@ -3,7 +3,7 @@
  * here, once, so that every store gives the same answers.
  */
 import { type CollectionName, idFieldOf, type Reference } from '../model/collections.ts';
-import type { Entity, JsonObject } from '../model/entities.ts';
+import type { Entity, JsonObject, JsonValue } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
 
 /** The version an entity must have: 0 for "must not exist", 'exists' for any version, undefined for no matter. */
@@ -83,13 +83,19 @@ export function guardFailure(write: GuardedWrite, current: Entity | undefined): 
   return expect === 0 ? 'exists' : 'conflict';
 }
 
+/**
+ * The entity that a put leaves behind.
+ * @param createdAt of the entity that it replaces
+ */
+export function putEntity(write: PutWrite, createdAt: JsonValue | undefined, version: number): Entity {
+  const { created_at = write.at, ...fields } = write.fields;
+  return { ...fields, created_at: createdAt ?? created_at, updated_at: write.at, version };
+}
+
 /** The entity that a put or patch leaves behind. The guard must hold. */
 export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undefined): Entity {
   const version = versionOf(current) + 1;
-  if (write.kind === 'put') {
-    const { created_at = write.at, ...fields } = write.fields;
-    return { ...fields, created_at: current?.created_at ?? created_at, updated_at: write.at, version };
-  }
+  if (write.kind === 'put') return putEntity(write, current?.created_at, version);
   const entity: Entity = { ...(current as Entity) };
   for (const field of write.remove) delete entity[field];
   for (const field of Object.keys(write.set)) setOwn(entity, field, write.set[field]);

@@ -22,6 +22,8 @@ export interface QueryOptions {
   readonly limit?: number | undefined;
   /** `nextCursor` of the page before, of the same query. */
   readonly cursor?: string | undefined;
+  /** Whether to say how the query was answered. It costs: the SQL store runs the query a second time. */
+  readonly explain?: boolean | undefined;
 }
 
 export interface CountOptions {
@@ -47,6 +49,8 @@ export interface Query {
   readonly limit: number;
   /** Where the page before ended. */
   readonly after?: Position | undefined;
+  /** Whether the page is to say how it was found. */
+  readonly explain: boolean;
 }
 
 /** DynamoDB: at most 100 operands of IN. */
@@ -168,7 +172,7 @@ export function checkQuery(collection: CollectionName, options: QueryOptions): Q
     problems.push({ path: 'limit', message: `must be an integer from 1 to ${MAX_PAGE_ENTITIES}` });
   }
   if (problems.length > 0) throw new ValidationError(problems);
-  const query = { predicates, order, limit };
+  const query = { predicates, order, limit, explain: options.explain === true };
   if (options.cursor === undefined) return query;
   return { ...query, after: decodeCursor(options.cursor, collection, query) };
 }

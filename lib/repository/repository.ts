@@ -15,7 +15,8 @@ export interface QueryResult<C extends CollectionName> {
   readonly items: EntityOf<C>[];
   /** Present where more follows. */
   readonly nextCursor?: string;
-  readonly explanation: Explanation;
+  /** Present where the query asked for it with `explain`. */
+  readonly explanation?: Explanation;
 }
 
 export interface CountResult {

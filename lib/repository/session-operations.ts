@@ -130,7 +130,7 @@ export class SessionOperations implements Transaction {
     const { items, more, explanation } = await this.session.query(collection, query);
     for (const item of items) this.touch(collection, idOf(collection, item));
     const last = items.at(-1);
-    const page = { items: items as EntityOf<C>[], explanation };
+    const page = { items: items as EntityOf<C>[], ...(explanation !== undefined && { explanation }) };
     if (!more || last === undefined) return page;
     return { ...page, nextCursor: encodeCursor(collection, query, positionOf(collection, query.order, last)) };
   }

@@ -10,6 +10,10 @@ export interface Capabilities {
   readonly queriesInTransactions: boolean;
   /** Most writes that one atomic list may hold. */
   readonly maxAtomicWrites: number;
+  /** Whether `load` takes records that break the model's rules or whose parents are missing; if not, it refuses them. */
+  readonly loadsInvalidRecords: boolean;
+  /** For how many milliseconds a query or count may miss what another process has committed. */
+  readonly queryStaleness: number;
 }
 
 /** How a query was answered. */
@@ -24,7 +28,8 @@ export interface Page {
   readonly items: Entity[];
   /** Whether entities follow the last item. */
   readonly more: boolean;
-  readonly explanation: Explanation;
+  /** Present where the query asked for it. */
+  readonly explanation?: Explanation;
 }
 
 export interface Count {
@@ -82,6 +87,8 @@ export interface StorageStrategy extends StoreSession {
   /**
    * Stores entities verbatim, versions and timestamps included, except over the same or a newer version.
    * @returns how many were stored; repeating the call is harmless
+   * @throws ValidationError or ReferenceNotFoundError where the store cannot hold one of them (`loadsInvalidRecords`);
+   *   nothing is stored then
    */
   load(collection: CollectionName, entities: readonly Entity[]): Promise<number>;
   /**

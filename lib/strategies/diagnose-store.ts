@@ -7,6 +7,9 @@ const diagnoses: { readonly [S in StrategyName]: Diagnose } = {
   json: async function* ({ json_strategy }, options) {
     yield* (await import('./json/doctor.ts')).diagnoseJson(json_strategy, options);
   },
+  sql: async function* ({ sql_strategy, enforce_references }, options) {
+    yield* (await import('./sql/doctor.ts')).diagnoseSql(sql_strategy, enforce_references, options);
+  },
 };
 
 /** Looks at a store below the level of entities: can it be read and written, is it whole. May mend what it can. */

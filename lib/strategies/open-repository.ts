@@ -6,6 +6,8 @@ import type { StorageStrategy } from '../repository/storage-strategy.ts';
 // Imported only when used: a program, and above all a Lambda function, loads one store's libraries.
 const openers: { readonly [S in StrategyName]: (storage: Config['storage']) => Promise<StorageStrategy> } = {
   json: async ({ json_strategy }) => (await import('./json/json-strategy.ts')).openJsonStrategy(json_strategy),
+  sql: async ({ sql_strategy, enforce_references }) =>
+    (await import('./sql/open-sql-strategy.ts')).openSqlStrategy(sql_strategy, enforce_references),
 };
 
 /**

@@ -37,6 +37,19 @@ test('config show prints the configuration in use, complete and without secrets'
   });
 });
 
+test('config show hides a password that is written out', async () => {
+  const sql_strategy = {
+    type: 'postgresql',
+    host: 'localhost',
+    name: 'hostfactory',
+    username: 'hfs',
+    password: 'hunter2',
+  };
+  await writeFile(place.path('config.json'), JSON.stringify({ storage: { strategy: 'json', sql_strategy } }));
+  const { stdout } = await place.hfs(['config', 'show']);
+  expect(JSON.parse(stdout).storage.sql_strategy).toMatchObject({ username: 'hfs', password: '(hidden)' });
+});
+
 test('config schema prints what config/schema.json holds', async () => {
   const { stdout } = await place.hfs(['config', 'schema']);
   expect(stdout).toBe(await readFile(join(import.meta.dirname, '..', '..', 'config', 'schema.json'), 'utf8'));

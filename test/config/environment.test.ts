@@ -51,6 +51,31 @@ test('secrets are shown as they were written', () => {
   });
 });
 
+const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:hostfactory-AbCdEf';
+
+test.each([
+  // What is written as a password, and what is shown of it.
+  ['hunter2', '(hidden)'],
+  ['${DB_PASSWORD}', '${DB_PASSWORD}'],
+  // A variable of any name holds a password here.
+  ['${NAME}', '${NAME}'],
+  ['${NAME}${DB_PASSWORD}', '${NAME}${DB_PASSWORD}'],
+  ['hunter${NAME}', '(hidden)'],
+  ['$${NAME}', '(hidden)'],
+  [ARN, ARN],
+  ['arn:aws:secretsmanager:eu-central-1:123456789012:secret:${NAME}', ARN.replace('hostfactory-AbCdEf', 'prod')],
+])('of the password %j, %j is shown', (password, shown) => {
+  const { value, expansions } = expandEnvironment({ sql_strategy: { password } }, env);
+  expect(hideSecrets(value, expansions)).toEqual({ sql_strategy: { password: shown } });
+});
+
+test('an error about a password does not quote it', () => {
+  const storage = { strategy: 'sql', sql_strategy: { password: 'hunter${2' } };
+  expect(() => parseConfig({ storage }, env)).toThrow(
+    new Error('storage.sql_strategy.password has "${…", which names no variable; write $${ for a plain ${'),
+  );
+});
+
 test.each(['DB_PASSWORD', 'api_token', 'AWS_SECRET_ACCESS_KEY', 'PGPASS', 'CREDENTIALS'])(
   '%s names a secret',
   (name) => {

@@ -33,6 +33,21 @@ test('what is left out has the documented default', () => {
         write_buffer_size: 64_000,
         sync_writes: true,
       },
+      sql_strategy: {
+        type: 'sqlite',
+        name: 'request_database.db',
+        host: '',
+        port: 0,
+        iam_authentication: false,
+        connection_proxy: false,
+        pool_size: 5,
+        max_overflow: 10,
+        pool_timeout: 30,
+        pool_recycle: 3600,
+        timeout: 30,
+        enable_query_cache: false,
+        query_cache_size: 1000,
+      },
     },
   });
 });
@@ -68,8 +83,8 @@ test.each([
   [undefined, 'the configuration is required'],
   [[], 'the configuration must be an object, not a list'],
   [{}, 'storage is required'],
-  [{ storage: {} }, 'storage.strategy is required: "json"'],
-  [{ storage: { strategy: 'jsn' } }, 'storage.strategy must be "json", not "jsn"'],
+  [{ storage: {} }, 'storage.strategy is required: "json" or "sql"'],
+  [{ storage: { strategy: 'jsn' } }, 'storage.strategy must be "json" or "sql", not "jsn"'],
   [{ storage: { strategy: 'json' }, stroage: {} }, 'stroage is not a known key; did you mean storage?'],
   [{ storage: { strategy: 'json' }, entirely: 1 }, 'entirely is not a known key'],
   [

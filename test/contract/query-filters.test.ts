@@ -129,10 +129,10 @@ onEveryStore((_, factory) => {
       await saveMachine(open.repository);
       const { request_id, template_id, status } = saved;
       for (const filters of [{ request_id }, { template_id }, { status }, { request_id, status }]) {
-        const { items, explanation } = await open.repository.queryEntities('machines', { filters });
+        const { items, explanation } = await open.repository.queryEntities('machines', { filters, explain: true });
         expect(items).toEqual([saved]);
-        expect(explanation.index).toEqual(expect.any(String));
-        expect(explanation.read).toBeGreaterThanOrEqual(1);
+        expect(explanation?.index).toEqual(expect.any(String));
+        expect(explanation?.read).toBeGreaterThanOrEqual(1);
       }
     });
 

@@ -7,6 +7,7 @@ import type { ConfigInput } from '../../lib/config/configuration.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
 import type { Capabilities, StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
+import { createDatabase, dropDatabase } from '../services/test-database.ts';
 
 /** A store of one test, holding nothing that another test can see. */
 export interface OpenStore extends AsyncDisposable {
@@ -79,7 +80,13 @@ async function openStore(place: Place, { enforceReferences = true }: StoreOption
   return store;
 }
 
-const jsonCapabilities: Capabilities = { queriesInTransactions: true, maxAtomicWrites: Number.POSITIVE_INFINITY };
+const jsonCapabilities: Capabilities = {
+  queriesInTransactions: true,
+  maxAtomicWrites: Number.POSITIVE_INFINITY,
+  loadsInvalidRecords: true,
+  queryStaleness: 0,
+};
+const sqlCapabilities: Capabilities = { ...jsonCapabilities, loadsInvalidRecords: false };
 
 type JsonSettings = NonNullable<NonNullable<ConfigInput['storage']>['json_strategy']>;
 
@@ -110,11 +117,44 @@ const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
   },
 });
 
+const sqliteStore: StoreFactory = {
+  name: 'sqlite',
+  capabilities: sqlCapabilities,
+  remote: false,
+  open: async (options = {}) => {
+    const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
+    const storage = { strategy: 'sql' as const, sql_strategy: { name: join(folder, 'store.db') } };
+    return openStore({ storage, remove: () => rm(folder, { recursive: true, force: true }) }, options);
+  },
+};
+
+const postgresqlStore: StoreFactory = {
+  name: 'postgresql',
+  capabilities: sqlCapabilities,
+  remote: true,
+  open: async (options = {}) => {
+    const name = `hfs-${randomUUID()}`;
+    const { hostname, port, username, password } = new URL(await createDatabase(name));
+    const sql_strategy = {
+      type: 'postgresql' as const,
+      name,
+      host: hostname,
+      port: Number(port),
+      username,
+      password: decodeURIComponent(password),
+    };
+    const storage = { strategy: 'sql' as const, sql_strategy };
+    return openStore({ storage, remove: () => dropDatabase(name) }, options);
+  },
+};
+
 export const stores: readonly StoreFactory[] = [
   jsonStore('single file', { storage_type: 'single_file' }),
   jsonStore('split files', { storage_type: 'split_files' }),
   // A cache and a buffer so small that reads leave the cache and the journal is folded in nearly every test.
   jsonStore('gzip', { storage_type: 'single_file', enable_compression: true, cache_size: 5, write_buffer_size: 4096 }),
+  sqliteStore,
+  postgresqlStore,
   jsonStoreOnS3('single file', { storage_type: 'single_file' }),
   jsonStoreOnS3('split files', { storage_type: 'split_files' }),
 ];

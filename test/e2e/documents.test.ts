@@ -32,7 +32,8 @@ describe('the configuration', () => {
   test('has examples that can be used', async () => {
     const blocks = [...(await read('docs', 'configuration.md')).matchAll(/^```json\n(.*?)^```/gms)];
     expect(blocks.length).toBeGreaterThan(2);
-    for (const [, json = ''] of blocks) parseConfig(JSON.parse(json), { HFS_BUCKET: 'a-bucket' });
+    const env = { HFS_BUCKET: 'a-bucket', DB_PASSWORD: 'a-password' };
+    for (const [, json = ''] of blocks) parseConfig(JSON.parse(json), env);
   });
 });
 

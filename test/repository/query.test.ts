@@ -36,7 +36,7 @@ describe('checkQuery', () => {
   });
 
   test('fills in order and limit', () => {
-    const plain = { predicates: [], order: { field: 'created_at', descending: false }, limit: 100 };
+    const plain = { predicates: [], order: { field: 'created_at', descending: false }, limit: 100, explain: false };
     expect(checkQuery('machines', {})).toEqual(plain);
     expect(checkQuery('machines', { orderBy: '-status', limit: 7 })).toEqual({
       ...plain,

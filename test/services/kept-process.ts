@@ -11,6 +11,16 @@ const READY_WITHIN_MS = 60_000;
 const POLL_MS = 50;
 const KEEPER = join(import.meta.dirname, 'keeper.ts');
 
+/** How the keeper runs and ends a server. */
+export interface KeeperOptions {
+  /** Whom the server runs as; this process's own user where absent. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** What asks the server to end; SIGTERM where absent. */
+  readonly endSignal?: NodeJS.Signals;
+  /** The server's data, removed once it has ended, even where the test run has crashed by then. */
+  readonly folder?: string;
+}
+
 /** A port of 127.0.0.1 that nobody listens on. */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
@@ -33,11 +43,15 @@ const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !
 export async function startServer(
   command: readonly string[],
   isReady: () => Promise<boolean>,
+  options: KeeperOptions = {},
 ): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'hfs-test-server-'));
   const log = join(folder, 'log.txt');
   const output = openSync(log, 'a');
-  const keeper = spawn(process.execPath, [KEEPER, ...command], { stdio: ['pipe', output, output], windowsHide: true });
+  const keeper = spawn(process.execPath, [KEEPER, JSON.stringify(options), ...command], {
+    stdio: ['pipe', output, output],
+    windowsHide: true,
+  });
   closeSync(output);
   const stop = async (): Promise<void> => {
     if (!hasEnded(keeper)) {

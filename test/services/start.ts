@@ -1,7 +1,8 @@
+import { startPostgresql } from './postgresql.ts';
 import { startS3 } from './s3.ts';
 import { running, type Service, stopServices } from './service.ts';
 
-const starters: readonly (() => Promise<Service>)[] = [startS3];
+const starters: readonly (() => Promise<Service>)[] = [startS3, startPostgresql];
 
 /**
  * Starts every server that the tests need, once for all test files.

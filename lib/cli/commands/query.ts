@@ -42,12 +42,12 @@ async function query(session: Session, collection: CollectionName, flags: QueryF
   const { filter, orderBy: order_by, cursor, all = false, explain = false } = flags;
   const limit = flags.limit ?? (all ? MAX_PAGE_ENTITIES : DEFAULT_PAGE_ENTITIES);
   const options = asUsage(() => {
-    const read = queryOptions(collection, parametersOf(filter, { order_by, limit, cursor }));
+    const read = { ...queryOptions(collection, parametersOf(filter, { order_by, limit, cursor })), explain };
     checkQuery(collection, read);
     return read;
   });
   await using repository = await session.openRepository();
-  await (all ? queryAll : queryPage)(output, repository, collection, options, explain);
+  await (all ? queryAll : queryPage)(output, repository, collection, options);
 }
 
 async function queryPage(
@@ -55,15 +55,14 @@ async function queryPage(
   repository: Repository,
   collection: CollectionName,
   options: QueryOptions,
-  explain: boolean,
 ): Promise<void> {
   const { items, nextCursor, explanation } = await repository.queryEntities(collection, options);
   if (output.json) {
-    return output.value({ items, next_cursor: nextCursor, ...(explain && { explanation }) });
+    return output.value({ items, next_cursor: nextCursor, explanation });
   }
   await printEntities(output, collection, items);
   if (nextCursor !== undefined) output.note(`More follow: --cursor ${nextCursor}`);
-  if (explain) output.note(inWords(explanation));
+  if (explanation !== undefined) output.note(inWords(explanation));
 }
 
 /** Prints page after page, so that memory does not grow with the number of entities. */
@@ -72,7 +71,6 @@ async function queryAll(
   repository: Repository,
   collection: CollectionName,
   options: QueryOptions,
-  explain: boolean,
 ): Promise<void> {
   let { cursor } = options;
   let read = 0;
@@ -81,8 +79,8 @@ async function queryAll(
   for (let first = true; first || cursor !== undefined; first = false) {
     const page = await repository.queryEntities(collection, { ...options, cursor });
     cursor = page.nextCursor;
-    read += page.explanation.read;
-    index = page.explanation.index;
+    read += page.explanation?.read ?? 0;
+    index = page.explanation?.index ?? index;
     if (output.json) {
       const items = page.items.map((item) => `\n${JSON.stringify(item)}`).join(',');
       await output.write(first || items === '' ? items : `,${items}`);
@@ -91,8 +89,9 @@ async function queryAll(
     }
     if (output.closed) return;
   }
-  if (output.json) await output.line(`\n]${explain ? `,"explanation":${JSON.stringify({ index, read })}` : ''}}`);
-  else if (explain) output.note(inWords({ index, read }));
+  if (output.json)
+    await output.line(`\n]${options.explain ? `,"explanation":${JSON.stringify({ index, read })}` : ''}}`);
+  else if (options.explain) output.note(inWords({ index, read }));
 }
 
 const inWords = ({ index, read }: { index: string; read: number }): string =>

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { crc32 } from 'node:zlib';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import type { CollectionName } from '../../model/collections.ts';
@@ -18,6 +17,7 @@ import type {
   StoreSession,
   WriteOutcome,
 } from '../../repository/storage-strategy.ts';
+import { TransactionScope } from '../../repository/transaction-scope.ts';
 import type { EntityTable } from './entity-table.ts';
 import { type FileManager, JournalMoved } from './file-manager.ts';
 import { putText } from './journal-format.ts';
@@ -46,14 +46,18 @@ const MAX_CLOSING_FOLDS = 10;
  */
 export class JsonStorageStrategy implements StorageStrategy {
   readonly name = 'json';
-  readonly capabilities: Capabilities = { queriesInTransactions: true, maxAtomicWrites: Number.POSITIVE_INFINITY };
+  readonly capabilities: Capabilities = {
+    queriesInTransactions: true,
+    maxAtomicWrites: Number.POSITIVE_INFINITY,
+    loadsInvalidRecords: true,
+    queryStaleness: 0,
+  };
   readonly #files: FileManager;
   readonly #locks: LockManager;
   readonly #database: JsonDatabase;
   readonly #transactions: TransactionManager;
   readonly #durable: boolean;
-  /** Set inside the callback of a transaction or lock of this store, as long as it runs. */
-  readonly #inTransaction = new AsyncLocalStorage<{ open: boolean }>();
+  readonly #scope = new TransactionScope();
   #foldTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #folding: Promise<void> | undefined;
@@ -101,15 +105,15 @@ export class JsonStorageStrategy implements StorageStrategy {
 
   async writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     this.#requireOpen();
-    this.#requireOutsideTransaction();
+    this.#scope.requireOutside();
     return this.#transactions.submit(lists);
   }
 
   /** Runs `work` under the write lock: nobody else reads half of it or writes between. */
   async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireOpen();
-    this.#requireOutsideTransaction();
-    return this.#scoped(work, (scoped) => this.#transactions.transaction(scoped));
+    this.#scope.requireOutside();
+    return this.#scope.enter(work, (scoped) => this.#transactions.transaction(scoped));
   }
 
   /**
@@ -129,7 +133,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     const write = async (): Promise<never> => {
       throw new UnsupportedOperationError('Nothing can be written under a read lock; use withWriteLock.');
     };
-    return this.#scoped(work, (scoped) =>
+    return this.#scope.enter(work, (scoped: (session: StoreSession) => Promise<T>) =>
       this.#locks.read(async () => scoped({ ...sessionOn(await this.#currentView()), write })),
     );
   }
@@ -149,7 +153,7 @@ export class JsonStorageStrategy implements StorageStrategy {
 
   async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
     this.#requireOpen();
-    this.#requireOutsideTransaction();
+    this.#scope.requireOutside();
     return this.#transactions.exclusively((at) => this.#loadNewer(collection, entities, at));
   }
 
@@ -248,28 +252,6 @@ export class JsonStorageStrategy implements StorageStrategy {
   #requireOpen(): void {
     if (this.#closed)
       throw new UnsupportedOperationError('The repository is closed. Open it again with openRepository.');
-  }
-
-  /** Runs `work` by `run`, and lets `#requireOutsideTransaction` know while it runs. */
-  async #scoped<T>(
-    work: (session: StoreSession) => Promise<T>,
-    run: (scoped: (session: StoreSession) => Promise<T>) => Promise<T>,
-  ): Promise<T> {
-    const scope = { open: true };
-    try {
-      return await run((session) => this.#inTransaction.run(scope, work, session));
-    } finally {
-      scope.open = false;
-    }
-  }
-
-  /** Without this, a save on the repository inside a transaction's callback would wait for that transaction for ever. */
-  #requireOutsideTransaction(): void {
-    if (this.#inTransaction.getStore()?.open !== true) return;
-    throw new UnsupportedOperationError(
-      'This write was made on the repository inside a transaction or lock, where it would wait for that to end. Make it ' +
-        'on what the callback receives.',
-    );
   }
 }
 

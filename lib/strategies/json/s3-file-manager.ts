@@ -231,7 +231,12 @@ export function openS3FileManager({ base_path, endpoint, region }: JsonStrategyC
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(base_path) ?? [];
   const client = new S3Client({
     maxAttempts: MAX_ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECTION_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    requestHandler: {
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      // Without it, the SDK only logs a warning.
+      throwOnRequestTimeout: true,
+    },
     ...(region === undefined ? {} : { region }),
     // Servers other than AWS's rarely know buckets as host names.
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),

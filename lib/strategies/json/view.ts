@@ -49,7 +49,7 @@ export class View {
     return change === undefined ? this.#table(collection).get(id) : (change.entity ?? undefined);
   }
 
-  query(collection: CollectionName, { predicates, order, limit, after }: Query): Page {
+  query(collection: CollectionName, { predicates, order, limit, after, explain }: Query): Page {
     const top = new TopEntities(collection, order, limit, after);
     const { index, candidates } = this.#candidates(collection, predicates);
     let read = 0;
@@ -57,7 +57,8 @@ export class View {
       read++;
       if (predicates.every((predicate) => meets(entity, predicate))) top.offer(entity);
     }
-    return { items: top.inOrder().map((entity) => cloneJson(entity)), more: top.more, explanation: { index, read } };
+    const page = { items: top.inOrder().map((entity) => cloneJson(entity)), more: top.more };
+    return explain ? { ...page, explanation: { index, read } } : page;
   }
 
   count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Count {

@@ -1,0 +1,35 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { UnsupportedOperationError } from './errors.ts';
+
+/**
+ * Knows whether code runs inside the callback of a transaction or lock of a store. A write made there on the repository
+ * itself would wait for that transaction, and so for ever: it is refused instead, on every store.
+ */
+export class TransactionScope {
+  readonly #current = new AsyncLocalStorage<{ open: boolean }>();
+
+  /**
+   * Runs `work` by `run`, as inside.
+   * @param run may run what it is given several times
+   */
+  async enter<S, T>(
+    work: (session: S) => Promise<T>,
+    run: (scoped: (session: S) => Promise<T>) => Promise<T>,
+  ): Promise<T> {
+    const scope = { open: true };
+    try {
+      return await run((session) => this.#current.run(scope, work, session));
+    } finally {
+      scope.open = false;
+    }
+  }
+
+  /** @throws UnsupportedOperationError inside the callback of a transaction or lock */
+  requireOutside(): void {
+    if (this.#current.getStore()?.open !== true) return;
+    throw new UnsupportedOperationError(
+      'This write was made on the repository inside a transaction or lock, where it would wait for that to end. Make it ' +
+        'on what the callback receives.',
+    );
+  }
+}

@@ -1,0 +1,104 @@
+/** `hfs doctor` for the SQL store. */
+import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
+import { StorageError } from '../../repository/errors.ts';
+import type { Finding } from '../../repository/finding.ts';
+import type { SqlDatabase } from './database.ts';
+import { openSqlDatabase } from './open-sql-strategy.ts';
+import { type Index, quoted, type Table, tables } from './schema.ts';
+import { indexDefinition, pendingMigrations, requireKnown } from './schema-migrations.ts';
+
+/**
+ * Looks at everything SPEC.md's troubleshooting checks by hand, the connection and the size of the database; and at the
+ * schema, the indexes and the use of connections.
+ * @param options.repair brings the schema up to date and makes missing indexes
+ */
+export async function* diagnoseSql(
+  config: SqlStrategyConfig,
+  enforceReferences: boolean,
+  options: { readonly repair: boolean },
+): AsyncGenerator<Finding> {
+  const subject = config.type === 'sqlite' ? config.name : `${config.host}/${config.name}`;
+  try {
+    const inspect = await inspector(config);
+    for await (const finding of inspect.before(config)) {
+      yield finding;
+      if (finding.level === 'error' || finding.last === true) return;
+    }
+    const foreignKeys = enforceReferences;
+    const database = await openSqlDatabase(config, { foreignKeys, migrate: options.repair });
+    try {
+      yield* inspect.opened(database, config);
+      yield* schemaFindings(database, subject, options);
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    yield { level: 'error', subject, message: error.message };
+  }
+}
+
+/** A finding after which there may be nothing more to look at. */
+export interface InspectorFinding extends Finding {
+  readonly last?: boolean;
+}
+
+/** What is looked at on one kind of database only. */
+export interface Inspector {
+  /** Without opening the database, which would make it. */
+  before(config: SqlStrategyConfig): AsyncIterable<InspectorFinding>;
+  opened(database: SqlDatabase, config: SqlStrategyConfig): AsyncIterable<Finding>;
+}
+
+const inspector = async ({ type }: SqlStrategyConfig): Promise<Inspector> =>
+  type === 'sqlite'
+    ? (await import('./sqlite/inspect-sqlite.ts')).sqliteInspector
+    : (await import('./postgresql/inspect-postgresql.ts')).postgresqlInspector;
+
+async function* schemaFindings(
+  database: SqlDatabase,
+  subject: string,
+  { repair }: { readonly repair: boolean },
+): AsyncGenerator<Finding> {
+  const last = await database.lastMigration();
+  requireKnown(last);
+  const pending = pendingMigrations(last);
+  if (pending.length > 0) {
+    const names = pending.map(({ number, name }) => `${number} (${name})`).join(', ');
+    yield {
+      level: 'warning',
+      subject,
+      message: `Schema migrations are pending: ${names}.`,
+      remedy: 'Take a backup; the next start of the service, or `hfs doctor --repair`, applies them.',
+    };
+    return;
+  }
+  yield { level: 'ok', subject, message: `The schema is up to date, at migration ${last}.` };
+  let missing = 0;
+  for (const table of tables) {
+    const existing = await database.schema.indexesOf(database.reading, table.name);
+    for (const index of table.indexes) {
+      const found = existing.get(index.name);
+      if (found !== undefined && found.join() === index.columns.join()) continue;
+      missing++;
+      yield repair ? await makeIndex(database, table, index) : indexFinding(table, index, found);
+    }
+  }
+  if (missing === 0) yield { level: 'ok', subject, message: 'Every index is there.' };
+}
+
+function indexFinding(table: Table, { name, columns }: Index, found: readonly string[] | undefined): Finding {
+  const message =
+    found === undefined
+      ? `The index ${name} on (${columns.join(', ')}) is missing or not valid: queries that need it read the whole table.`
+      : `The index ${name} is on (${found.join(', ')}), not on (${columns.join(', ')}).`;
+  return { level: 'warning', subject: table.name, message, remedy: 'Run `hfs doctor --repair` at a quiet hour.' };
+}
+
+async function makeIndex(database: SqlDatabase, table: Table, index: Index): Promise<Finding> {
+  await database.transaction('locks', async (session) => {
+    await session.run(`DROP INDEX IF EXISTS ${quoted(index.name)}`);
+    await session.run(indexDefinition(table, index));
+  });
+  return { level: 'ok', subject: table.name, message: `The index ${index.name} was made.` };
+}

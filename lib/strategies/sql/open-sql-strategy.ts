@@ -1,0 +1,26 @@
+import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
+import type { SqlDatabase } from './database.ts';
+import { SqlStorageStrategy } from './sql-strategy.ts';
+
+/** Opens the database that the configuration describes. @param options.migrate whether to bring it to this program's tables */
+export async function openSqlDatabase(
+  config: SqlStrategyConfig,
+  options: { readonly foreignKeys: boolean; readonly migrate: boolean },
+): Promise<SqlDatabase> {
+  // Each loads its own driver only.
+  if (config.type === 'sqlite') {
+    return (await import('./sqlite/sqlite-database.ts')).openSqliteDatabase(config, options);
+  }
+  return (await import('./postgresql/postgresql-database.ts')).openPostgresqlDatabase(config, options);
+}
+
+/**
+ * Opens the SQL store, with the tables of this program.
+ * @param enforceReferences whether the database has, and holds to, foreign keys
+ */
+export async function openSqlStrategy(
+  config: SqlStrategyConfig,
+  enforceReferences: boolean,
+): Promise<SqlStorageStrategy> {
+  return new SqlStorageStrategy(await openSqlDatabase(config, { foreignKeys: enforceReferences, migrate: true }));
+}

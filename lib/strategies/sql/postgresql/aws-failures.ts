@@ -1,0 +1,40 @@
+/** Errors of the AWS SDK in the words of this store. */
+import { ConfigurationError, StorageError, StorageUnavailableError } from '../../../repository/errors.ts';
+
+const THROTTLED = /throttl|toomanyrequests|limitexceeded/i;
+const TOO_MANY_REQUESTS = 429;
+
+const advice: Readonly<Record<string, string>> = {
+  CredentialsProviderError: 'There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID',
+  ResourceNotFoundException:
+    'It does not exist or has no value: create it, or correct sql_strategy.password and sql_strategy.region',
+  AccessDeniedException:
+    'Access is denied: give this role secretsmanager:GetSecretValue there, and kms:Decrypt where a key of its own encrypts it',
+};
+
+/** Whether AWS understood the call and refused it for good. */
+function isRefusal(error: Error): boolean {
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  return status !== undefined && status < 500 && status !== TOO_MANY_REQUESTS && !THROTTLED.test(error.name);
+}
+
+function detailOf({ name, message, code }: NodeJS.ErrnoException): string {
+  // Where connections to several addresses failed, there is a code only.
+  const detail = (message || code || 'no answer').replace(/\.$/, '');
+  return name === 'Error' ? detail : `${name}: ${detail}`;
+}
+
+/** The error to throw for one of the AWS SDK. @param action what could not be done, to come after "Cannot" */
+export function awsFailure(error: unknown, action: string): StorageError {
+  if (error instanceof StorageError) return error;
+  const cause = error as Error;
+  if (cause.message === 'Region is missing') {
+    const message = `Cannot ${action}. Its region is not known: set sql_strategy.region or AWS_REGION.`;
+    return new ConfigurationError(message, { cause });
+  }
+  const known = advice[cause.name];
+  const message = `Cannot ${action}. ${known ?? detailOf(cause)}.`;
+  return known !== undefined || isRefusal(cause)
+    ? new ConfigurationError(message, { cause })
+    : new StorageUnavailableError(`${message} Try again later.`, { cause });
+}

@@ -1,0 +1,127 @@
+import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
+import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
+import { StorageUnavailableError } from '../../../repository/errors.ts';
+import type { ConnectionSettings } from './connection-settings.ts';
+import { asConnectError, isRefusedLogin } from './faults.ts';
+
+/** A connection that was idle for longer is asked whether it is still alive: Lambda freezes, and networks forget. */
+const TRUSTED_IDLE_MS = 5_000;
+/** How long it may take to say so. */
+const PING_TIMEOUT_MS = 3_000;
+/** How long connections beyond `pool_size` stay idle. */
+const OVERFLOW_IDLE_MS = 10_000;
+/** By how much this side waits longer than the server for a statement to end. */
+const GRACE_MS = 5_000;
+
+/** Connections to one server: `pool_size` are kept, `max_overflow` more are closed when idle. */
+export class ConnectionPool {
+  /** Such as `db.example.com:5432`. */
+  readonly server: string;
+  readonly #config: SqlStrategyConfig;
+  readonly #settings: ConnectionSettings;
+  readonly #pool: Pool;
+  readonly #lastUsed = new WeakMap<PoolClient, number>();
+  /** When a connection was found dead: what was idle then is not trusted any more. */
+  #lostAt = Number.NEGATIVE_INFINITY;
+
+  constructor(config: SqlStrategyConfig, settings: ConnectionSettings) {
+    const { pool_size, max_overflow, pool_timeout, pool_recycle } = config;
+    this.#config = config;
+    this.#settings = settings;
+    this.server = `${settings.client.host}:${settings.client.port}`;
+    const clientConfig = (): ClientConfig => ({ ...settings.client, ...sessionSettings(config) });
+    this.#pool = new Pool({
+      // The user and the password may change while the pool lives: they are read anew for each connection.
+      Client: class extends Client {
+        constructor() {
+          super(clientConfig());
+        }
+      },
+      min: pool_size,
+      max: pool_size + max_overflow,
+      idleTimeoutMillis: OVERFLOW_IDLE_MS,
+      connectionTimeoutMillis: pool_timeout * 1000,
+      maxLifetimeSeconds: pool_recycle < 0 ? 0 : pool_recycle,
+    });
+    // A connection that dies while nobody uses it is taken out of the pool; there is nobody to tell.
+    this.#pool.on('error', () => {});
+    this.#pool.on('connect', (client) => void client.on('error', () => {}));
+  }
+
+  /** Connections in use, idle and waited for. */
+  get use(): { readonly open: number; readonly idle: number; readonly waiting: number } {
+    return { open: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
+  }
+
+  /**
+   * A connection that was alive a moment ago.
+   * @throws StorageUnavailableError, ConfigurationError
+   */
+  async acquire(): Promise<PoolClient> {
+    for (;;) {
+      const client = await this.#connect();
+      const used = this.#lastUsed.get(client) ?? Number.POSITIVE_INFINITY;
+      const trusted = used > this.#lostAt;
+      if (trusted && (performance.now() - used < TRUSTED_IDLE_MS || (await answers(client)))) return client;
+      this.discard(client);
+    }
+  }
+
+  release(client: PoolClient): void {
+    this.#lastUsed.set(client, performance.now());
+    client.release();
+  }
+
+  /** Closes a connection that is broken, or whose state nobody knows. */
+  discard(client: PoolClient): void {
+    this.#lostAt = performance.now();
+    client.release(true);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #connect(): Promise<PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      if (!isRefusedLogin(error) || !this.#settings.passwordMayChange) throw this.#connectError(error);
+    }
+    this.#settings.forgetPassword();
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw this.#connectError(error);
+    }
+  }
+
+  #connectError(error: unknown): Error {
+    const { pool_size, max_overflow, pool_timeout, name } = this.#config;
+    const most = pool_size + max_overflow;
+    if (error instanceof Error && error.message.includes('timeout') && this.#pool.totalCount >= most) {
+      return new StorageUnavailableError(
+        `All ${most} connections of this process to ${this.server} were in use for ${pool_timeout} s (pool_timeout). Try ` +
+          'again; if this happens often, raise pool_size or max_overflow.',
+        { cause: error },
+      );
+    }
+    return asConnectError(error, this.server, name);
+  }
+}
+
+/** What a session is told when it begins. A proxy that shares sessions would refuse that, or keep them for us alone. */
+function sessionSettings({ timeout, connection_proxy }: SqlStrategyConfig): ClientConfig {
+  const ms = Math.ceil(timeout * 1000);
+  const own: ClientConfig = { application_name: 'hfs', keepAlive: true, query_timeout: ms + GRACE_MS };
+  return connection_proxy ? own : { ...own, statement_timeout: ms, idle_in_transaction_session_timeout: ms };
+}
+
+async function answers(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query({ text: 'SELECT 1', query_timeout: PING_TIMEOUT_MS } as { text: string });
+    return true;
+  } catch {
+    return false;
+  }
+}

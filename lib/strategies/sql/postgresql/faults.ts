@@ -1,0 +1,138 @@
+import {
+  ConfigurationError,
+  StorageDamagedError,
+  StorageError,
+  StorageUnavailableError,
+  ValidationError,
+} from '../../../repository/errors.ts';
+import { LostRace } from '../database.ts';
+
+/** The connection broke, or answered no more, in the middle of a call. */
+export class ConnectionLost extends StorageUnavailableError {
+  /** Whether the server may have done what it was told last. */
+  readonly mayHaveRun: boolean;
+
+  constructor(server: string, cause: unknown, mayHaveRun: boolean) {
+    const what = mayHaveRun
+      ? 'What was sent may have been stored or not: read it before you send it again.'
+      : 'Nothing was stored; try again.';
+    super(`The connection to the database server ${server} was lost. ${what}`, { cause });
+    this.mayHaveRun = mayHaveRun;
+  }
+}
+
+// SQLSTATE codes: https://www.postgresql.org/docs/18/errcodes-appendix.html
+const RACES: Readonly<Record<string, LostRace['kind']>> = {
+  40001: 'serialization',
+  '40P01': 'serialization',
+  23503: 'constraint',
+  23505: 'constraint',
+};
+
+/** The server ends the connection, or is no server for writing any more: what it was told last is undone. */
+const ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25006']);
+const SOCKET_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'ECONNABORTED']);
+/** Errors of pg itself, which have no code. */
+const LOST_MESSAGES =
+  /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed)/;
+const NEVER_SENT = /^Client (has encountered a connection error|was closed) and is not queryable/;
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown }).code ?? '');
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Whether the server refused the login: RDS says 28000 of an IAM token, all servers 28P01 of a password. */
+export const isRefusedLogin = (error: unknown): boolean => ['28P01', '28000'].includes(codeOf(error));
+
+const unavailable: Readonly<Record<string, string>> = {
+  '53100': 'Its disk is full. Free some space there; nothing was lost, and the next call works.',
+  '53200': 'It is out of memory. Try again; look at its load.',
+  '53300': 'It has no connection left. Lower pool_size and max_overflow, or raise its max_connections.',
+  '55P03': 'A lock could not be had in time. Try again.',
+  '57014': 'A statement took longer than timeout allows, and was stopped. Nothing of it was stored; try again.',
+  '58030': 'Its disk reported an error. Check its health before anything else.',
+  '57P03': 'It is starting or stopping. Try again.',
+};
+
+const DAMAGED = new Set(['XX001', 'XX002', '42P01', '42703', '42804']);
+
+/**
+ * An error of pg in a running connection as the error that a caller of the repository gets, or as a `LostRace`.
+ * @param server such as `db.example.com:5432`
+ */
+export function asStorageError(error: unknown, server: string): StorageError | LostRace {
+  if (error instanceof StorageError || error instanceof LostRace) return error;
+  const code = codeOf(error);
+  const message = messageOf(error);
+  const race = RACES[code];
+  if (race !== undefined) return new LostRace(race, error);
+  if (ENDED.has(code) || code.startsWith('08') || SOCKET_CODES.has(code) || LOST_MESSAGES.test(message)) {
+    return new ConnectionLost(server, error, !NEVER_SENT.test(message));
+  }
+  const why = unavailable[code];
+  if (why !== undefined || code.startsWith('53') || code.startsWith('58')) {
+    return new StorageUnavailableError(`The database server ${server} cannot do this now. ${why ?? `${message}.`}`, {
+      cause: error,
+    });
+  }
+  if (code === '42501') {
+    return new ConfigurationError(
+      `The database server ${server} does not allow it: ${message}. Grant it to the user.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (DAMAGED.has(code)) {
+    return new StorageDamagedError(
+      `The tables on ${server} are not those of this program (${message}). Run \`hfs doctor\`.`,
+      { cause: error },
+    );
+  }
+  return new StorageUnavailableError(`The database server ${server} refused a statement: ${message}.`, {
+    cause: error,
+  });
+}
+
+/** As `asStorageError`, for a statement that is not one of ours: what the server does not understand is the caller's. */
+export function asErrorOfForeignStatement(error: unknown, server: string): StorageError | LostRace {
+  const code = codeOf(error);
+  if (!code.startsWith('42') && !code.startsWith('22')) return asStorageError(error, server);
+  return new ValidationError([{ path: 'select', message: `is refused by PostgreSQL: ${messageOf(error)}` }]);
+}
+
+const TLS_CODE = /^(ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/;
+
+/** An error of opening a connection as the error that a caller of the repository gets. */
+export function asConnectError(error: unknown, server: string, database: string): StorageError {
+  if (error instanceof StorageError) return error;
+  const code = codeOf(error);
+  const message = messageOf(error);
+  if (isRefusedLogin(error)) {
+    return new ConfigurationError(
+      `The database server ${server} refused the login: ${message}. Check username, password and the server's pg_hba.conf.`,
+      { cause: error },
+    );
+  }
+  if (code === '3D000') {
+    return new ConfigurationError(
+      `The database server ${server} has no database ${JSON.stringify(database)}. Create it (createdb), or correct name.`,
+      { cause: error },
+    );
+  }
+  if (TLS_CODE.test(code) || message.startsWith('The server does not support SSL')) {
+    return new ConfigurationError(
+      `The connection to ${server} cannot be made secure: ${message}. Check sslmode and sslrootcert.`,
+      { cause: error },
+    );
+  }
+  const reasons: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'nobody listens there',
+    ENOTFOUND: 'there is no host of this name',
+    ENOENT: 'there is no such socket',
+    EAI_AGAIN: 'its name cannot be looked up now',
+  };
+  const why = reasons[code] ?? unavailable[code] ?? message;
+  return new StorageUnavailableError(`The database server ${server} cannot be reached: ${why}. Try again later.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,270 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PoolClient, QueryArrayConfig } from 'pg';
+import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
+import { StorageUnavailableError } from '../../../repository/errors.ts';
+import {
+  type Isolation,
+  LostRace,
+  MAX_ROWS,
+  type NamedRow,
+  type Row,
+  type RowsStatement,
+  type SqlDatabase,
+  type SqlParameter,
+  type SqlSession,
+} from '../database.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { connectionSettings } from './connection-settings.ts';
+import { asErrorOfForeignStatement, asStorageError, ConnectionLost } from './faults.ts';
+import { postgresqlDialect } from './postgresql-dialect.ts';
+import { postgresqlSchema } from './postgresql-schema.ts';
+import { changeTables, lastMigrationOf, needsChanges, serverState } from './prepare-server.ts';
+import { valueTypes } from './value-types.ts';
+
+/** Statements that are prepared by name; rarer ones are parsed each time. Every connection keeps its own. */
+const MAX_NAMED_STATEMENTS = 400;
+/** A read is sent again on a new connection this often. */
+const MAX_CONNECTIONS_TRIED = 3;
+/** A transaction that breaks a constraint is decided anew this often: others may have moved what it relied on. */
+const MAX_CONSTRAINT_ATTEMPTS = 3;
+const MAX_PAUSE_MS = 100;
+/** How long to ask what became of a commit whose answer was lost. */
+const OUTCOME_POLL_MS = 200;
+
+const begin: Readonly<Record<Isolation, string>> = {
+  serializable: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
+  locks: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+};
+
+/** A database of a PostgreSQL server. */
+export class PostgresqlDatabase implements SqlDatabase {
+  readonly dialect = postgresqlDialect;
+  readonly schema = postgresqlSchema;
+  readonly reading: SqlSession;
+  readonly writing: SqlSession;
+  readonly pool: ConnectionPool;
+  readonly #timeoutMs: number;
+  readonly #named: boolean;
+  readonly #names = new Map<string, string>();
+
+  constructor(config: SqlStrategyConfig, pool: ConnectionPool) {
+    this.pool = pool;
+    this.#timeoutMs = config.timeout * 1000;
+    this.#named = !config.connection_proxy;
+    this.reading = this.#sessionBy((task) => this.#retried(task));
+    this.writing = this.#sessionBy((task) => this.#withClient(task));
+  }
+
+  async transaction<T>(isolation: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#timeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(isolation, work);
+      } catch (error) {
+        const lost = error instanceof ConnectionLost && !error.mayHaveRun;
+        if (!(error instanceof LostRace) && !lost) throw error;
+        const hopeless =
+          error instanceof LostRace && error.kind === 'constraint'
+            ? attempt >= MAX_CONSTRAINT_ATTEMPTS
+            : performance.now() > deadline;
+        if (hopeless) throw gaveUp(error, attempt);
+        // The first time at once: whoever won is gone. Then later and later, each at another moment.
+        if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
+      }
+    }
+  }
+
+  async ping(): Promise<void> {
+    await this.reading.run('SELECT 1 FROM "templates" LIMIT 1');
+  }
+
+  async lastMigration(): Promise<number> {
+    return lastMigrationOf(this.reading, await serverState(this.reading));
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close();
+  }
+
+  /** Runs `work` once in a transaction of its own. */
+  async #attempt<T>(isolation: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T> {
+    const client = await this.pool.acquire();
+    let transactionId: string;
+    let result: T;
+    try {
+      transactionId = await this.#begin(client, isolation);
+      result = await work(this.#sessionBy((task) => task(client)));
+    } catch (error) {
+      await this.#rollBack(client, error);
+      // Nothing is committed before COMMIT.
+      throw error instanceof ConnectionLost ? new ConnectionLost(this.pool.server, error.cause, false) : error;
+    }
+    try {
+      const { command } = await client.query('COMMIT');
+      this.pool.release(client);
+      // What failed before, unseen, makes PostgreSQL answer COMMIT with a rollback.
+      if (command === 'ROLLBACK') throw new LostRace('serialization', undefined);
+    } catch (error) {
+      const failure = asStorageError(error, this.pool.server);
+      if (failure instanceof LostRace && failure.cause === undefined) throw failure;
+      this.pool.discard(client);
+      if (!(failure instanceof ConnectionLost)) throw failure;
+      await this.#requireCommitted(transactionId, failure);
+    }
+    return result;
+  }
+
+  async #begin(client: PoolClient, isolation: Isolation): Promise<string> {
+    try {
+      // One message, one round trip. The id tells later whether the transaction committed.
+      const results = (await client.query({
+        text: `${begin[isolation]}; SELECT pg_current_xact_id()::text`,
+        rowMode: 'array',
+      })) as unknown as { rows: string[][] }[];
+      return String(results[1]?.rows[0]?.[0]);
+    } catch (error) {
+      throw asStorageError(error, this.pool.server);
+    }
+  }
+
+  async #rollBack(client: PoolClient, error: unknown): Promise<void> {
+    if (error instanceof ConnectionLost) return this.pool.discard(client);
+    try {
+      await client.query('ROLLBACK');
+      this.pool.release(client);
+    } catch {
+      this.pool.discard(client);
+    }
+  }
+
+  /**
+   * Finds out whether a transaction committed whose COMMIT was not answered.
+   * @throws ConnectionLost where it did not, so that it may run again, and where nobody can tell
+   */
+  async #requireCommitted(transactionId: string, failure: ConnectionLost): Promise<void> {
+    const deadline = performance.now() + this.#timeoutMs;
+    for (;;) {
+      const [[status] = []] = await this.reading
+        .run('SELECT pg_xact_status($1::xid8)', [transactionId])
+        .catch((): Row[] => [['unknown']]);
+      if (status === 'committed') return;
+      if (status === 'aborted') throw new ConnectionLost(this.pool.server, failure.cause, false);
+      if (performance.now() > deadline) throw failure;
+      await sleep(OUTCOME_POLL_MS);
+    }
+  }
+
+  #sessionBy(use: <T>(task: (client: PoolClient) => Promise<T>) => Promise<T>): SqlSession {
+    return {
+      run: (text, values = []) => use((client) => this.#query(client, text, values)),
+      runRows: async (statement, rows) => {
+        const written: Row[] = [];
+        for (let start = 0; start < rows.length; start += MAX_ROWS) {
+          const part = rows.slice(start, start + MAX_ROWS);
+          written.push(...(await use((client) => this.#queryRows(client, statement, part))));
+        }
+        return written;
+      },
+      runNamed: (text, values) => use((client) => this.#queryForeign(client, text, values)),
+    };
+  }
+
+  #queryRows(client: PoolClient, { forOne, forMany, columns }: RowsStatement, rows: readonly Row[]): Promise<Row[]> {
+    const [first] = rows;
+    if (first !== undefined && rows.length === 1) return this.#query(client, forOne, first);
+    const lists = columns.map((_, i) => rows.map((row) => row[i]));
+    return this.#query(client, forMany, lists as unknown as SqlParameter[]);
+  }
+
+  async #query(client: PoolClient, text: string, values: readonly SqlParameter[]): Promise<Row[]> {
+    const name = this.#nameOf(text);
+    const config: QueryArrayConfig = { text, values: values as unknown[], rowMode: 'array', types: valueTypes };
+    try {
+      return (await client.query(name === undefined ? config : { ...config, name })).rows as Row[];
+    } catch (error) {
+      throw asStorageError(error, this.pool.server);
+    }
+  }
+
+  async #queryForeign(client: PoolClient, text: string, values: readonly SqlParameter[]): Promise<NamedRow[]> {
+    try {
+      return (await client.query({ text, values: values as unknown[], types: valueTypes })).rows as NamedRow[];
+    } catch (error) {
+      throw asErrorOfForeignStatement(error, this.pool.server);
+    }
+  }
+
+  #nameOf(text: string): string | undefined {
+    if (!this.#named) return undefined;
+    const known = this.#names.get(text);
+    if (known !== undefined || this.#names.size >= MAX_NAMED_STATEMENTS) return known;
+    const name = `hfs_${this.#names.size + 1}`;
+    this.#names.set(text, name);
+    return name;
+  }
+
+  async #withClient<T>(task: (client: PoolClient) => Promise<T>): Promise<T> {
+    for (;;) {
+      const client = await this.pool.acquire();
+      try {
+        const result = await task(client);
+        this.pool.release(client);
+        return result;
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) {
+          this.pool.release(client);
+          throw error;
+        }
+        this.pool.discard(client);
+        if (error.mayHaveRun) throw error;
+      }
+    }
+  }
+
+  async #retried<T>(task: (client: PoolClient) => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.#withClient(task);
+      } catch (error) {
+        if (!(error instanceof ConnectionLost) || tried === MAX_CONNECTIONS_TRIED) throw error;
+      }
+    }
+  }
+}
+
+function gaveUp(error: LostRace | ConnectionLost, attempts: number): StorageUnavailableError {
+  if (error instanceof ConnectionLost) return error;
+  const message =
+    error.kind === 'constraint'
+      ? 'A constraint of the database refuses the write. Nothing was stored; look at the log of the server.'
+      : `Other transactions kept changing the same entities, ${attempts} times in a row. Nothing was stored; try again.`;
+  return new StorageUnavailableError(message, { cause: error });
+}
+
+/** Seconds that a change of the tables may take: an index of millions of rows is not made in a moment. */
+const CHANGE_TIMEOUT = 3600;
+
+/**
+ * Opens the pool and brings the database to the tables of this program.
+ * @param options.foreignKeys whether the tables have foreign keys; they are added or dropped where that changed
+ * @throws ConfigurationError, StorageUnavailableError
+ */
+export async function openPostgresqlDatabase(
+  config: SqlStrategyConfig,
+  options: { readonly foreignKeys: boolean; readonly migrate: boolean },
+): Promise<PostgresqlDatabase> {
+  const settings = await connectionSettings(config);
+  const open = (changed: Partial<SqlStrategyConfig> = {}) =>
+    new PostgresqlDatabase(config, new ConnectionPool({ ...config, ...changed }, settings));
+  const database = open();
+  try {
+    if ((await needsChanges(database, options.foreignKeys)) && options.migrate) {
+      const patient = open({ timeout: CHANGE_TIMEOUT, pool_size: 1, max_overflow: 0 });
+      await changeTables(patient, options.foreignKeys).finally(() => patient.close());
+    }
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import { type Column, quoted } from '../schema.ts';
+import { columnsByIndex, type SchemaDialect } from '../schema-migrations.ts';
+import { postgresqlDialect } from './postgresql-dialect.ts';
+
+/** The type a column has to become, and how its values do; undefined where it is right. */
+function conversion({ name, kind }: Column, type: string, collation?: string): [string, string] | undefined {
+  const column = quoted(name);
+  switch (kind) {
+    case 'integer':
+      return type === 'integer' ? undefined : ['INTEGER', `${column}::integer`];
+    case 'timestamp':
+      if (type === 'timestamp(3) without time zone') return undefined;
+      return [
+        'TIMESTAMP(3)',
+        type.endsWith('with time zone') ? `${column} AT TIME ZONE 'UTC'` : `${column}::timestamp`,
+      ];
+    case 'json':
+    case 'text': {
+      const isText = type === 'text' || type.startsWith('character varying');
+      if (isText && collation === 'C') return undefined;
+      // Its own length stays: values must not be cut.
+      return [`${isText ? type : 'TEXT'} COLLATE "C"`, isText ? column : `${column}::text`];
+    }
+  }
+}
+
+export const postgresqlSchema: SchemaDialect = {
+  addsColumnsWithTime: true,
+  columnsOf: async (session, table) => {
+    const rows = await session.run(
+      'SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), c.collname::text FROM pg_attribute a ' +
+        'LEFT JOIN pg_collation c ON c.oid = a.attcollation ' +
+        'WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped',
+      [quoted(table)],
+    );
+    return rows.map(([name, type, collation]) => ({
+      name: String(name),
+      type: String(type),
+      collation: collation === null ? undefined : String(collation),
+    }));
+  },
+  indexesOf: async (session, table) => {
+    const rows = await session.run(
+      'SELECT c.relname::text, a.attname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid ' +
+        'JOIN pg_attribute a ON a.attrelid = c.oid ' +
+        'WHERE i.indrelid = to_regclass($1) AND i.indisvalid ORDER BY c.relname, a.attnum',
+      [quoted(table)],
+    );
+    return columnsByIndex(rows);
+  },
+  adapt: (table, column, existing) => {
+    const found = conversion(column, existing.type, existing.collation);
+    if (found === undefined) return [];
+    const [type, using] = found;
+    const alter = `ALTER TABLE ${quoted(table.name)} ALTER COLUMN ${quoted(column.name)}`;
+    const statements = [`${alter} DROP DEFAULT`, `${alter} TYPE ${type} USING ${using}`];
+    // The former default is in the time zone of whoever inserts.
+    if (column.default === 'now') statements.push(`${alter} SET DEFAULT ${postgresqlDialect.now}`);
+    return statements;
+  },
+};

@@ -1,0 +1,84 @@
+/** Entities as rows of their table, and back. */
+import type { Entity, JsonObject, JsonValue } from '../../model/entities.ts';
+import { isPlainObject, setOwn } from '../../model/json-values.ts';
+import { parseJson } from '../../model/parse-json.ts';
+import type { Row, SqlValue } from './database.ts';
+import { type Column, EXTRA, type Table, tables } from './schema.ts';
+
+/** What SQLite's own CURRENT_TIMESTAMP writes, and programs like it: UTC without saying so. */
+const PLAIN_TIMESTAMP = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?$/;
+
+const STORED_LENGTH = '2026-11-22T10:00:00.000Z'.length;
+
+/** A timestamp in the form that entities carry; what is no timestamp comes back as it is. */
+export function storedTimestamp(text: string): string {
+  if (text.length === STORED_LENGTH) return text;
+  const parts = PLAIN_TIMESTAMP.exec(text);
+  return parts === null ? text : `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(3, '0').slice(0, 3)}Z`;
+}
+
+/** JSON that somebody else wrote may be none: it is given back as the text it is. */
+function parsedOrText(text: string): JsonValue {
+  try {
+    return parseJson(text) as JsonValue;
+  } catch {
+    return text;
+  }
+}
+
+const declaredNames = new Map<Table, ReadonlySet<string>>(
+  tables.map((table) => [table, new Set(table.columns.map(({ name }) => name).filter((name) => name !== EXTRA))]),
+);
+
+/** The fields that no column of their own holds, as JSON text; null where there are none. */
+export function extraOf(table: Table, fields: Readonly<Record<string, unknown>>): string | null {
+  const declared = declaredNames.get(table) as ReadonlySet<string>;
+  let extra: JsonObject | undefined;
+  for (const name of Object.keys(fields)) {
+    if (declared.has(name)) continue;
+    const value = fields[name] as JsonValue | undefined;
+    // A top-level null means absent.
+    if (value === undefined || value === null) continue;
+    extra ??= {};
+    setOwn(extra, name, value);
+  }
+  return extra === undefined ? null : JSON.stringify(extra);
+}
+
+/** The value of a declared field as its column holds it. */
+export const encodeValue = ({ kind }: Column, value: unknown): SqlValue => {
+  if (value === undefined || value === null) return null;
+  return kind === 'json' ? JSON.stringify(value) : (value as SqlValue);
+};
+
+/** An entity as the values of its table's columns, in their order. */
+export const encodeRow = (table: Table, entity: Readonly<Record<string, unknown>>): SqlValue[] =>
+  table.columns.map((column) =>
+    column.name === EXTRA ? extraOf(table, entity) : encodeValue(column, entity[column.name]),
+  );
+
+/** Adds the fields that no column of their own holds. A declared field's own column counts, whatever `extra` says. */
+function addExtra(entity: Entity, column: SqlValue): void {
+  const extra = typeof column === 'string' ? parsedOrText(column) : column;
+  if (!isPlainObject(extra)) {
+    entity[EXTRA] = extra;
+    return;
+  }
+  for (const name of Object.keys(extra)) {
+    if (!Object.hasOwn(entity, name)) setOwn<JsonValue | undefined>(entity, name, extra[name] as JsonValue);
+  }
+}
+
+/** The entity of a row that has the values of all columns, in their order. */
+export function decodeRow({ columns }: Table, row: Row): Entity {
+  const entity = {} as Entity;
+  for (let i = 0; i < columns.length; i++) {
+    const value = row[i];
+    if (value === null || value === undefined) continue;
+    const { name, kind } = columns[i] as Column;
+    if (name === EXTRA) addExtra(entity, value);
+    else if (kind === 'json') entity[name] = typeof value === 'string' ? parsedOrText(value) : value;
+    else entity[name] = kind === 'timestamp' && typeof value === 'string' ? storedTimestamp(value) : value;
+  }
+  return entity;
+}

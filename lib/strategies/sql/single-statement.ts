@@ -1,0 +1,110 @@
+/** Lists of guarded writes that one statement can do, guards included. The others need a transaction. */
+import { referencesFrom } from '../../model/collections.ts';
+import type { Entity } from '../../model/entities.ts';
+import { MAY_BE_TOO_LARGE } from '../../model/validation.ts';
+import {
+  type CheckWrite,
+  type DeleteWrite,
+  type GuardedWrite,
+  type PatchWrite,
+  type PutWrite,
+  putEntity,
+} from '../../repository/guarded-write.ts';
+import type { Row, RowsStatement, SqlValue } from './database.ts';
+import { decodeRow, encodeRow, encodeValue, storedTimestamp } from './row-codec.ts';
+import { type Column, EXTRA, type Table, tableFor } from './schema.ts';
+import type { Statements } from './statements.ts';
+
+/** A write as one statement. Where it answers no row, a guard may not hold. */
+export interface SingleStatement {
+  readonly text: string;
+  readonly values: readonly SqlValue[];
+  /** What the write left behind, from the row that the statement answers. */
+  entityOf(row: Row): Entity | undefined;
+}
+
+/** A put as a row of a statement that takes many. */
+export interface PutRow {
+  readonly statement: RowsStatement;
+  readonly row: readonly SqlValue[];
+  readonly put: PutWrite;
+}
+
+/** Whether the list checks all parents of the put and nothing else; undefined where it checks something else. */
+function checksParents({ collection, fields }: PutWrite, checks: readonly GuardedWrite[]): boolean | undefined {
+  if (checks.length === 0) return false;
+  const references = referencesFrom(collection);
+  const isParent = (check: GuardedWrite): check is CheckWrite =>
+    check.kind === 'check' &&
+    check.expect === 'exists' &&
+    references.some(({ field, parent }) => parent === check.collection && fields[field] === check.id);
+  return checks.length === references.length && checks.every(isParent) ? true : undefined;
+}
+
+/** The list as a row, where it saves one entity and checks at most its parents. */
+export function asPutRow(statements: Statements, [put, ...checks]: readonly GuardedWrite[]): PutRow | undefined {
+  if (put?.kind !== 'put' || put.expect === 'exists') return undefined;
+  const withParents = checksParents(put, checks);
+  if (withParents === undefined) return undefined;
+  const { expect, collection } = put;
+  const row = encodeRow(tableFor(collection), putEntity(put, undefined, (expect ?? 0) + 1));
+  const writing = statements.writing(collection);
+  if (expect === undefined) return { statement: writing.save(withParents), row, put };
+  if (expect === 0) return { statement: writing.create(withParents), row, put };
+  return { statement: writing.replace(withParents), row: [...row, expect], put };
+}
+
+/** The entity that a put left behind, by the id, version and created_at that its statement answered. */
+export const entityOfPut = (put: PutWrite, [, version, createdAt]: Row): Entity =>
+  putEntity(put, createdAt === null ? undefined : storedTimestamp(String(createdAt)), version as number);
+
+/** The list as one statement, where it changes or deletes one entity and that can be done without reading it. */
+export function asSingleStatement(
+  statements: Statements,
+  [write, ...checks]: readonly GuardedWrite[],
+): SingleStatement | undefined {
+  if (write?.kind === 'patch') return patchStatement(statements, write, checks);
+  if (write?.kind === 'delete' && checks.length === 0) return deleteStatement(statements, write);
+  return undefined;
+}
+
+/** Bytes of JSON that the columns of a table which are not JSON themselves may take, with their names. */
+const plainBytes = ({ columns }: Table): number =>
+  columns.reduce((sum, { name, maxLength = 30 }) => sum + name.length + 6 + 6 * maxLength, 0);
+
+function patchStatement(
+  statements: Statements,
+  { collection, id, expect, set, remove, at }: PatchWrite,
+  checks: readonly GuardedWrite[],
+): SingleStatement | undefined {
+  const table = tableFor(collection);
+  const changes = new Map<string, unknown>([...Object.entries(set), ...remove.map((field) => [field, null] as const)]);
+  const columns: Column[] = table.columns.filter(({ name }) => name !== EXTRA && changes.has(name));
+  // Fields that the model does not declare share a column, which has to be read to be changed.
+  if (columns.length !== changes.size || expect === 0) return undefined;
+  const references = referencesFrom(collection).filter(({ field }) => changes.has(field));
+  // The statement checks the parents of every reference that it changes: the list must ask for just that.
+  if (checks.length !== references.length) return undefined;
+  const values = columns.map((column) => encodeValue(column, changes.get(column.name)));
+  const bytes = values.reduce<number>((sum, value) => sum + 3 * String(value ?? '').length, 0);
+  const room = MAY_BE_TOO_LARGE - plainBytes(table) - bytes;
+  if (room < 0) return undefined;
+  const versioned = typeof expect === 'number';
+  return {
+    text: statements.writing(collection).patch(columns, versioned, room),
+    values: [...values, at, id, ...(versioned ? [expect] : [])],
+    entityOf: (row) => decodeRow(table, row),
+  };
+}
+
+function deleteStatement(
+  statements: Statements,
+  { collection, id, expect, unreferencedBy }: DeleteWrite,
+): SingleStatement {
+  const versioned = typeof expect === 'number';
+  return {
+    text: statements.writing(collection).delete(versioned, unreferencedBy),
+    values: versioned ? [id, expect] : [id],
+    entityOf: () => undefined,
+  };
+}

@@ -1,0 +1,58 @@
+import { statSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Inspector } from '../doctor.ts';
+
+/** Problems of SQLite's own check that are named. */
+const MOST_PROBLEMS = 5;
+const SCARCE_BYTES = 100_000_000;
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+export const sqliteInspector: Inspector = {
+  async *before({ name }) {
+    try {
+      await stat(name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      yield {
+        level: 'ok',
+        subject: name,
+        message: 'The file does not exist yet; opening the store makes it.',
+        last: true,
+      };
+    }
+  },
+
+  async *opened(database, { name }) {
+    const start = performance.now();
+    const [[version] = []] = await database.reading.run('SELECT sqlite_version()');
+    const took = (performance.now() - start).toFixed(1);
+    yield { level: 'ok', subject: name, message: `SQLite ${version} answered in ${took} ms.` };
+    const wal = sizeOf(`${name}-wal`);
+    yield {
+      level: 'ok',
+      subject: name,
+      message: `The database takes ${megabytes(sizeOf(name))}, and its write-ahead log ${megabytes(wal)}.`,
+    };
+    const { bavail, bsize } = await statfs(dirname(name));
+    const free = bavail * bsize;
+    const needed = Math.max(SCARCE_BYTES, sizeOf(name));
+    const message = `${megabytes(free)} of disk space are free; ${megabytes(needed)} are advisable.`;
+    if (free >= needed) yield { level: 'ok', subject: name, message };
+    else yield { level: 'warning', subject: name, message, remedy: 'Free some disk space, or move the file.' };
+    const problems = (await database.reading.run(`PRAGMA quick_check(${MOST_PROBLEMS})`)).map(([problem]) => problem);
+    if (problems[0] === 'ok')
+      yield { level: 'ok', subject: name, message: 'SQLite finds the file sound (quick_check).' };
+    else {
+      yield {
+        level: 'error',
+        subject: name,
+        message: `SQLite finds the file damaged: ${problems.join('; ')}.`,
+        remedy: 'Stop the service, keep a copy of the file, and restore a backup.',
+      };
+    }
+  },
+};

@@ -1,0 +1,279 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
+import { ConfigurationError, StorageUnavailableError, ValidationError } from '../../../repository/errors.ts';
+import { type Isolation, LostRace, type NamedRow, type Row, type SqlDatabase, type SqlSession } from '../database.ts';
+import {
+  lastMigration,
+  MIGRATIONS_TABLE,
+  migrateSchema,
+  pendingMigrations,
+  requireKnown,
+} from '../schema-migrations.ts';
+import { asStorageError, isBusy, isMisunderstood } from './faults.ts';
+import { SqliteConnection } from './sqlite-connection.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+import { sqliteSchema } from './sqlite-schema.ts';
+
+/** Longest pause between two attempts to get the lock. */
+const MAX_PAUSE_MS = 20;
+/** Single writes that share one transaction, and so one fsync, where they come in together. */
+const MAX_GROUP = 200;
+/** A transaction that met its own mistake is decided anew this often. */
+const MAX_ATTEMPTS = 3;
+
+/** A write that waits for its turn. */
+interface WaitingWrite {
+  readonly run: () => Row[];
+  readonly resolve: (rows: Row[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * One SQLite file in WAL mode, for any number of processes. Reads have a connection of their own, so that they neither
+ * wait for a transaction of this process nor see into it.
+ *
+ * Nothing here waits inside SQLite: its own busy handler would stop the whole process, and with it the transaction of this
+ * process that it may be waiting for.
+ */
+export class SqliteDatabase implements SqlDatabase {
+  readonly dialect = sqliteDialect;
+  readonly schema = sqliteSchema;
+  readonly reading: SqlSession;
+  readonly writing: SqlSession;
+  readonly path: string;
+  readonly #reader: SqliteConnection;
+  readonly #writer: SqliteConnection;
+  readonly #timeoutMs: number;
+  readonly #waiting: WaitingWrite[] = [];
+  #tail: Promise<unknown> = Promise.resolve();
+  #draining = false;
+
+  /** @param timeoutMs how long a write waits for other processes */
+  constructor(path: string, writer: SqliteConnection, reader: SqliteConnection, timeoutMs: number) {
+    this.path = path;
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#timeoutMs = timeoutMs;
+    this.reading = this.#sessionOn(reader, (task) => this.#patiently(task));
+    this.writing = {
+      run: (text, values = []) => this.#submit(() => writer.run(text, values)),
+      runNamed: (text, values) => this.#exclusively(() => this.#patiently(() => writer.runNamed(text, values))),
+      runRows: (statement, rows) =>
+        rows.length === 1
+          ? this.#submit(() => writer.runRows(statement, rows))
+          : this.#exclusively(() => this.#committed(async () => writer.runRows(statement, rows))),
+    };
+  }
+
+  async transaction<T>(_: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T> {
+    // Nobody else writes while it runs, so both kinds of isolation are the same.
+    const session = this.#sessionOn(this.#writer, async (task) => this.#translated(task));
+    return this.#exclusively(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#committed(() => work(session));
+        } catch (error) {
+          if (!(error instanceof LostRace)) throw error;
+          if (attempt === MAX_ATTEMPTS) {
+            throw new StorageUnavailableError(`A constraint of ${this.path} refuses the write.`, { cause: error });
+          }
+        }
+      }
+    });
+  }
+
+  async ping(): Promise<void> {
+    await this.reading.run('SELECT 1 FROM "templates" LIMIT 1');
+  }
+
+  async lastMigration(): Promise<number> {
+    const [found] = await this.reading.run("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1", [
+      MIGRATIONS_TABLE,
+    ]);
+    if (found === undefined) return 0;
+    const [[last] = [0]] = await this.reading.run(lastMigration);
+    return Number(last);
+  }
+
+  async close(): Promise<void> {
+    await this.#exclusively(async () => {
+      this.#reader.close();
+      this.#writer.close();
+    });
+  }
+
+  #sessionOn(connection: SqliteConnection, run: <T>(task: () => T) => Promise<T>): SqlSession {
+    return {
+      run: (text, values) => run(() => connection.run(text, values)),
+      runRows: (statement, rows) => run(() => connection.runRows(statement, rows)),
+      runNamed: (text, values) => run(() => understood(() => connection.runNamed(text, values))),
+    };
+  }
+
+  /** Single writes that are submitted before the lock is free share a transaction. */
+  #submit(run: () => Row[]): Promise<Row[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ run, resolve, reject });
+      if (this.#draining) return;
+      this.#draining = true;
+      this.#exclusively(() => this.#drain());
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#draining = false;
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MAX_GROUP);
+      const [only] = group as [WaitingWrite];
+      try {
+        if (group.length === 1) only.resolve(await this.#patiently(only.run));
+        else
+          for (const answer of await this.#committed(async () => group.map((write) => this.#attempt(write)))) answer();
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+  }
+
+  /** Runs one write of a group, which may fail on its own, and returns what is to be answered after the commit. */
+  #attempt({ run, resolve, reject }: WaitingWrite): () => void {
+    try {
+      const rows = this.#translated(run);
+      return () => resolve(rows);
+    } catch (error) {
+      // A broken constraint undoes its statement only; anything else may have undone the whole transaction.
+      if (!(error instanceof LostRace)) throw error;
+      return () => reject(error);
+    }
+  }
+
+  /** Runs `work` in a transaction on the writing connection. The caller has the turn. */
+  async #committed<T>(work: () => Promise<T>): Promise<T> {
+    await this.#patiently(() => this.#writer.execute('BEGIN IMMEDIATE'));
+    try {
+      const result = await work();
+      this.#translated(() => this.#writer.execute('COMMIT'));
+      return result;
+    } catch (error) {
+      this.#writer.rollBack();
+      throw error;
+    }
+  }
+
+  /** Runs tasks of the writing connection one after another. */
+  #exclusively<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  /** Runs a task again and again while another process holds the lock it needs, for as long as the timeout allows. */
+  async #patiently<T>(task: () => T): Promise<T> {
+    for (let deadline = 0, pause = 1; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
+      try {
+        return task();
+      } catch (error) {
+        if (!isBusy(error)) throw asStorageError(error, this.path);
+        const now = performance.now();
+        deadline ||= now + this.#timeoutMs;
+        if (now > deadline) throw busy(this.path, this.#timeoutMs, error);
+        await sleep(Math.random() * pause);
+      }
+    }
+  }
+
+  #translated<T>(task: () => T): T {
+    try {
+      return task();
+    } catch (error) {
+      throw asStorageError(error, this.path);
+    }
+  }
+}
+
+const busy = (path: string, timeoutMs: number, cause: unknown): StorageUnavailableError =>
+  new StorageUnavailableError(
+    `Other processes have kept ${path} locked for ${timeoutMs / 1000} s (timeout). Nothing was stored; try again.`,
+    { cause },
+  );
+
+/** A statement that is not one of ours may be wrong in itself. */
+function understood(task: () => NamedRow[]): NamedRow[] {
+  try {
+    return task();
+  } catch (error) {
+    if (!isMisunderstood(error)) throw error;
+    throw new ValidationError([{ path: 'select', message: `is refused by SQLite: ${(error as Error).message}` }]);
+  }
+}
+
+/** Opens the connections in the one mode that this store uses. */
+function connect(path: string, foreignKeys: boolean): [SqliteConnection, SqliteConnection] {
+  const writer = new SqliteConnection(path, foreignKeys);
+  try {
+    // WAL: readers and a writer do not wait for each other. FULL: a commit is on the disk when it returns.
+    const [[mode] = []] = writer.run('PRAGMA journal_mode = WAL');
+    if (mode !== 'wal') {
+      throw new ConfigurationError(
+        `${path} cannot be shared: SQLite's WAL mode does not work there. Use a local disk.`,
+      );
+    }
+    writer.execute('PRAGMA synchronous = FULL');
+    const [[encoding] = []] = writer.run('PRAGMA encoding');
+    if (encoding !== 'UTF-8') {
+      throw new ConfigurationError(
+        `${path} holds its text as ${encoding}, which sorts otherwise than UTF-8. Copy it into a new database with encoding UTF-8.`,
+      );
+    }
+    const reader = new SqliteConnection(path, foreignKeys);
+    reader.execute('PRAGMA query_only = 1');
+    return [writer, reader];
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the file, making it and its folder where they are missing.
+ * @param options.migrate whether to bring the file to the tables of this program
+ */
+export async function openSqliteDatabase(
+  { name: path, timeout }: SqlStrategyConfig,
+  options: { readonly foreignKeys: boolean; readonly migrate: boolean },
+): Promise<SqliteDatabase> {
+  const deadline = performance.now() + timeout * 1000;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+  } catch (cause) {
+    throw new StorageUnavailableError(`Cannot make the folder of ${path}: ${(cause as Error).message}`, { cause });
+  }
+  for (;;) {
+    try {
+      const [writer, reader] = connect(path, options.foreignKeys);
+      const database = new SqliteDatabase(path, writer, reader, timeout * 1000);
+      if (options.migrate) await migrate(database);
+      return database;
+    } catch (error) {
+      // Another process is switching the file to WAL, or closing it as the last one.
+      if (!isBusy(error) || performance.now() > deadline) throw asStorageError(error, path);
+      await sleep(Math.random() * MAX_PAUSE_MS);
+    }
+  }
+}
+
+async function migrate(database: SqliteDatabase): Promise<void> {
+  try {
+    const last = await database.lastMigration();
+    requireKnown(last);
+    if (pendingMigrations(last).length === 0) return;
+    await database.transaction('serializable', (session) =>
+      migrateSchema({ session, dialect: sqliteDialect, schema: sqliteSchema, foreignKeys: true }),
+    );
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+import { type Column, quoted, type Table } from '../schema.ts';
+import { columnsByIndex, type SchemaDialect } from '../schema-migrations.ts';
+
+/**
+ * Brings timestamps to the one form in which they sort as text: UTC, with milliseconds. What SQLite cannot read as a time
+ * stays as it is.
+ */
+function normalizeTimes({ name: table }: Table, { name }: Column): string {
+  const column = quoted(name);
+  const normal = `strftime('%Y-%m-%dT%H:%M:%fZ', ${column})`;
+  return (
+    `UPDATE ${quoted(table)} SET ${column} = ${normal} ` +
+    `WHERE typeof(${column}) = 'text' AND ${normal} IS NOT NULL AND ${column} IS NOT ${normal}`
+  );
+}
+
+export const sqliteSchema: SchemaDialect = {
+  addsColumnsWithTime: false,
+  columnsOf: async (session, table) =>
+    (await session.run('SELECT name, type FROM pragma_table_info(?1)', [table])).map(([name, type]) => ({
+      name: String(name),
+      type: String(type),
+    })),
+  indexesOf: async (session, table) => {
+    const rows = await session.run(
+      'SELECT list.name, info.name FROM pragma_index_list(?1) AS list, pragma_index_info(list.name) AS info ' +
+        'ORDER BY list.name, info.seqno',
+      [table],
+    );
+    return columnsByIndex(rows);
+  },
+  // SQLite does not hold values to the types of their columns; only how times are written matters.
+  adapt: (table, column) => (column.kind === 'timestamp' ? [normalizeTimes(table, column)] : []),
+};

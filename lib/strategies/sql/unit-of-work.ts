@@ -1,0 +1,244 @@
+import type { CollectionName, Reference } from '../../model/collections.ts';
+import type { Entity } from '../../model/entities.ts';
+import { cloneJson } from '../../model/json-values.ts';
+import { sizeProblem } from '../../model/validation.ts';
+import {
+  applyWrite,
+  type GuardedWrite,
+  guardFailure,
+  idOf,
+  type RejectionReason,
+  versionOf,
+  WriteRejected,
+} from '../../repository/guarded-write.ts';
+import type { Predicate, Query } from '../../repository/query.ts';
+import type { Count, Page, StoreSession, WriteOutcome } from '../../repository/storage-strategy.ts';
+import { LostRace, type Row, type RowsStatement, type SqlSession, type SqlValue } from './database.ts';
+import { encodeRow } from './row-codec.ts';
+import { tables } from './schema.ts';
+import { SqlReader } from './sql-reader.ts';
+import type { Statements } from './statements.ts';
+
+/** An entity that the transaction has met. */
+interface Known {
+  /** As the database has it, for this transaction. */
+  stored: Entity | undefined;
+  /** As the transaction has left it. */
+  current: Entity | undefined;
+}
+
+const copyOf = (entity: Entity | undefined): Entity | undefined =>
+  entity === undefined ? undefined : cloneJson(entity);
+
+/**
+ * What one transaction reads and writes. Guards are decided here, by the rules that all stores share, on what the database
+ * said; the writes wait here and go to the database in few statements, before a query and at the end. So a refused write
+ * leaves the transaction as it was, which a statement that fails on PostgreSQL would not.
+ */
+export class UnitOfWork implements StoreSession {
+  readonly #session: SqlSession;
+  readonly #reader: SqlReader;
+  readonly #statements: Statements;
+  /** Whether entities that must be new are taken to be so until the database says otherwise. */
+  readonly #assumeNew: boolean;
+  readonly #known = new Map<CollectionName, Map<string, Known>>(tables.map(({ name }) => [name, new Map()]));
+  #tail: Promise<unknown> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(session: SqlSession, statements: Statements, { assumeNew = false }: { assumeNew?: boolean } = {}) {
+    this.#session = session;
+    this.#reader = new SqlReader(session, statements);
+    this.#statements = statements;
+    this.#assumeNew = assumeNew;
+  }
+
+  get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
+    return this.#inTurn(async () => {
+      await this.#read(collection, ids);
+      return ids.map((id) => copyOf(this.#current(collection, id)));
+    });
+  }
+
+  query(collection: CollectionName, query: Query): Promise<Page> {
+    return this.#inTurn(async () => {
+      await this.#flush();
+      const page = await this.#reader.query(collection, query);
+      const known = this.#knownOf(collection);
+      for (const item of page.items) {
+        const entity = cloneJson(item);
+        if (!known.has(idOf(collection, item))) known.set(idOf(collection, item), { stored: entity, current: entity });
+      }
+      return page;
+    });
+  }
+
+  count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Promise<Count> {
+    return this.#inTurn(async () => {
+      await this.#flush();
+      return this.#reader.count(collection, predicates, groupBy);
+    });
+  }
+
+  write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
+    return this.#inTurn(async () => {
+      await this.#readTargets(writes);
+      return (await this.#decide(writes)).map(copyOf);
+    });
+  }
+
+  /** Decides several lists, each on its own, and sends them. The outcomes hold when the transaction has committed. */
+  writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
+    return this.#inTurn(async () => {
+      await this.#readTargets(lists.flat());
+      const outcomes: WriteOutcome[] = [];
+      for (const list of lists) {
+        try {
+          outcomes.push({ entities: await this.#decide(list) });
+        } catch (error) {
+          if (!(error instanceof WriteRejected)) throw error;
+          outcomes.push({ error });
+        }
+      }
+      await this.#flush();
+      return outcomes;
+    });
+  }
+
+  /**
+   * Sends what waits. To be called before the commit.
+   * @throws what a statement failed with before, even where the transaction's own code has caught it: nothing can be
+   *   committed any more
+   */
+  async finish(): Promise<void> {
+    await this.#inTurn(() => this.#flush());
+  }
+
+  /** Runs operations one after another: callers may start several at once. */
+  #inTurn<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(async () => {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      try {
+        return await operation();
+      } catch (error) {
+        if (!(error instanceof WriteRejected)) this.#failure = { error };
+        throw error;
+      }
+    });
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  #knownOf(collection: CollectionName): Map<string, Known> {
+    return this.#known.get(collection) as Map<string, Known>;
+  }
+
+  #current(collection: CollectionName, id: string): Entity | undefined {
+    return this.#knownOf(collection).get(id)?.current;
+  }
+
+  async #read(collection: CollectionName, ids: Iterable<string>): Promise<void> {
+    const known = this.#knownOf(collection);
+    const unknown = [...new Set(ids)].filter((id) => !known.has(id));
+    if (unknown.length === 0) return;
+    const found = await this.#reader.get(collection, unknown);
+    for (const [i, id] of unknown.entries()) known.set(id, { stored: found[i], current: found[i] });
+  }
+
+  /** Reads what the writes are decided on, in one statement for each collection. */
+  async #readTargets(writes: readonly GuardedWrite[]): Promise<void> {
+    const wanted = new Map<CollectionName, string[]>(tables.map(({ name }) => [name, []]));
+    for (const { kind, collection, id, expect } of writes) {
+      const known = this.#knownOf(collection);
+      if (known.has(id)) continue;
+      if (this.#assumeNew && kind === 'put' && expect === 0) known.set(id, { stored: undefined, current: undefined });
+      else wanted.get(collection)?.push(id);
+    }
+    for (const [collection, ids] of wanted) await this.#read(collection, ids);
+  }
+
+  /** Does all writes of a list here, or none. */
+  async #decide(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
+    const undo: [Known, Entity | undefined][] = [];
+    const results: (Entity | undefined)[] = [];
+    try {
+      for (const [i, write] of writes.entries()) {
+        const known = this.#knownOf(write.collection).get(write.id) as Known;
+        const reason = guardFailure(write, known.current);
+        if (reason !== undefined) throw rejected(i, reason, known.current);
+        if (write.kind === 'check') {
+          results.push(undefined);
+          continue;
+        }
+        const next = await this.#next(write, known.current, i);
+        undo.push([known, known.current]);
+        known.current = next;
+        results.push(next);
+      }
+      return results;
+    } catch (error) {
+      for (const [known, before] of undo.reverse()) known.current = before;
+      throw error;
+    }
+  }
+
+  async #next(
+    write: Exclude<GuardedWrite, { kind: 'check' }>,
+    current: Entity | undefined,
+    index: number,
+  ): Promise<Entity | undefined> {
+    if (write.kind === 'delete') {
+      for (const reference of write.unreferencedBy) {
+        if (await this.#isReferenced(reference, write.id)) throw rejected(index, 'referenced', current, reference);
+      }
+      return undefined;
+    }
+    const entity = applyWrite(write, current);
+    // A put was measured with the input; what a patch adds up to is known only here.
+    if (write.kind === 'patch' && sizeProblem(entity) !== undefined) throw rejected(index, 'too_large', current);
+    return entity;
+  }
+
+  async #isReferenced({ collection, field }: Reference, id: string): Promise<boolean> {
+    const known = this.#knownOf(collection);
+    let changed = 0;
+    for (const { stored, current } of known.values()) {
+      if (current?.[field] === id) return true;
+      if (stored?.[field] === id) changed++;
+    }
+    // Those that the database still has but the transaction has moved or deleted do not count: one more than those will do.
+    const found = await this.#reader.referring(collection, field, id, changed + 1);
+    return found.some((child) => !known.has(child));
+  }
+
+  async #flush(): Promise<void> {
+    const removals: (() => Promise<void>)[] = [];
+    for (const table of tables) {
+      const statements = this.#statements.writing(table.name);
+      const changed = [...this.#knownOf(table.name)].filter(([, { stored, current }]) => stored !== current);
+      const created: SqlValue[][] = [];
+      const replaced: SqlValue[][] = [];
+      const removed: SqlValue[][] = [];
+      for (const [id, { stored, current }] of changed) {
+        if (current === undefined) removed.push([id, versionOf(stored)]);
+        else if (stored === undefined) created.push(encodeRow(table, current));
+        else replaced.push([...encodeRow(table, current), versionOf(stored)]);
+      }
+      await this.#send(statements.create(false), created);
+      await this.#send(statements.overwrite, replaced);
+      // Children go before their parents.
+      removals.unshift(() => this.#send(statements.remove, removed));
+      for (const [, known] of changed) known.stored = known.current;
+    }
+    for (const remove of removals) await remove();
+  }
+
+  /** @throws LostRace where a row is not as this transaction knows it */
+  async #send(statement: RowsStatement, rows: readonly Row[]): Promise<void> {
+    if (rows.length === 0) return;
+    const written = await this.#session.runRows(statement, rows);
+    if (written.length !== rows.length) throw new LostRace('constraint', undefined);
+  }
+}
+
+const rejected = (index: number, reason: RejectionReason, current?: Entity, reference?: Reference): WriteRejected =>
+  new WriteRejected(index, reason, copyOf(current), reference);

@@ -1,0 +1,66 @@
+/**
+ * Transactions of several clients at the same time, in the orders and at random. A failure prints what each transaction
+ * read and what every serial order would have given; HFS_TEST_SEED repeats the random ones, HFS_TEST_RUNS asks for more.
+ */
+import { test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Repository } from '../../lib/repository/repository.ts';
+import { anomalies, rows } from './isolation/anomalies.ts';
+import { clientsOf } from './isolation/clients.ts';
+import { happen } from './isolation/history.ts';
+import type { Scenario } from './isolation/party.ts';
+import { predicateAnomalies } from './isolation/predicate-anomalies.ts';
+import { pausesOf, programs, scenarioOf } from './isolation/programs.ts';
+import type { Client } from './isolation/rows.ts';
+import { requireSerialOrder } from './isolation/serial-orders.ts';
+import { onEveryStore, testIfCapable } from './on-every-store.ts';
+
+const { HFS_TEST_SEED: seed, HFS_TEST_RUNS: runs } = process.env;
+/** No new programs are begun after so long, unless a number of them was asked for: machines differ. */
+const ENOUGH_MS = runs === undefined ? 5_000 : Number.POSITIVE_INFINITY;
+const TIMEOUT_MS = runs === undefined ? 60_000 : 3_600_000;
+
+onEveryStore((store, { capabilities: { queriesInTransactions }, remote }) => {
+  let others: Promise<[Repository, Repository]> | undefined;
+  /** Three processes, on rows of their own. */
+  const clients = async (): Promise<Client[]> => {
+    others ??= Promise.all([store().second(), store().second()]);
+    return clientsOf([store().repository, ...(await others)]);
+  };
+
+  const check =
+    (anomaly: Omit<Scenario, 'rows'>): (() => Promise<void>) =>
+    async () => {
+      const scenario = { rows, ...anomaly };
+      await requireSerialOrder(scenario, await happen(await clients(), scenario));
+    };
+  for (const { name, ...anomaly } of anomalies) test(name, check(anomaly));
+
+  const testQueries = testIfCapable(queriesInTransactions, 'the store cannot protect queries from phantoms');
+  for (const { name, ...anomaly } of predicateAnomalies) testQueries(name, check(anomaly));
+
+  test(
+    'random transactions',
+    async () => {
+      const start = Date.now();
+      let failed = false;
+      const property = fc.asyncProperty(programs(queriesInTransactions), async (input) => {
+        // What shrinks a failure has to run, however late it is.
+        if (!failed && Date.now() - start > ENOUGH_MS) return;
+        const scenario = scenarioOf(input);
+        try {
+          await requireSerialOrder(scenario, await happen(await clients(), scenario, pausesOf(input)));
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      });
+      await fc.assert(property, {
+        numRuns: Number(runs ?? (remote ? 10 : 30)),
+        ...(seed === undefined ? {} : { seed: Number(seed) }),
+        endOnFailure: remote,
+      });
+    },
+    TIMEOUT_MS,
+  );
+});
