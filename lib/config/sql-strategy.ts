@@ -118,7 +118,7 @@ const keys = z.strictObject({
     .min(1)
     .default(1000)
     .describe(
-      "Most pages and counts kept with enable_query_cache. While it is on, another process's writes may be seen up to 1 second late.",
+      "Most pages and counts of each collection kept with enable_query_cache. While it is on, another process's writes may be seen up to 1 second late.",
     ),
 });
 

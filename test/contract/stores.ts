@@ -117,16 +117,18 @@ const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
   },
 });
 
-const sqliteStore: StoreFactory = {
-  name: 'sqlite',
-  capabilities: sqlCapabilities,
+type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy']>;
+
+const sqliteStore = (name: string, settings: SqlSettings = {}): StoreFactory => ({
+  name: `sqlite${name}`,
+  capabilities: { ...sqlCapabilities, queryStaleness: settings.enable_query_cache ? 1000 : 0 },
   remote: false,
   open: async (options = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
-    const storage = { strategy: 'sql' as const, sql_strategy: { name: join(folder, 'store.db') } };
+    const storage = { strategy: 'sql' as const, sql_strategy: { name: join(folder, 'store.db'), ...settings } };
     return openStore({ storage, remove: () => rm(folder, { recursive: true, force: true }) }, options);
   },
-};
+});
 
 const postgresqlStore: StoreFactory = {
   name: 'postgresql',
@@ -153,7 +155,9 @@ export const stores: readonly StoreFactory[] = [
   jsonStore('split files', { storage_type: 'split_files' }),
   // A cache and a buffer so small that reads leave the cache and the journal is folded in nearly every test.
   jsonStore('gzip', { storage_type: 'single_file', enable_compression: true, cache_size: 5, write_buffer_size: 4096 }),
-  sqliteStore,
+  sqliteStore(''),
+  // A cache so small that results are dropped for want of room in nearly every test.
+  sqliteStore(' with query cache', { enable_query_cache: true, query_cache_size: 3 }),
   postgresqlStore,
   jsonStoreOnS3('single file', { storage_type: 'single_file' }),
   jsonStoreOnS3('split files', { storage_type: 'split_files' }),

@@ -1,5 +1,6 @@
 import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
 import type { SqlDatabase } from './database.ts';
+import { QueryCache } from './query-cache.ts';
 import { SqlStorageStrategy } from './sql-strategy.ts';
 
 /** Opens the database that the configuration describes. @param options.migrate whether to bring it to this program's tables */
@@ -22,5 +23,9 @@ export async function openSqlStrategy(
   config: SqlStrategyConfig,
   enforceReferences: boolean,
 ): Promise<SqlStorageStrategy> {
-  return new SqlStorageStrategy(await openSqlDatabase(config, { foreignKeys: enforceReferences, migrate: true }));
+  const database = await openSqlDatabase(config, { foreignKeys: enforceReferences, migrate: true });
+  return new SqlStorageStrategy(
+    database,
+    config.enable_query_cache ? new QueryCache(config.query_cache_size) : undefined,
+  );
 }

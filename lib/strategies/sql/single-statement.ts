@@ -12,7 +12,7 @@ import {
 } from '../../repository/guarded-write.ts';
 import type { Row, RowsStatement, SqlValue } from './database.ts';
 import { decodeRow, encodeRow, encodeValue, storedTimestamp } from './row-codec.ts';
-import { type Column, EXTRA, type Table, tableFor } from './schema.ts';
+import { type Column, EXTRA, tableFor, tables } from './schema.ts';
 import type { Statements } from './statements.ts';
 
 /** A write as one statement. Where it answers no row, a guard may not hold. */
@@ -68,9 +68,13 @@ export function asSingleStatement(
   return undefined;
 }
 
-/** Bytes of JSON that the columns of a table which are not JSON themselves may take, with their names. */
-const plainBytes = ({ columns }: Table): number =>
-  columns.reduce((sum, { name, maxLength = 30 }) => sum + name.length + 6 + 6 * maxLength, 0);
+/** Bytes of JSON that the columns of a table which are not JSON themselves take at most, with their names. */
+const plainBytes = new Map(
+  tables.map((table) => [
+    table,
+    table.columns.reduce((sum, { name, maxLength = 30 }) => sum + name.length + 6 + 6 * maxLength, 0),
+  ]),
+);
 
 function patchStatement(
   statements: Statements,
@@ -78,21 +82,27 @@ function patchStatement(
   checks: readonly GuardedWrite[],
 ): SingleStatement | undefined {
   const table = tableFor(collection);
-  const changes = new Map<string, unknown>([...Object.entries(set), ...remove.map((field) => [field, null] as const)]);
-  const columns: Column[] = table.columns.filter(({ name }) => name !== EXTRA && changes.has(name));
+  const columns: Column[] = [];
+  const values: SqlValue[] = [];
+  for (const column of table.columns) {
+    const { name } = column;
+    const removed = remove.includes(name);
+    if (name === EXTRA || !(removed || Object.hasOwn(set, name))) continue;
+    columns.push(column);
+    values.push(removed ? null : encodeValue(column, set[name]));
+  }
   // Fields that the model does not declare share a column, which has to be read to be changed.
-  if (columns.length !== changes.size || expect === 0) return undefined;
-  const references = referencesFrom(collection).filter(({ field }) => changes.has(field));
+  if (columns.length !== Object.keys(set).length + remove.length || expect === 0) return undefined;
+  const references = referencesFrom(collection).filter(({ field }) => Object.hasOwn(set, field));
   // The statement checks the parents of every reference that it changes: the list must ask for just that.
   if (checks.length !== references.length) return undefined;
-  const values = columns.map((column) => encodeValue(column, changes.get(column.name)));
   const bytes = values.reduce<number>((sum, value) => sum + 3 * String(value ?? '').length, 0);
-  const room = MAY_BE_TOO_LARGE - plainBytes(table) - bytes;
+  const room = MAY_BE_TOO_LARGE - (plainBytes.get(table) as number) - bytes;
   if (room < 0) return undefined;
   const versioned = typeof expect === 'number';
   return {
-    text: statements.writing(collection).patch(columns, versioned, room),
-    values: [...values, at, id, ...(versioned ? [expect] : [])],
+    text: statements.writing(collection).patch(columns, versioned),
+    values: versioned ? [...values, at, id, room, expect] : [...values, at, id, room],
     entityOf: (row) => decodeRow(table, row),
   };
 }

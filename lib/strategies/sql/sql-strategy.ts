@@ -18,12 +18,15 @@ import type {
 import { TransactionScope } from '../../repository/transaction-scope.ts';
 import { LostRace, type NamedRow, type RowsStatement, type SqlDatabase } from './database.ts';
 import { lockingSelect } from './locking-select.ts';
+import { MAX_AGE_MS, type QueryCache } from './query-cache.ts';
 import { encodeRow } from './row-codec.ts';
-import { tableFor } from './schema.ts';
+import { tableFor, tables } from './schema.ts';
 import { asPutRow, asSingleStatement, entityOfPut, type PutRow } from './single-statement.ts';
 import { SqlReader } from './sql-reader.ts';
 import { Statements } from './statements.ts';
 import { UnitOfWork } from './unit-of-work.ts';
+
+const everything = tables.map(({ name }) => ({ collection: name }));
 
 /**
  * Entities in the tables of a SQL database. A write that one statement can do, guards included, is one statement; any
@@ -31,20 +34,24 @@ import { UnitOfWork } from './unit-of-work.ts';
  */
 export class SqlStorageStrategy implements StorageStrategy {
   readonly name: string;
-  readonly capabilities: Capabilities = {
-    queriesInTransactions: true,
-    maxAtomicWrites: Number.POSITIVE_INFINITY,
-    loadsInvalidRecords: false,
-    queryStaleness: 0,
-  };
+  readonly capabilities: Capabilities;
   readonly #database: SqlDatabase;
   readonly #statements: Statements;
   readonly #reader: SqlReader;
+  readonly #cache: QueryCache | undefined;
   readonly #scope = new TransactionScope();
   #closed = false;
 
-  constructor(database: SqlDatabase) {
+  /** @param cache where results of queries are to be kept */
+  constructor(database: SqlDatabase, cache?: QueryCache) {
     this.name = database.dialect.name;
+    this.capabilities = {
+      queriesInTransactions: true,
+      maxAtomicWrites: Number.POSITIVE_INFINITY,
+      loadsInvalidRecords: false,
+      queryStaleness: cache === undefined ? 0 : MAX_AGE_MS,
+    };
+    this.#cache = cache;
     this.#database = database;
     this.#statements = new Statements(database.dialect);
     this.#reader = new SqlReader(database.reading, this.#statements);
@@ -57,12 +64,15 @@ export class SqlStorageStrategy implements StorageStrategy {
 
   async query(collection: CollectionName, query: Query): Promise<Page> {
     this.#requireOpen();
-    return this.#reader.query(collection, query);
+    const page = (): Promise<Page> => this.#reader.query(collection, query);
+    if (this.#cache === undefined || query.explain) return page();
+    return this.#cache.get(collection, JSON.stringify(query), page);
   }
 
   async count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Promise<Count> {
     this.#requireOpen();
-    return this.#reader.count(collection, predicates, groupBy);
+    const count = (): Promise<Count> => this.#reader.count(collection, predicates, groupBy);
+    return this.#cache?.get(collection, JSON.stringify({ predicates, groupBy }), count) ?? count();
   }
 
   async scan(collection: CollectionName, options: ScanOptions): Promise<ScanPage> {
@@ -72,11 +82,15 @@ export class SqlStorageStrategy implements StorageStrategy {
 
   async write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
     this.#requireWritable();
-    return (await this.#writeSingle(writes)) ?? (await this.#writeTogether(writes));
+    return this.#dropping(writes, async () => (await this.#writeSingle(writes)) ?? (await this.#writeTogether(writes)));
   }
 
   async writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     this.#requireWritable();
+    return this.#dropping(lists.flat(), () => this.#writeLists(lists));
+  }
+
+  async #writeLists(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     const outcomes = await this.#putRows(lists);
     const left = lists.flatMap((list, at) => (outcomes[at] === undefined ? [{ list, at }] : []));
     if (left.length === 0) return outcomes as WriteOutcome[];
@@ -91,9 +105,11 @@ export class SqlStorageStrategy implements StorageStrategy {
 
   async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireWritable();
-    return this.#scope.enter(work, (scoped) =>
-      this.#database.transaction('serializable', (session) =>
-        this.#inUnit(new UnitOfWork(session, this.#statements), scoped),
+    return this.#dropping(everything, () =>
+      this.#scope.enter(work, (scoped) =>
+        this.#database.transaction('serializable', (session) =>
+          this.#inUnit(new UnitOfWork(session, this.#statements), scoped),
+        ),
       ),
     );
   }
@@ -113,13 +129,15 @@ export class SqlStorageStrategy implements StorageStrategy {
   ): Promise<T> {
     this.#requireWritable();
     const text = lockingSelect(this.#database.dialect, select, parameters.length);
-    return this.#scope.enter(
-      ([rows, session]: [readonly NamedRow[], StoreSession]) => work(rows, session),
-      (scoped) =>
-        this.#database.transaction('locks', async (session) => {
-          const rows = await session.runNamed(text, parameters);
-          return this.#inUnit(new UnitOfWork(session, this.#statements), (unit) => scoped([rows, unit]));
-        }),
+    return this.#dropping(everything, () =>
+      this.#scope.enter(
+        ([rows, session]: [readonly NamedRow[], StoreSession]) => work(rows, session),
+        (scoped) =>
+          this.#database.transaction('locks', async (session) => {
+            const rows = await session.runNamed(text, parameters);
+            return this.#inUnit(new UnitOfWork(session, this.#statements), (unit) => scoped([rows, unit]));
+          }),
+      ),
     );
   }
 
@@ -137,9 +155,12 @@ export class SqlStorageStrategy implements StorageStrategy {
     }
     const rows = [...newest.values()].map((entity) => encodeRow(table, { ...entity, version: versionOf(entity) }));
     try {
-      return await this.#database.transaction('locks', async (session) => {
-        return (await session.runRows(this.#statements.writing(collection).load, rows)).length;
-      });
+      return await this.#dropping([{ collection }], () =>
+        this.#database.transaction(
+          'locks',
+          async (session) => (await session.runRows(this.#statements.writing(collection).load, rows)).length,
+        ),
+      );
     } catch (error) {
       throw (await this.#missingParent(collection, entities)) ?? error;
     }
@@ -231,6 +252,15 @@ export class SqlStorageStrategy implements StorageStrategy {
       if (missing !== undefined) return missingReference(collection, parent, missing);
     }
     return undefined;
+  }
+
+  /** Runs a write, after which kept results of its collections are of no use. */
+  async #dropping<T>(writes: readonly { readonly collection: CollectionName }[], write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } finally {
+      this.#cache?.drop(writes.map(({ collection }) => collection));
+    }
   }
 
   #requireOpen(): void {

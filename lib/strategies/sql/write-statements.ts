@@ -33,6 +33,7 @@ export class WriteStatements {
   readonly load: RowsStatement;
   readonly #dialect: Dialect;
   readonly #table: Table;
+  readonly #texts = new Map<string, string>();
 
   constructor(dialect: Dialect, table: Table) {
     this.#dialect = dialect;
@@ -72,28 +73,31 @@ export class WriteStatements {
 
   /**
    * Changes some columns of one row, one version up; answers the whole row. The parameters are the values of `columns`,
-   * the time of the write, the id, and the expected version where `versioned` is set.
-   * @param maxJsonBytes largest sum of the JSON columns before the change; a larger row is left alone
+   * the time of the write, the id, the largest sum of bytes of the JSON columns before the change (a larger row is left
+   * alone), and the expected version where `versioned` is set.
    */
-  patch(columns: readonly Column[], versioned: boolean, maxJsonBytes: number): string {
-    const { name, id } = this.#table;
-    const parameter = (n: number) => this.#dialect.parameter(n);
-    const next = columns.length + 1;
-    const json = this.#table.columns.filter(({ kind }) => kind === 'json');
-    const conditions = [
-      `${quoted(id)} = ${parameter(next + 1)}`,
-      ...(versioned ? [`"version" = ${parameter(next + 2)}`] : []),
-      `${json.map((column) => `coalesce(octet_length(${quoted(column.name)}), 0)`).join(' + ')} <= ${maxJsonBytes}`,
-      ...this.#table.foreignKeys.flatMap(({ column, parent, parentColumn }) => {
-        const position = columns.findIndex((candidate) => candidate.name === column);
-        return position < 0 ? [] : [exists(parent, parentColumn, parameter(position + 1))];
-      }),
-    ];
-    return (
-      `UPDATE ${quoted(name)} SET ${columns.map((column, i) => `${quoted(column.name)} = ${parameter(i + 1)}, `).join('')}` +
-      `"updated_at" = ${parameter(next)}, "version" = "version" + 1 WHERE ${conditions.join(' AND ')} ` +
-      `RETURNING ${eachColumn(this.#table.columns, (column) => column)}`
-    );
+  patch(columns: readonly Column[], versioned: boolean): string {
+    return this.#made(`patch ${versioned} ${columns.map(({ name }) => name).join()}`, () => {
+      const { name, id } = this.#table;
+      const parameter = (n: number) => this.#dialect.parameter(n);
+      const next = columns.length + 1;
+      const json = this.#table.columns.filter(({ kind }) => kind === 'json');
+      const jsonBytes = json.map((column) => `coalesce(octet_length(${quoted(column.name)}), 0)`).join(' + ');
+      const conditions = [
+        `${quoted(id)} = ${parameter(next + 1)}`,
+        `${jsonBytes} <= ${parameter(next + 2)}`,
+        ...(versioned ? [`"version" = ${parameter(next + 3)}`] : []),
+        ...this.#table.foreignKeys.flatMap(({ column, parent, parentColumn }) => {
+          const position = columns.findIndex((candidate) => candidate.name === column);
+          return position < 0 ? [] : [exists(parent, parentColumn, parameter(position + 1))];
+        }),
+      ];
+      const assignments = columns.map((column, i) => `${quoted(column.name)} = ${parameter(i + 1)}, `).join('');
+      return (
+        `UPDATE ${quoted(name)} SET ${assignments}"updated_at" = ${parameter(next)}, "version" = "version" + 1 ` +
+        `WHERE ${conditions.join(' AND ')} RETURNING ${eachColumn(this.#table.columns, (column) => column)}`
+      );
+    });
   }
 
   /**
@@ -101,14 +105,23 @@ export class WriteStatements {
    * `versioned` is set.
    */
   delete(versioned: boolean, children: readonly { readonly collection: string; readonly field: string }[]): string {
-    const { name, id } = this.#table;
-    const [target, version] = [this.#dialect.parameter(1), this.#dialect.parameter(2)];
-    const conditions = [
-      `${quoted(id)} = ${target}`,
-      ...(versioned ? [`"version" = ${version}`] : []),
-      ...children.map(({ collection, field }) => `NOT ${exists(collection, field, target)}`),
-    ];
-    return `DELETE FROM ${quoted(name)} WHERE ${conditions.join(' AND ')}${this.#returning}`;
+    return this.#made(`delete ${versioned} ${children.map(({ collection }) => collection).join()}`, () => {
+      const { name, id } = this.#table;
+      const [target, version] = [this.#dialect.parameter(1), this.#dialect.parameter(2)];
+      const conditions = [
+        `${quoted(id)} = ${target}`,
+        ...(versioned ? [`"version" = ${version}`] : []),
+        ...children.map(({ collection, field }) => `NOT ${exists(collection, field, target)}`),
+      ];
+      return `DELETE FROM ${quoted(name)} WHERE ${conditions.join(' AND ')}${this.#returning}`;
+    });
+  }
+
+  /** A text that is made once. The keys are few: they name columns of the model only. */
+  #made(key: string, make: () => string): string {
+    const made = this.#texts.get(key) ?? make();
+    this.#texts.set(key, made);
+    return made;
   }
 
   get #returning(): string {

@@ -1,4 +1,13 @@
-import { Client, type ClientConfig, Pool, type PoolClient } from 'pg';
+import {
+  Client,
+  type ClientConfig,
+  Pool,
+  type PoolClient,
+  type QueryArrayConfig,
+  type QueryArrayResult,
+  type QueryConfig,
+  type QueryResult,
+} from 'pg';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { StorageUnavailableError } from '../../../repository/errors.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
@@ -12,6 +21,8 @@ const PING_TIMEOUT_MS = 3_000;
 const OVERFLOW_IDLE_MS = 10_000;
 /** By how much this side waits longer than the server for a statement to end. */
 const GRACE_MS = 5_000;
+/** How often it is looked whether an answer is overdue. A timer for each statement would cost more than it is worth. */
+const WATCH_MS = 1_000;
 
 /** Connections to one server: `pool_size` are kept, `max_overflow` more are closed when idle. */
 export class ConnectionPool {
@@ -21,6 +32,9 @@ export class ConnectionPool {
   readonly #settings: ConnectionSettings;
   readonly #pool: Pool;
   readonly #lastUsed = new WeakMap<PoolClient, number>();
+  /** Connections that wait for an answer, and since when. */
+  readonly #asked = new Map<PoolClient, number>();
+  readonly #watch: NodeJS.Timeout;
   /** When a connection was found dead: what was idle then is not trusted any more. */
   #lostAt = Number.NEGATIVE_INFINITY;
 
@@ -43,6 +57,8 @@ export class ConnectionPool {
       connectionTimeoutMillis: pool_timeout * 1000,
       maxLifetimeSeconds: pool_recycle < 0 ? 0 : pool_recycle,
     });
+    const longest = config.timeout * 1000 + GRACE_MS;
+    this.#watch = setInterval(() => this.#endOverdue(longest), WATCH_MS).unref();
     // A connection that dies while nobody uses it is taken out of the pool; there is nobody to tell.
     this.#pool.on('error', () => {});
     this.#pool.on('connect', (client) => void client.on('error', () => {}));
@@ -67,6 +83,19 @@ export class ConnectionPool {
     }
   }
 
+  /** Runs a statement on a connection; the connection is closed where no answer comes, and the statement fails. */
+  async ask<R extends QueryResult | QueryArrayResult>(
+    client: PoolClient,
+    config: QueryConfig | QueryArrayConfig,
+  ): Promise<R> {
+    this.#asked.set(client, performance.now());
+    try {
+      return (await client.query(config)) as R;
+    } finally {
+      this.#asked.delete(client);
+    }
+  }
+
   release(client: PoolClient): void {
     this.#lastUsed.set(client, performance.now());
     client.release();
@@ -80,6 +109,13 @@ export class ConnectionPool {
 
   async close(): Promise<void> {
     await this.#pool.end();
+    clearInterval(this.#watch);
+  }
+
+  #endOverdue(longest: number): void {
+    const since = performance.now() - longest;
+    // With a statement under way, pg breaks the connection off.
+    for (const [client, asked] of this.#asked) if (asked < since) void (client as unknown as Client).end();
   }
 
   async #connect(): Promise<PoolClient> {
@@ -113,7 +149,7 @@ export class ConnectionPool {
 /** What a session is told when it begins. A proxy that shares sessions would refuse that, or keep them for us alone. */
 function sessionSettings({ timeout, connection_proxy }: SqlStrategyConfig): ClientConfig {
   const ms = Math.ceil(timeout * 1000);
-  const own: ClientConfig = { application_name: 'hfs', keepAlive: true, query_timeout: ms + GRACE_MS };
+  const own: ClientConfig = { application_name: 'hfs', keepAlive: true };
   return connection_proxy ? own : { ...own, statement_timeout: ms, idle_in_transaction_session_timeout: ms };
 }
 

@@ -100,7 +100,7 @@ export class PostgresqlDatabase implements SqlDatabase {
       throw error instanceof ConnectionLost ? new ConnectionLost(this.pool.server, error.cause, false) : error;
     }
     try {
-      const { command } = await client.query('COMMIT');
+      const { command } = await this.pool.ask(client, { text: 'COMMIT' });
       this.pool.release(client);
       // What failed before, unseen, makes PostgreSQL answer COMMIT with a rollback.
       if (command === 'ROLLBACK') throw new LostRace('serialization', undefined);
@@ -117,7 +117,7 @@ export class PostgresqlDatabase implements SqlDatabase {
   async #begin(client: PoolClient, isolation: Isolation): Promise<string> {
     try {
       // One message, one round trip. The id tells later whether the transaction committed.
-      const results = (await client.query({
+      const results = (await this.pool.ask(client, {
         text: `${begin[isolation]}; SELECT pg_current_xact_id()::text`,
         rowMode: 'array',
       })) as unknown as { rows: string[][] }[];
@@ -130,7 +130,7 @@ export class PostgresqlDatabase implements SqlDatabase {
   async #rollBack(client: PoolClient, error: unknown): Promise<void> {
     if (error instanceof ConnectionLost) return this.pool.discard(client);
     try {
-      await client.query('ROLLBACK');
+      await this.pool.ask(client, { text: 'ROLLBACK' });
       this.pool.release(client);
     } catch {
       this.pool.discard(client);
@@ -180,7 +180,7 @@ export class PostgresqlDatabase implements SqlDatabase {
     const name = this.#nameOf(text);
     const config: QueryArrayConfig = { text, values: values as unknown[], rowMode: 'array', types: valueTypes };
     try {
-      return (await client.query(name === undefined ? config : { ...config, name })).rows as Row[];
+      return (await this.pool.ask(client, name === undefined ? config : { ...config, name })).rows as Row[];
     } catch (error) {
       throw asStorageError(error, this.pool.server);
     }
@@ -188,7 +188,7 @@ export class PostgresqlDatabase implements SqlDatabase {
 
   async #queryForeign(client: PoolClient, text: string, values: readonly SqlParameter[]): Promise<NamedRow[]> {
     try {
-      return (await client.query({ text, values: values as unknown[], types: valueTypes })).rows as NamedRow[];
+      return (await this.pool.ask(client, { text, values: values as unknown[], types: valueTypes })).rows as NamedRow[];
     } catch (error) {
       throw asErrorOfForeignStatement(error, this.pool.server);
     }

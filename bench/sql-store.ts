@@ -1,0 +1,318 @@
+/** The SQL store against its bare drivers, each doing the same work by hand: same statement, same object in the end. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type CustomTypesConfig, Pool } from 'pg';
+import type { ConfigInput } from '../lib/config/configuration.ts';
+import type { Entity } from '../lib/model/entities.ts';
+import { checkQuery } from '../lib/repository/query.ts';
+import type { StorageRepository } from '../lib/repository/storage-repository.ts';
+import { provision } from '../lib/service/provision.ts';
+import { openRepository } from '../lib/strategies/open-repository.ts';
+import { postgresqlDialect } from '../lib/strategies/sql/postgresql/postgresql-dialect.ts';
+import { timestampOf } from '../lib/strategies/sql/postgresql/value-types.ts';
+import { tableFor } from '../lib/strategies/sql/schema.ts';
+import { sqliteDialect } from '../lib/strategies/sql/sqlite/sqlite-dialect.ts';
+import { Statements } from '../lib/strategies/sql/statements.ts';
+import { startOwnPostgresql } from '../test/services/postgresql.ts';
+import { type Alternative, compare, type Result } from './measure.ts';
+
+/** Requests of the large store, and of the small one. */
+const MANY = Number(process.env.HFS_BENCH_REQUESTS ?? 1_000_000);
+const FEW = 1_000;
+const STATUSES = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED'];
+const NEWEST = { filters: { status: 'RUNNING' }, orderBy: '-created_at', limit: 50 } as const;
+
+const template = {
+  template_id: 'template-1',
+  name: 'Standard',
+  provider_api: 'RunInstances',
+  vm_type: 't3.medium',
+  max_number: -1,
+};
+
+const requestOf = (i: number) => ({
+  request_id: `req-${String(i).padStart(8, '0')}`,
+  template_id: 'template-1',
+  machine_count: i % 100,
+  status: STATUSES[i % STATUSES.length] as string,
+  request_type: 'provision',
+  tags: { team: 'risk', run: i },
+  metadata: { source: 'bench' },
+});
+
+const stored = (i: number): Entity => {
+  const time = new Date(Date.UTC(2026, 0, 1) + i * 1000).toISOString();
+  return { ...requestOf(i), created_at: time, updated_at: time, version: 1 };
+};
+
+async function fill(repository: StorageRepository, requests: number): Promise<void> {
+  await repository.saveEntity('templates', template);
+  for (let start = 0; start < requests; start += 1000) {
+    const length = Math.min(1000, requests - start);
+    await repository.strategy.load(
+      'requests',
+      Array.from({ length }, (_, i) => stored(start + i)),
+    );
+  }
+}
+
+/** A driver with the four calls done by hand. */
+interface BareDriver {
+  get(id: string): Promise<unknown> | unknown;
+  save(request: ReturnType<typeof requestOf>): Promise<unknown> | unknown;
+  update(id: string, status: string): Promise<unknown> | unknown;
+  newest(): Promise<unknown> | unknown;
+}
+
+const STATUS_COLUMN = tableFor('requests').columns.filter(({ name }) => name === 'status');
+/** The room that the store leaves for the other columns; any number does. */
+const ROOM = 200_000;
+
+const statementsOf = (dialect: typeof sqliteDialect) => {
+  const statements = new Statements(dialect);
+  const query = checkQuery('requests', NEWEST);
+  return {
+    one: statements.reading('requests').one,
+    save: statements.writing('requests').save(true).forOne,
+    update: statements.writing('requests').patch(STATUS_COLUMN, false),
+    newest: statements.reading('requests').page(query),
+  };
+};
+
+type Values = readonly (string | number | null)[];
+
+/** A request from its row, as a programmer would write it. */
+function requestFrom(row: Values): Record<string, unknown> {
+  const [request_id, template_id, machine_count, status, request_type, completed_at, tags, metadata, ...rest] = row;
+  const [created_at, updated_at, version, extra] = rest;
+  const request: Record<string, unknown> = { request_id, template_id, machine_count, status, request_type };
+  if (completed_at !== null) request.completed_at = completed_at;
+  if (typeof tags === 'string') request.tags = JSON.parse(tags);
+  if (typeof metadata === 'string') request.metadata = JSON.parse(metadata);
+  Object.assign(request, { created_at, updated_at, version });
+  if (typeof extra === 'string') Object.assign(request, JSON.parse(extra));
+  return request;
+}
+
+const rowFrom = (request: ReturnType<typeof requestOf>, now: string): Values => [
+  request.request_id,
+  request.template_id,
+  request.machine_count,
+  request.status,
+  request.request_type,
+  null,
+  JSON.stringify(request.tags),
+  JSON.stringify(request.metadata),
+  now,
+  now,
+  1,
+  null,
+];
+
+const savedFrom = (request: ReturnType<typeof requestOf>, now: string, row: Values | undefined) => ({
+  ...request,
+  created_at: row?.[2],
+  updated_at: now,
+  version: row?.[1],
+});
+
+function bareSqlite(path: string): BareDriver & { close(): void } {
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA synchronous = FULL');
+  const texts = statementsOf(sqliteDialect);
+  const prepare = (text: string) => {
+    const statement = database.prepare(text);
+    statement.setReturnArrays(true);
+    return statement;
+  };
+  const [one, save, update, newest] = [texts.one, texts.save, texts.update, texts.newest.text].map(prepare) as [
+    ReturnType<typeof prepare>,
+    ReturnType<typeof prepare>,
+    ReturnType<typeof prepare>,
+    ReturnType<typeof prepare>,
+  ];
+  const now = () => new Date().toISOString();
+  return {
+    get: (id) => requestFrom(one.get(id) as unknown as Values),
+    save: (request) => {
+      const at = now();
+      return savedFrom(request, at, save.get(...rowFrom(request, at)) as unknown as Values);
+    },
+    update: (id, status) => requestFrom(update.get(status, now(), id, ROOM) as unknown as Values),
+    newest: () => (newest.all(...(texts.newest.values as Values)) as unknown as Values[]).slice(0, 50).map(requestFrom),
+    close: () => database.close(),
+  };
+}
+
+function barePostgresql(pool: Pool): BareDriver {
+  const texts = statementsOf(postgresqlDialect);
+  // Without this, pg makes Date objects in the time zone of this machine.
+  const types = {
+    getTypeParser: (type: number) => (type === 1114 ? timestampOf : type === 23 ? Number : (text: string) => text),
+  } as unknown as CustomTypesConfig;
+  const run = async (name: string, text: string, values: readonly unknown[]): Promise<Values[]> =>
+    (await pool.query({ name, text, values: values as unknown[], rowMode: 'array', types })).rows;
+  const now = () => new Date().toISOString();
+  return {
+    get: async (id) => requestFrom((await run('one', texts.one, [id]))[0] as Values),
+    save: async (request) => {
+      const at = now();
+      return savedFrom(request, at, (await run('save', texts.save, rowFrom(request, at)))[0]);
+    },
+    update: async (id, status) =>
+      requestFrom((await run('update', texts.update, [status, now(), id, ROOM]))[0] as Values),
+    newest: async () =>
+      (await run('newest', texts.newest.text, texts.newest.values)).slice(0, 50).map((row) => requestFrom(row)),
+  };
+}
+
+/** The four calls through the repository and by hand, on the same database. */
+async function againstBareDriver(
+  store: string,
+  repository: StorageRepository,
+  bare: BareDriver,
+  limit: number,
+  perTurn: Readonly<Record<keyof BareDriver, number>>,
+): Promise<Result[]> {
+  let i = 0;
+  const next = (): number => {
+    i = (i + 7) % FEW;
+    return i;
+  };
+  const idOf = (): string => requestOf(next()).request_id;
+  const pairs: readonly [keyof BareDriver, () => unknown, () => unknown][] = [
+    ['get', () => repository.getEntity('requests', idOf()), () => bare.get(idOf())],
+    ['save', () => repository.saveEntity('requests', requestOf(next())), () => bare.save(requestOf(next()))],
+    [
+      'update',
+      () => repository.updateEntity('requests', idOf(), { status: STATUSES[i % 4] as string }),
+      () => bare.update(idOf(), STATUSES[i % 4] as string),
+    ],
+    ['newest', () => repository.queryEntities('requests', NEWEST), () => bare.newest()],
+  ];
+  const results: Result[] = [];
+  for (const [call, ours, theirs] of pairs) {
+    const [a, b] = (await compare(
+      [
+        { name: '', run: ours },
+        { name: '', run: theirs },
+      ],
+      150,
+      perTurn[call],
+    )) as [number, number];
+    const what = call === 'newest' ? '50 newest by status' : call;
+    results.push({ what: `${store}: ${what}`, ours: a, baselineName: 'bare driver', baseline: b, target: limit });
+  }
+  return results;
+}
+
+const newest = (repository: StorageRepository): Alternative => ({
+  name: '',
+  run: () => repository.queryEntities('requests', NEWEST),
+});
+
+async function largeAgainstSmall(store: string, large: StorageRepository, small: StorageRepository): Promise<Result> {
+  const [ours, baseline] = (await compare([newest(large), newest(small)], 100, 5)) as [number, number];
+  const what = `${store}: 50 newest by status of ${MANY.toLocaleString('en')}`;
+  return { what, ours, baselineName: `of ${FEW.toLocaleString('en')}`, baseline, target: 1.3 };
+}
+
+async function batchAgainstSingles(repository: StorageRepository): Promise<Result> {
+  const requests = Array.from({ length: 1000 }, (_, i) => requestOf(i));
+  const [batch, singles] = (await compare(
+    [
+      { name: '', run: () => repository.saveEntities('requests', requests) },
+      {
+        name: '',
+        run: async () => {
+          for (const request of requests) await repository.saveEntity('requests', request);
+        },
+      },
+    ],
+    8,
+    1,
+  )) as [number, number];
+  const what = 'postgresql: batch of 1,000';
+  return { what, ours: batch, baselineName: '1,000 single saves', baseline: singles, target: 1 / 10 };
+}
+
+async function provisioning(repository: StorageRepository, pool: Pool): Promise<Result> {
+  let n = 0;
+  const text =
+    'INSERT INTO machines (machine_id, request_id, template_id, status, created_at, updated_at) ' +
+    "SELECT 'bare-' || $1::int || '-' || i, 'req-00000001', 'template-1', 'PENDING', now(), now() FROM generate_series(1, 1000) i";
+  const [ours, baseline] = (await compare(
+    [
+      {
+        name: '',
+        run: () => provision(repository, { template_id: 'template-1', machine_count: 1000, request_id: `p-${n++}` }),
+      },
+      { name: '', run: () => pool.query(text, [n++]) },
+    ],
+    20,
+    1,
+  )) as [number, number];
+  const what = 'postgresql: provision 1,000 machines';
+  return { what, ours, baselineName: 'bare INSERT of 1,000 rows', baseline, target: 10 };
+}
+
+async function benchSqlite(): Promise<Result[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'hfs-bench-'));
+  const open = (name: string) =>
+    openRepository({ storage: { strategy: 'sql', sql_strategy: { name: join(folder, name) } } });
+  try {
+    await using large = await open('large.db');
+    await using small = await open('small.db');
+    await fill(large, MANY);
+    await fill(small, FEW);
+    const bare = bareSqlite(join(folder, 'small.db'));
+    const perTurn = { get: 200, save: 10, update: 10, newest: 20 };
+    const results = await againstBareDriver('sqlite', small, bare, 2, perTurn);
+    bare.close();
+    return [...results, await largeAgainstSmall('sqlite', large, small)];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function benchPostgresql(): Promise<Result[]> {
+  // As a server runs in production: a commit waits for the disk.
+  const server = await startOwnPostgresql({
+    settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '4GB' },
+  });
+  const admin = new Pool({ connectionString: server.url, max: 1 });
+  const pools: Pool[] = [admin];
+  const open = async (name: string): Promise<[StorageRepository, Pool]> => {
+    await admin.query(`CREATE DATABASE ${name}`);
+    const { host, port, user: username, password } = server;
+    const sql_strategy = { type: 'postgresql' as const, name, host, port, username, password };
+    const pool = new Pool({ host, port, user: username, password, database: name, max: 5 });
+    pools.push(pool);
+    const config: ConfigInput = { storage: { strategy: 'sql', sql_strategy } };
+    return [await openRepository(config), pool];
+  };
+  const repositories: StorageRepository[] = [];
+  try {
+    const [large, largePool] = await open('large');
+    const [small, smallPool] = await open('small');
+    repositories.push(large, small);
+    await fill(large, MANY);
+    await fill(small, FEW);
+    // The server does this itself in the background, sooner or later.
+    await largePool.query('VACUUM ANALYZE');
+    await smallPool.query('VACUUM ANALYZE');
+    const perTurn = { get: 20, save: 10, update: 10, newest: 5 };
+    const results = await againstBareDriver('postgresql', small, barePostgresql(smallPool), 1.15, perTurn);
+    results.push(await largeAgainstSmall('postgresql', large, small));
+    results.push(await batchAgainstSingles(small), await provisioning(small, smallPool));
+    return results;
+  } finally {
+    for (const repository of repositories) await repository.close();
+    for (const pool of pools) await pool.end();
+    await server.remove();
+  }
+}
+
+export const benchSqlStore = async (): Promise<Result[]> => [...(await benchSqlite()), ...(await benchPostgresql())];
