@@ -49,3 +49,4 @@ export { StorageRepository } from './repository/storage-repository.ts';
 export type { Capabilities, Explanation, StorageStrategy } from './repository/storage-strategy.ts';
 export type { JsonStorageStrategy } from './strategies/json/json-strategy.ts';
 export { openRepository } from './strategies/open-repository.ts';
+export type { SqlStorageStrategy } from './strategies/sql/sql-strategy.ts';

@@ -6,4 +6,6 @@ export interface Finding {
   readonly message: string;
   /** What to do about it, in one sentence. */
   readonly remedy?: string;
+  /** Set where nothing more can be looked at, because the store would have to be made or changed for it. */
+  readonly final?: boolean;
 }

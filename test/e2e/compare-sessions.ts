@@ -11,7 +11,7 @@ export async function expectSessionsOf(document: string, heading?: string): Prom
   const blocks = sessionBlocks(await readFile(join(root, document), 'utf8'), heading);
   const unanswered = blocks.filter(({ shown }) => shown === undefined).map(({ line }) => line);
   expect({ linesWithoutOutput: unanswered }).toEqual({ linesWithoutOutput: [] });
-  expect(blocks.length).toBeGreaterThan(5);
+  expect(blocks.length).toBeGreaterThan(0);
   for (const { block, output } of await runSessions(blocks)) {
     const { line, shown = '' } = block;
     expect(`${document}:${line}\n${asShown(withNewline(output), shown)}`).toBe(`${document}:${line}\n${shown}`);

@@ -2,6 +2,9 @@
 import { test } from '@jest/globals';
 import { expectSessionsOf } from './compare-sessions.ts';
 
-test.each(['docs/command-line.md', 'docs/http-api.md'])('the examples of %s do what they say', async (document) => {
-  await expectSessionsOf(document);
-});
+test.each(['docs/command-line.md', 'docs/http-api.md', 'docs/sql-store.md'])(
+  'the examples of %s do what they say',
+  async (document) => {
+    await expectSessionsOf(document);
+  },
+);

@@ -70,6 +70,7 @@ async function* allFindings(output: Output, { finding, config }: Checked): Async
   for await (const found of diagnoseStore(config, { repair: false })) {
     sound &&= found.level !== 'error';
     yield found;
+    if (found.final === true) return;
   }
   if (!sound) {
     yield { level: 'warning', subject: 'entities', message: 'They were not looked at, since the store has errors.' };

@@ -22,7 +22,7 @@ export async function* diagnoseSql(
     const inspect = await inspector(config);
     for await (const finding of inspect.before(config)) {
       yield finding;
-      if (finding.level === 'error' || finding.last === true) return;
+      if (finding.level === 'error' || finding.final === true) return;
     }
     const foreignKeys = enforceReferences;
     const database = await openSqlDatabase(config, { foreignKeys, migrate: options.repair });
@@ -38,15 +38,10 @@ export async function* diagnoseSql(
   }
 }
 
-/** A finding after which there may be nothing more to look at. */
-export interface InspectorFinding extends Finding {
-  readonly last?: boolean;
-}
-
 /** What is looked at on one kind of database only. */
 export interface Inspector {
   /** Without opening the database, which would make it. */
-  before(config: SqlStrategyConfig): AsyncIterable<InspectorFinding>;
+  before(config: SqlStrategyConfig): AsyncIterable<Finding>;
   opened(database: SqlDatabase, config: SqlStrategyConfig): AsyncIterable<Finding>;
 }
 
@@ -70,6 +65,7 @@ async function* schemaFindings(
       subject,
       message: `Schema migrations are pending: ${names}.`,
       remedy: 'Take a backup; the next start of the service, or `hfs doctor --repair`, applies them.',
+      final: true,
     };
     return;
   }

@@ -8,11 +8,10 @@ import { type Column, EXTRA, type Table, tables } from './schema.ts';
 /** What SQLite's own CURRENT_TIMESTAMP writes, and programs like it: UTC without saying so. */
 const PLAIN_TIMESTAMP = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?$/;
 
-const STORED_LENGTH = '2026-11-22T10:00:00.000Z'.length;
-
 /** A timestamp in the form that entities carry; what is no timestamp comes back as it is. */
 export function storedTimestamp(text: string): string {
-  if (text.length === STORED_LENGTH) return text;
+  // Nearly all are in that form already.
+  if (text[10] !== ' ') return text;
   const parts = PLAIN_TIMESTAMP.exec(text);
   return parts === null ? text : `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(3, '0').slice(0, 3)}Z`;
 }

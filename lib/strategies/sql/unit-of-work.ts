@@ -223,20 +223,20 @@ export class UnitOfWork implements StoreSession {
         else if (stored === undefined) created.push(encodeRow(table, current));
         else replaced.push([...encodeRow(table, current), versionOf(stored)]);
       }
-      await this.#send(statements.create(false), created);
-      await this.#send(statements.overwrite, replaced);
+      await this.#send(statements.create(false), created, 'constraint');
+      await this.#send(statements.overwrite, replaced, 'serialization');
       // Children go before their parents.
-      removals.unshift(() => this.#send(statements.remove, removed));
+      removals.unshift(() => this.#send(statements.remove, removed, 'serialization'));
       for (const [, known] of changed) known.stored = known.current;
     }
     for (const remove of removals) await remove();
   }
 
   /** @throws LostRace where a row is not as this transaction knows it */
-  async #send(statement: RowsStatement, rows: readonly Row[]): Promise<void> {
+  async #send(statement: RowsStatement, rows: readonly Row[], lost: LostRace['kind']): Promise<void> {
     if (rows.length === 0) return;
     const written = await this.#session.runRows(statement, rows);
-    if (written.length !== rows.length) throw new LostRace('constraint', undefined);
+    if (written.length !== rows.length) throw new LostRace(lost, undefined);
   }
 }
 

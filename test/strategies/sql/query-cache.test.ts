@@ -5,6 +5,11 @@ import { MAX_AGE_MS, QueryCache } from '../../../lib/strategies/sql/query-cache.
 
 const page = (name: string): Page => ({ items: [{ template_id: 't', name, version: 1 }], more: false });
 
+/** Changes a result as its owner may. */
+const change = ({ items: [item] }: Page): void => {
+  if (item !== undefined) item.name = 'changed by a caller';
+};
+
 /** A database that counts how often it is asked and answers what it is told to. */
 function source(result: () => object) {
   const asked = { times: 0 };
@@ -20,10 +25,10 @@ describe('QueryCache', () => {
     const cache = new QueryCache(10);
     const { asked, load } = source(() => page('a'));
     const first = await cache.get<Page>('templates', 'key', load);
-    (first.items[0] as { name: string }).name = 'changed by a caller';
+    change(first);
     const second = await cache.get<Page>('templates', 'key', load);
     expect(second).toEqual(page('a'));
-    (second.items[0] as { name: string }).name = 'changed again';
+    change(second);
     expect(await cache.get<Page>('templates', 'key', load)).toEqual(page('a'));
     expect(asked.times).toBe(1);
   });

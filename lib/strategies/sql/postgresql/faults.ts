@@ -7,16 +7,16 @@ import {
 } from '../../../repository/errors.ts';
 import { LostRace } from '../database.ts';
 
-/** The connection broke, or answered no more, in the middle of a call. */
+/** The connection broke, answered no more, or is of no use any more, in the middle of a call. */
 export class ConnectionLost extends StorageUnavailableError {
   /** Whether the server may have done what it was told last. */
   readonly mayHaveRun: boolean;
 
-  constructor(server: string, cause: unknown, mayHaveRun: boolean) {
-    const what = mayHaveRun
+  constructor(server: string, cause: unknown, mayHaveRun: boolean, what = 'The connection was lost.') {
+    const now = mayHaveRun
       ? 'What was sent may have been stored or not: read it before you send it again.'
       : 'Nothing was stored; try again.';
-    super(`The connection to the database server ${server} was lost. ${what}`, { cause });
+    super(`Database server ${server}: ${what} ${now}`, { cause });
     this.mayHaveRun = mayHaveRun;
   }
 }
@@ -29,8 +29,13 @@ const RACES: Readonly<Record<string, LostRace['kind']>> = {
   23505: 'constraint',
 };
 
-/** The server ends the connection, or is no server for writing any more: what it was told last is undone. */
-const ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '25006']);
+/** The server ends the connection. */
+const ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03']);
+/** What another connection may be able to do: this one did nothing. */
+const elsewhere: Readonly<Record<string, string>> = {
+  '25006': 'It takes no writes: it is a standby, or set to read-only.',
+  '0A000': 'The tables were changed while this connection was open.',
+};
 const SOCKET_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'ECONNABORTED']);
 /** Errors of pg itself, which have no code. */
 const LOST_MESSAGES =
@@ -65,6 +70,14 @@ export function asStorageError(error: unknown, server: string): StorageError | L
   const message = messageOf(error);
   const race = RACES[code];
   if (race !== undefined) return new LostRace(race, error);
+  const unusable = elsewhere[code];
+  if (unusable !== undefined) return new ConnectionLost(server, error, false, unusable);
+  if (code === '26000' || code === '42P05') {
+    return new ConfigurationError(
+      `The database server ${server} does not keep prepared statements: a proxy stands between. Set connection_proxy to true.`,
+      { cause: error },
+    );
+  }
   if (ENDED.has(code) || code.startsWith('08') || SOCKET_CODES.has(code) || LOST_MESSAGES.test(message)) {
     return new ConnectionLost(server, error, !NEVER_SENT.test(message));
   }

@@ -23,7 +23,7 @@ import { valueTypes } from './value-types.ts';
 
 /** Statements that are prepared by name; rarer ones are parsed each time. Every connection keeps its own. */
 const MAX_NAMED_STATEMENTS = 400;
-/** A read is sent again on a new connection this often. */
+/** Connections that are tried for one call. */
 const MAX_CONNECTIONS_TRIED = 3;
 /** A transaction that breaks a constraint is decided anew this often: others may have moved what it relied on. */
 const MAX_CONSTRAINT_ATTEMPTS = 3;
@@ -51,23 +51,25 @@ export class PostgresqlDatabase implements SqlDatabase {
     this.pool = pool;
     this.#timeoutMs = config.timeout * 1000;
     this.#named = !config.connection_proxy;
-    this.reading = this.#sessionBy((task) => this.#retried(task));
-    this.writing = this.#sessionBy((task) => this.#withClient(task));
+    this.reading = this.#sessionBy((task) => this.#retried(task, true));
+    this.writing = this.#sessionBy((task) => this.#retried(task, false));
   }
 
   async transaction<T>(isolation: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.#timeoutMs;
+    let lost = 0;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(isolation, work);
       } catch (error) {
-        const lost = error instanceof ConnectionLost && !error.mayHaveRun;
-        if (!(error instanceof LostRace) && !lost) throw error;
-        const hopeless =
-          error instanceof LostRace && error.kind === 'constraint'
-            ? attempt >= MAX_CONSTRAINT_ATTEMPTS
-            : performance.now() > deadline;
-        if (hopeless) throw gaveUp(error, attempt);
+        if (error instanceof ConnectionLost) {
+          lost++;
+          if (error.mayHaveRun || lost === MAX_CONNECTIONS_TRIED) throw error;
+        } else if (!(error instanceof LostRace)) {
+          throw error;
+        } else if (error.kind === 'constraint' ? attempt >= MAX_CONSTRAINT_ATTEMPTS : performance.now() > deadline) {
+          throw gaveUp(error, attempt);
+        }
         // The first time at once: whoever won is gone. Then later and later, each at another moment.
         if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
       }
@@ -99,19 +101,26 @@ export class PostgresqlDatabase implements SqlDatabase {
       // Nothing is committed before COMMIT.
       throw error instanceof ConnectionLost ? new ConnectionLost(this.pool.server, error.cause, false) : error;
     }
+    await this.#commit(client, transactionId);
+    return result;
+  }
+
+  async #commit(client: PoolClient, transactionId: string): Promise<void> {
+    let command: string;
     try {
-      const { command } = await this.pool.ask(client, { text: 'COMMIT' });
-      this.pool.release(client);
-      // What failed before, unseen, makes PostgreSQL answer COMMIT with a rollback.
-      if (command === 'ROLLBACK') throw new LostRace('serialization', undefined);
+      ({ command } = await this.pool.ask(client, { text: 'COMMIT' }));
     } catch (error) {
       const failure = asStorageError(error, this.pool.server);
-      if (failure instanceof LostRace && failure.cause === undefined) throw failure;
-      this.pool.discard(client);
-      if (!(failure instanceof ConnectionLost)) throw failure;
-      await this.#requireCommitted(transactionId, failure);
+      if (failure instanceof ConnectionLost) {
+        this.pool.discard(client);
+        return this.#requireCommitted(transactionId, failure);
+      }
+      this.pool.release(client);
+      throw failure;
     }
-    return result;
+    this.pool.release(client);
+    // What failed before, unseen, makes PostgreSQL answer COMMIT with a rollback.
+    if (command === 'ROLLBACK') throw new LostRace('serialization', undefined);
   }
 
   async #begin(client: PoolClient, isolation: Isolation): Promise<string> {
@@ -203,37 +212,34 @@ export class PostgresqlDatabase implements SqlDatabase {
     return name;
   }
 
+  /** Runs a task on one connection. */
   async #withClient<T>(task: (client: PoolClient) => Promise<T>): Promise<T> {
-    for (;;) {
-      const client = await this.pool.acquire();
-      try {
-        const result = await task(client);
-        this.pool.release(client);
-        return result;
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) {
-          this.pool.release(client);
-          throw error;
-        }
-        this.pool.discard(client);
-        if (error.mayHaveRun) throw error;
-      }
+    const client = await this.pool.acquire();
+    try {
+      const result = await task(client);
+      this.pool.release(client);
+      return result;
+    } catch (error) {
+      if (error instanceof ConnectionLost) this.pool.discard(client);
+      else this.pool.release(client);
+      throw error;
     }
   }
 
-  async #retried<T>(task: (client: PoolClient) => Promise<T>): Promise<T> {
+  /** Runs a task on another connection where one was lost, if that cannot do anything twice. */
+  async #retried<T>(task: (client: PoolClient) => Promise<T>, repeatable: boolean): Promise<T> {
     for (let tried = 1; ; tried++) {
       try {
         return await this.#withClient(task);
       } catch (error) {
         if (!(error instanceof ConnectionLost) || tried === MAX_CONNECTIONS_TRIED) throw error;
+        if (error.mayHaveRun && !repeatable) throw error;
       }
     }
   }
 }
 
-function gaveUp(error: LostRace | ConnectionLost, attempts: number): StorageUnavailableError {
-  if (error instanceof ConnectionLost) return error;
+function gaveUp(error: LostRace, attempts: number): StorageUnavailableError {
   const message =
     error.kind === 'constraint'
       ? 'A constraint of the database refuses the write. Nothing was stored; look at the log of the server.'

@@ -9,21 +9,24 @@ const SCARCE_BYTES = 100_000_000;
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
+const isMissing = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
+
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 export const sqliteInspector: Inspector = {
   async *before({ name }) {
-    try {
-      await stat(name);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      yield {
-        level: 'ok',
-        subject: name,
-        message: 'The file does not exist yet; opening the store makes it.',
-        last: true,
-      };
-    }
+    // What else is wrong with the path is said where it is opened.
+    if (!(await isMissing(name))) return;
+    yield {
+      level: 'ok',
+      subject: name,
+      message: 'The file does not exist yet; opening the store makes it.',
+      final: true,
+    };
   },
 
   async *opened(database, { name }) {

@@ -1,6 +1,9 @@
 import { type Column, quoted, type Table } from '../schema.ts';
 import { columnsByIndex, type SchemaDialect } from '../schema-migrations.ts';
 
+/** What begins like a date. SQLite would read `now` as a time too, and `12:00` as one in the year 2000. */
+const DATE = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'";
+
 /**
  * Brings timestamps to the one form in which they sort as text: UTC, with milliseconds. What SQLite cannot read as a time
  * stays as it is.
@@ -10,7 +13,7 @@ function normalizeTimes({ name: table }: Table, { name }: Column): string {
   const normal = `strftime('%Y-%m-%dT%H:%M:%fZ', ${column})`;
   return (
     `UPDATE ${quoted(table)} SET ${column} = ${normal} ` +
-    `WHERE typeof(${column}) = 'text' AND ${normal} IS NOT NULL AND ${column} IS NOT ${normal}`
+    `WHERE typeof(${column}) = 'text' AND ${column} GLOB ${DATE} AND ${normal} IS NOT NULL AND ${column} IS NOT ${normal}`
   );
 }
 
