@@ -64,9 +64,23 @@ export class TransactionManager {
   transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     return this.exclusively(async (at) => {
       const view = new View(this.#database.tables);
-      const result = await work(sessionOn(view));
-      await this.#commit(view, at);
-      return result;
+      let moved = false;
+      // Where writers are not kept out (on S3), a read of this process may bring the tables up to date in the middle of
+      // `work`. What it has read before and what it would read now are then of two moments, so it has to run again, even
+      // if it only reads, and whatever it made of the error.
+      const requireSameMoment = (): void => {
+        const { id, position } = this.#database.place;
+        moved ||= id !== at.id || position !== at.position;
+        if (moved) throw new JournalMoved();
+      };
+      try {
+        const result = await work(sessionOn(view, requireSameMoment));
+        if (moved) throw new JournalMoved();
+        await this.#commit(view, at);
+        return result;
+      } catch (error) {
+        throw moved ? new JournalMoved() : error;
+      }
     });
   }
 
@@ -182,10 +196,18 @@ const copyOf = (entity: Entity | undefined): Entity | undefined =>
 const handOut = (outcome: WriteOutcome): WriteOutcome =>
   'error' in outcome ? outcome : { entities: outcome.entities.map(copyOf) };
 
-/** Reads and writes on a view. */
-export const sessionOn = (view: View): StoreSession => ({
-  get: async (collection, ids) => ids.map((id) => copyOf(view.get(collection, id))),
-  query: async (collection, query) => view.query(collection, query),
-  count: async (collection, predicates, groupBy) => view.count(collection, predicates, groupBy),
-  write: async (writes) => view.write(writes).map(copyOf),
-});
+/** Reads and writes on a view. @param before called before each of them; may throw */
+export const sessionOn = (view: View, before: () => void = () => {}): StoreSession => {
+  const checked =
+    <A extends unknown[], R>(operation: (...args: A) => R) =>
+    async (...args: A): Promise<R> => {
+      before();
+      return operation(...args);
+    };
+  return {
+    get: checked((collection, ids) => ids.map((id) => copyOf(view.get(collection, id)))),
+    query: checked((collection, query) => view.query(collection, query)),
+    count: checked((collection, predicates, groupBy) => view.count(collection, predicates, groupBy)),
+    write: checked((writes) => view.write(writes).map(copyOf)),
+  };
+};

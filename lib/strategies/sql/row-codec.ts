@@ -56,15 +56,20 @@ export const encodeRow = (table: Table, entity: Readonly<Record<string, unknown>
     column.name === EXTRA ? extraOf(table, entity) : encodeValue(column, entity[column.name]),
   );
 
+/** Sets a field as entities have it: what somebody else wrote as JSON null is absent. */
+function setPresent(entity: Entity, name: string, value: JsonValue | undefined): void {
+  if (value !== null) setOwn(entity, name, value);
+}
+
 /** Adds the fields that no column of their own holds. A declared field's own column counts, whatever `extra` says. */
 function addExtra(entity: Entity, column: SqlValue): void {
   const extra = typeof column === 'string' ? parsedOrText(column) : column;
   if (!isPlainObject(extra)) {
-    entity[EXTRA] = extra;
+    setPresent(entity, EXTRA, extra);
     return;
   }
   for (const name of Object.keys(extra)) {
-    if (!Object.hasOwn(entity, name)) setOwn<JsonValue | undefined>(entity, name, extra[name] as JsonValue);
+    if (!Object.hasOwn(entity, name)) setPresent(entity, name, extra[name] as JsonValue);
   }
 }
 
@@ -76,7 +81,7 @@ export function decodeRow({ columns }: Table, row: Row): Entity {
     if (value === null || value === undefined) continue;
     const { name, kind } = columns[i] as Column;
     if (name === EXTRA) addExtra(entity, value);
-    else if (kind === 'json') entity[name] = typeof value === 'string' ? parsedOrText(value) : value;
+    else if (kind === 'json') setPresent(entity, name, typeof value === 'string' ? parsedOrText(value) : value);
     else entity[name] = kind === 'timestamp' && typeof value === 'string' ? storedTimestamp(value) : value;
   }
   return entity;

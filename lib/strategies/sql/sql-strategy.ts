@@ -96,7 +96,7 @@ export class SqlStorageStrategy implements StorageStrategy {
     if (left.length === 0) return outcomes as WriteOutcome[];
     const decided = await this.#database
       .transaction('serializable', (session) =>
-        this.#inUnit(new UnitOfWork(session, this.#statements), (unit) => unit.writeEach(left.map(({ list }) => list))),
+        new UnitOfWork(session, this.#statements).complete((unit) => unit.writeEach(left.map(({ list }) => list))),
       )
       .catch((error: Error) => left.map((): WriteOutcome => ({ error })));
     for (const [i, { at }] of left.entries()) outcomes[at] = decided[i];
@@ -108,7 +108,7 @@ export class SqlStorageStrategy implements StorageStrategy {
     return this.#dropping(everything, () =>
       this.#scope.enter(work, (scoped) =>
         this.#database.transaction('serializable', (session) =>
-          this.#inUnit(new UnitOfWork(session, this.#statements), scoped),
+          new UnitOfWork(session, this.#statements).complete(scoped),
         ),
       ),
     );
@@ -135,7 +135,7 @@ export class SqlStorageStrategy implements StorageStrategy {
         (scoped) =>
           this.#database.transaction('locks', async (session) => {
             const rows = await session.runNamed(text, parameters);
-            return this.#inUnit(new UnitOfWork(session, this.#statements), (unit) => scoped([rows, unit]));
+            return new UnitOfWork(session, this.#statements).complete((unit) => scoped([rows, unit]));
           }),
       ),
     );
@@ -202,14 +202,8 @@ export class SqlStorageStrategy implements StorageStrategy {
       const unit = new UnitOfWork(session, this.#statements, { assumeNew });
       // If that was wrong, the second attempt reads what is there, and says which write fails.
       assumeNew = false;
-      return this.#inUnit(unit, () => unit.write(writes));
+      return unit.complete(() => unit.write(writes));
     });
-  }
-
-  async #inUnit<T>(unit: UnitOfWork, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
-    const result = await work(unit);
-    await unit.finish();
-    return result;
   }
 
   /** Saves what is one row each, many rows in one statement. The outcomes of the others stay undefined. */

@@ -105,12 +105,17 @@ export class UnitOfWork implements StoreSession {
   }
 
   /**
-   * Sends what waits. To be called before the commit.
-   * @throws what a statement failed with before, even where the transaction's own code has caught it: nothing can be
-   *   committed any more
+   * Runs `work` on this session and sends what it wrote, so that nothing is left but to commit.
+   * @throws what a statement failed with, whatever `work` made of that: nothing can be committed any more
    */
-  async finish(): Promise<void> {
-    await this.#inTurn(() => this.#flush());
+  async complete<T>(work: (session: UnitOfWork) => Promise<T>): Promise<T> {
+    try {
+      const result = await work(this);
+      await this.#inTurn(() => this.#flush());
+      return result;
+    } catch (error) {
+      throw this.#failure === undefined ? error : this.#failure.error;
+    }
   }
 
   /** Runs operations one after another: callers may start several at once. */

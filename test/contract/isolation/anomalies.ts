@@ -194,6 +194,8 @@ export const anomalies: readonly Anomaly[] = [
   },
   {
     name: 'G2: anti-dependency cycles, two edges',
+    // The third must not see what was there before the second has committed.
+    beginAt: [1, 3, 6],
     parties: [
       async (at) => {
         await at(1).get(a);

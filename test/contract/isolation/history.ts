@@ -54,7 +54,7 @@ async function commit(
 }
 
 /** In one turn, so that commits happen between them. */
-const LOOKS = 3;
+const LOOKS = 2;
 
 /** Reads requests in every way there is outside of transactions. */
 async function look({ perform, exactQueries }: Client, keys: readonly Key[]): Promise<Entry[]> {
@@ -105,14 +105,18 @@ async function contents({ perform, exactQueries }: Client, named: ReadonlySet<Ke
 /** @param clients one for each party, and one more */
 export async function happen(
   clients: readonly Client[],
-  { rows, parties, observers = [] }: Scenario,
+  { rows, parties, beginAt = [], observers = [] }: Scenario,
   schedule: Schedule = new Turns(),
 ): Promise<History> {
   const clientOf = (party: number): Client => clients[party] as Client;
   const keys = Object.keys(rows) as Key[];
   for (const key of keys) await clientOf(0).perform({ kind: 'save', key, fields: rows[key] as Fields });
   const named = new Set(keys);
-  const committing = parties.map((party, i) => commit(clientOf(i), party, schedule, i, named));
+  const committing = parties.map(async (party, i) => {
+    const begin = beginAt[i];
+    if (begin !== undefined) await schedule.begin(begin, i);
+    return commit(clientOf(i), party, schedule, i, named);
+  });
   const observing = observers.map((observer, i) => {
     const { beside = parties.length } = observer;
     return observe(clientOf(beside), observer, keys, schedule, parties.length + i);

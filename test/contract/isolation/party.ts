@@ -9,6 +9,8 @@ export interface Scenario {
   readonly rows: Readonly<Record<Key, Fields>>;
   /** Each is a transaction of a client of its own. */
   readonly parties: readonly Party[];
+  /** The turn with which each transaction begins; all begin at once where it is not said. */
+  readonly beginAt?: readonly number[];
   readonly observers?: readonly Observer[];
 }
 

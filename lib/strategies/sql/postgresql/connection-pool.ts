@@ -11,7 +11,7 @@ import {
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { StorageUnavailableError } from '../../../repository/errors.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
-import { asConnectError, isRefusedLogin } from './faults.ts';
+import { asConnectError, isIdleTransaction, isRefusedLogin } from './faults.ts';
 
 /** A connection that was idle for longer is asked whether it is still alive: Lambda freezes, and networks forget. */
 const TRUSTED_IDLE_MS = 5_000;
@@ -32,6 +32,8 @@ export class ConnectionPool {
   readonly #settings: ConnectionSettings;
   readonly #pool: Pool;
   readonly #lastUsed = new WeakMap<PoolClient, number>();
+  /** What the server said when it ended a connection that had asked nothing: pg itself only tells that it has ended. */
+  readonly #farewells = new WeakMap<PoolClient, Error>();
   /** Connections that wait for an answer, and since when. */
   readonly #asked = new Map<PoolClient, number>();
   readonly #watch: NodeJS.Timeout;
@@ -61,7 +63,11 @@ export class ConnectionPool {
     this.#watch = setInterval(() => this.#endOverdue(longest), WATCH_MS).unref();
     // A connection that dies while nobody uses it is taken out of the pool; there is nobody to tell.
     this.#pool.on('error', () => {});
-    this.#pool.on('connect', (client) => void client.on('error', () => {}));
+    this.#pool.on('connect', (client) => {
+      client.on('error', (error) => {
+        if (!this.#farewells.has(client)) this.#farewells.set(client, error);
+      });
+    });
   }
 
   /** Connections in use, idle and waited for. */
@@ -77,9 +83,9 @@ export class ConnectionPool {
     for (;;) {
       const client = await this.#connect();
       const used = this.#lastUsed.get(client) ?? Number.POSITIVE_INFINITY;
-      const trusted = used > this.#lostAt;
-      if (trusted && (performance.now() - used < TRUSTED_IDLE_MS || (await answers(client)))) return client;
-      this.discard(client);
+      if (used <= this.#lostAt) client.release(true);
+      else if (performance.now() - used < TRUSTED_IDLE_MS || (await answers(client))) return client;
+      else this.discard(client);
     }
   }
 
@@ -91,6 +97,9 @@ export class ConnectionPool {
     this.#asked.set(client, performance.now());
     try {
       return (await client.query(config)) as R;
+    } catch (error) {
+      const farewell = this.#farewells.get(client);
+      throw isIdleTransaction(farewell) ? farewell : error;
     } finally {
       this.#asked.delete(client);
     }

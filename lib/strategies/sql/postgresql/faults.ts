@@ -30,25 +30,33 @@ const RACES: Readonly<Record<string, LostRace['kind']>> = {
 };
 
 /** The server ends the connection. */
-const ENDED = new Set(['57P01', '57P02', '57P03', '57P05', '25P03']);
-/** What another connection may be able to do: this one did nothing. */
-const elsewhere: Readonly<Record<string, string>> = {
-  '25006': 'It takes no writes: it is a standby, or set to read-only.',
-  '0A000': 'The tables were changed while this connection was open.',
-};
+const ENDED = new Set(['57P01', '57P02', '57P03', '57P05']);
+/** Why another connection may be able to do what this one refused; undefined where that is not so. */
+function uselessness(code: string, message: string): string | undefined {
+  if (code === '25006' || (code === '0A000' && message.includes('standby'))) {
+    return 'It takes no writes: it is a standby, or read-only for this user. Name the primary server as host; after a failover, wait a little.';
+  }
+  return code === '0A000' ? 'The tables were changed while this connection was open.' : undefined;
+}
 const SOCKET_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'ECONNABORTED']);
 /** Errors of pg itself, which have no code. */
 const LOST_MESSAGES =
   /^(Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed)/;
 const NEVER_SENT = /^Client (has encountered a connection error|was closed) and is not queryable/;
 
-const codeOf = (error: unknown): string => String((error as { code?: unknown }).code ?? '');
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code ?? '');
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Whether the server ended a transaction that did nothing for too long. */
+export const isIdleTransaction = (error: unknown): boolean => codeOf(error) === '25P03';
 
 /** Whether the server refused the login: RDS says 28000 of an IAM token, all servers 28P01 of a password. */
 export const isRefusedLogin = (error: unknown): boolean => ['28P01', '28000'].includes(codeOf(error));
 
 const unavailable: Readonly<Record<string, string>> = {
+  '25P03':
+    'The work of a transaction took longer than timeout allows between two statements. Nothing was stored; do slow work ' +
+    'outside of the transaction, or raise timeout.',
   '53100': 'Its disk is full. Free some space there; nothing was lost, and the next call works.',
   '53200': 'It is out of memory. Try again; look at its load.',
   '53300': 'It has no connection left. Lower pool_size and max_overflow, or raise its max_connections.',
@@ -70,7 +78,7 @@ export function asStorageError(error: unknown, server: string): StorageError | L
   const message = messageOf(error);
   const race = RACES[code];
   if (race !== undefined) return new LostRace(race, error);
-  const unusable = elsewhere[code];
+  const unusable = uselessness(code, message);
   if (unusable !== undefined) return new ConnectionLost(server, error, false, unusable);
   if (code === '26000' || code === '42P05') {
     return new ConfigurationError(
@@ -126,6 +134,11 @@ export function asConnectError(error: unknown, server: string, database: string)
       { cause: error },
     );
   }
+  if (code === '42501') {
+    return new ConfigurationError(`The database server ${server} refused the user: ${message}. Grant it to the user.`, {
+      cause: error,
+    });
+  }
   if (code === '3D000') {
     return new ConfigurationError(
       `The database server ${server} has no database ${JSON.stringify(database)}. Create it (createdb), or correct name.`,
@@ -144,7 +157,13 @@ export function asConnectError(error: unknown, server: string, database: string)
     ENOENT: 'there is no such socket',
     EAI_AGAIN: 'its name cannot be looked up now',
   };
-  const why = reasons[code] ?? unavailable[code] ?? message;
+  const known = unavailable[code];
+  if (known !== undefined) {
+    return new StorageUnavailableError(`The database server ${server} takes no connection now. ${known}`, {
+      cause: error,
+    });
+  }
+  const why = reasons[code] ?? message;
   return new StorageUnavailableError(`The database server ${server} cannot be reached: ${why}. Try again later.`, {
     cause: error,
   });

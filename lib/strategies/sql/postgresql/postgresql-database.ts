@@ -28,13 +28,24 @@ const MAX_CONNECTIONS_TRIED = 3;
 /** A transaction that breaks a constraint is decided anew this often: others may have moved what it relied on. */
 const MAX_CONSTRAINT_ATTEMPTS = 3;
 const MAX_PAUSE_MS = 100;
-/** How long to ask what became of a commit whose answer was lost. */
+/** How often to ask what became of a commit whose answer was lost. */
 const OUTCOME_POLL_MS = 200;
+/**
+ * Text that changes when the server crashes or another takes its place. After a crash, ids of transactions that left no
+ * trace are given out again: what became of such an id is then the story of another transaction.
+ */
+const SERVER_LIFE = "concat(pg_postmaster_start_time(), ' ', pg_stat_get_bgwriter_stat_reset_time())";
 
 const begin: Readonly<Record<Isolation, string>> = {
   serializable: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
   locks: 'BEGIN ISOLATION LEVEL READ COMMITTED',
 };
+
+/** What it takes to find out later whether a transaction committed. */
+interface Begun {
+  readonly id: string;
+  readonly serverLife: string;
+}
 
 /** A database of a PostgreSQL server. */
 export class PostgresqlDatabase implements SqlDatabase {
@@ -45,12 +56,18 @@ export class PostgresqlDatabase implements SqlDatabase {
   readonly pool: ConnectionPool;
   readonly #timeoutMs: number;
   readonly #named: boolean;
+  /** What a transaction is told when it begins. */
+  readonly #limits: string;
   readonly #names = new Map<string, string>();
 
   constructor(config: SqlStrategyConfig, pool: ConnectionPool) {
     this.pool = pool;
     this.#timeoutMs = config.timeout * 1000;
     this.#named = !config.connection_proxy;
+    const ms = Math.ceil(config.timeout * 1000);
+    this.#limits = config.connection_proxy
+      ? `SET LOCAL statement_timeout = ${ms}; SET LOCAL idle_in_transaction_session_timeout = ${ms}; `
+      : '';
     this.reading = this.#sessionBy((task) => this.#retried(task, true));
     this.writing = this.#sessionBy((task) => this.#retried(task, false));
   }
@@ -91,21 +108,22 @@ export class PostgresqlDatabase implements SqlDatabase {
   /** Runs `work` once in a transaction of its own. */
   async #attempt<T>(isolation: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T> {
     const client = await this.pool.acquire();
-    let transactionId: string;
+    let begun: Begun;
     let result: T;
     try {
-      transactionId = await this.#begin(client, isolation);
+      begun = await this.#begin(client, isolation);
       result = await work(this.#sessionBy((task) => task(client)));
     } catch (error) {
       await this.#rollBack(client, error);
       // Nothing is committed before COMMIT.
-      throw error instanceof ConnectionLost ? new ConnectionLost(this.pool.server, error.cause, false) : error;
+      const unsure = error instanceof ConnectionLost && error.mayHaveRun;
+      throw unsure ? new ConnectionLost(this.pool.server, error.cause, false) : error;
     }
-    await this.#commit(client, transactionId);
+    await this.#commit(client, begun);
     return result;
   }
 
-  async #commit(client: PoolClient, transactionId: string): Promise<void> {
+  async #commit(client: PoolClient, begun: Begun): Promise<void> {
     let command: string;
     try {
       ({ command } = await this.pool.ask(client, { text: 'COMMIT' }));
@@ -113,7 +131,7 @@ export class PostgresqlDatabase implements SqlDatabase {
       const failure = asStorageError(error, this.pool.server);
       if (failure instanceof ConnectionLost) {
         this.pool.discard(client);
-        return this.#requireCommitted(transactionId, failure);
+        return this.#requireCommitted(begun, failure);
       }
       this.pool.release(client);
       throw failure;
@@ -123,14 +141,15 @@ export class PostgresqlDatabase implements SqlDatabase {
     if (command === 'ROLLBACK') throw new LostRace('serialization', undefined);
   }
 
-  async #begin(client: PoolClient, isolation: Isolation): Promise<string> {
+  async #begin(client: PoolClient, isolation: Isolation): Promise<Begun> {
     try {
-      // One message, one round trip. The id tells later whether the transaction committed.
+      // One message, one round trip.
       const results = (await this.pool.ask(client, {
-        text: `${begin[isolation]}; SELECT pg_current_xact_id()::text`,
+        text: `${begin[isolation]}; ${this.#limits}SELECT pg_current_xact_id()::text, ${SERVER_LIFE}`,
         rowMode: 'array',
       })) as unknown as { rows: string[][] }[];
-      return String(results[1]?.rows[0]?.[0]);
+      const [[id, serverLife] = []] = results.at(-1)?.rows ?? [];
+      return { id: String(id), serverLife: String(serverLife) };
     } catch (error) {
       throw asStorageError(error, this.pool.server);
     }
@@ -150,15 +169,15 @@ export class PostgresqlDatabase implements SqlDatabase {
    * Finds out whether a transaction committed whose COMMIT was not answered.
    * @throws ConnectionLost where it did not, so that it may run again, and where nobody can tell
    */
-  async #requireCommitted(transactionId: string, failure: ConnectionLost): Promise<void> {
+  async #requireCommitted({ id, serverLife }: Begun, failure: ConnectionLost): Promise<void> {
     const deadline = performance.now() + this.#timeoutMs;
     for (;;) {
       const [[status] = []] = await this.reading
-        .run('SELECT pg_xact_status($1::xid8)', [transactionId])
-        .catch((): Row[] => [['unknown']]);
+        .run(`SELECT CASE WHEN ${SERVER_LIFE} = $2 THEN pg_xact_status($1::xid8) ELSE 'unknown' END`, [id, serverLife])
+        .catch((): Row[] => []);
       if (status === 'committed') return;
       if (status === 'aborted') throw new ConnectionLost(this.pool.server, failure.cause, false);
-      if (performance.now() > deadline) throw failure;
+      if (status === 'unknown' || performance.now() > deadline) throw failure;
       await sleep(OUTCOME_POLL_MS);
     }
   }
@@ -260,12 +279,11 @@ export async function openPostgresqlDatabase(
   options: { readonly foreignKeys: boolean; readonly migrate: boolean },
 ): Promise<PostgresqlDatabase> {
   const settings = await connectionSettings(config);
-  const open = (changed: Partial<SqlStrategyConfig> = {}) =>
-    new PostgresqlDatabase(config, new ConnectionPool({ ...config, ...changed }, settings));
-  const database = open();
+  const open = (changed: SqlStrategyConfig) => new PostgresqlDatabase(changed, new ConnectionPool(changed, settings));
+  const database = open(config);
   try {
     if ((await needsChanges(database, options.foreignKeys)) && options.migrate) {
-      const patient = open({ timeout: CHANGE_TIMEOUT, pool_size: 1, max_overflow: 0 });
+      const patient = open({ ...config, timeout: CHANGE_TIMEOUT, pool_size: 1, max_overflow: 0 });
       await changeTables(patient, options.foreignKeys).finally(() => patient.close());
     }
     return database;

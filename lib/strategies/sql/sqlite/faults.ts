@@ -13,7 +13,7 @@ const advice: Readonly<Record<number, string>> = {
   8: 'The file or its folder is read-only. Let the user of this process write there.',
   10: 'The disk reported an error. Check its health and its free space before anything else.',
   13: 'The disk is full. Free some space; nothing was lost, and the next call works.',
-  14: 'The file cannot be opened. Check its path, its permissions and those of its folder.',
+  14: 'The file cannot be opened. Check its path, its permissions and those of its folder, and that its disk is not read-only.',
 };
 
 const codeOf = (error: unknown): number | undefined => (error as { errcode?: number }).errcode;

@@ -63,7 +63,9 @@ export class SqliteDatabase implements SqlDatabase {
       runRows: (statement, rows) =>
         rows.length === 1
           ? this.#submit(() => writer.runRows(statement, rows))
-          : this.#exclusively(() => this.#committed(async () => writer.runRows(statement, rows))),
+          : this.#exclusively(() =>
+              this.#committed(async () => this.#translated(() => writer.runRows(statement, rows))),
+            ),
     };
   }
 
@@ -258,7 +260,8 @@ export async function openSqliteDatabase(
       return database;
     } catch (error) {
       // Another process is switching the file to WAL, or closing it as the last one.
-      if (!isBusy(error) || performance.now() > deadline) throw asStorageError(error, path);
+      if (!isBusy(error)) throw asStorageError(error, path);
+      if (performance.now() > deadline) throw busy(path, timeout * 1000, error);
       await sleep(Math.random() * MAX_PAUSE_MS);
     }
   }
