@@ -1,6 +1,8 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Entity } from '../../lib/model/entities.ts';
+import { ValidationError } from '../../lib/repository/errors.ts';
 import { onEveryStore } from './on-every-store.ts';
+import { rejection } from './rejection.ts';
 import { machine, newId, request, saveTemplate, template } from './samples.ts';
 
 /** An entity as another store would hand it over. */
@@ -97,5 +99,53 @@ onEveryStore((store, factory) => {
     await open.strategy.load('requests', [{ ...parent, request_type: 'provision' }]);
     expect(await open.strategy.load('machines', machines)).toBe(1000);
     expect(await open.repository.countEntities('machines', { filters: parents })).toEqual({ count: 1000 });
+  });
+
+  describe('records that break the rules', () => {
+    const { loadsInvalidRecords } = factory.capabilities;
+    const whole = (): Entity => ({ ...stored(1), extra: [1] });
+    const broken: readonly [string, Entity][] = [
+      ['without a required field', { template_id: newId('broken'), name: 'No limit', version: 1 }],
+      ['of another type', { ...stored(1), max_number: 'ten' }],
+      ['with a text that is too long', { ...stored(1), vm_type: 'x'.repeat(51) }],
+    ];
+    test.each(broken)('%s', async (_, record) => {
+      const { repository, strategy } = store();
+      const sound = whole();
+      const loading = strategy.load('templates', [sound, record]);
+      const ids = [sound, record].map(({ template_id }) => template_id as string);
+      if (loadsInvalidRecords) {
+        expect(await loading).toBe(2);
+        expect((await repository.getEntities('templates', ids)).items).toEqual([sound, record]);
+      } else {
+        const error = await rejection(loading);
+        expect(error).toBeInstanceOf(ValidationError);
+        expect(error.message).toContain(ids[1]);
+        expect((await repository.getEntities('templates', ids)).items).toEqual([]);
+      }
+    });
+
+    test('whose parent is missing', async () => {
+      const { repository, strategy } = store();
+      const parent = await saveTemplate(repository);
+      const child = (templateId: string): Entity => ({ ...request(templateId), request_type: 'provision', version: 3 });
+      const [sound, orphan] = [child(parent.template_id), child(newId('nowhere'))];
+      const loading = strategy.load('requests', [sound, orphan]);
+      const ids = [sound, orphan].map(({ request_id }) => request_id as string);
+      if (loadsInvalidRecords) {
+        expect(await loading).toBe(2);
+        expect((await repository.getEntities('requests', ids)).items).toEqual([sound, orphan]);
+      } else {
+        expect(await rejection(loading)).toMatchObject({ code: 'template_not_found', parentId: orphan.template_id });
+        expect((await repository.getEntities('requests', ids)).items).toEqual([]);
+      }
+    });
+
+    test('whose parent is missing, where references are not enforced', async () => {
+      await using open = await factory.open({ enforceReferences: false });
+      const orphan: Entity = { ...request(newId('nowhere')), request_type: 'provision', version: 3 };
+      expect(await open.strategy.load('requests', [orphan])).toBe(1);
+      expect(await open.repository.getEntity('requests', orphan.request_id as string)).toEqual(orphan);
+    });
   });
 });
