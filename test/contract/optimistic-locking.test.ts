@@ -105,12 +105,12 @@ onEveryStore((store) => {
       expect(await repository.getEntity('templates', sent.template_id)).toBeUndefined();
       const id = newId('template');
       for (const call of [
-        repository.checkEntity('templates', id),
-        repository.checkEntity('templates', id, options),
-        repository.updateEntity('templates', id, {}, options),
-        repository.deleteEntity('templates', id, options),
+        () => repository.checkEntity('templates', id),
+        () => repository.checkEntity('templates', id, options),
+        () => repository.updateEntity('templates', id, {}, options),
+        () => repository.deleteEntity('templates', id, options),
       ]) {
-        expect(await rejection(call)).toBeInstanceOf(EntityNotFoundError);
+        expect(await rejection(call())).toBeInstanceOf(EntityNotFoundError);
       }
     });
   });

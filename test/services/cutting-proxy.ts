@@ -140,6 +140,8 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       cut.happened();
     }
     await flowing();
+    // A client that resets its connection takes back what the network has not delivered.
+    if (client.errored !== null) return close(connection);
     if (side === 'server' && connection.losing !== undefined) {
       // ReadyForQuery: the work is done, whatever messages it took.
       if (message.type === 'Z') close(connection);

@@ -33,7 +33,14 @@ async function doctor(session: Session, repair: boolean): Promise<void> {
   const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
   const [errors, warnings] = [count('error'), count('warning')];
   if (errors > 0) session.exitCode = exitCodes.differences;
-  if (output.json) return output.value({ ok: errors === 0, errors, warnings, ...(repair && { repairs }), findings });
+  if (output.json)
+    return output.value({
+      ok: errors === 0,
+      errors,
+      warnings,
+      ...(repair && { repairs }),
+      findings: findings.map(shown),
+    });
   output.note(`${counted(errors, 'error')}, ${counted(warnings, 'warning')}.`);
 }
 
@@ -86,6 +93,9 @@ async function* allFindings(output: Output, { finding, config }: Checked): Async
     yield { level: 'error', subject: 'store', message: failureOf(error).message };
   }
 }
+
+/** A finding without what is meant for this command. */
+const shown = ({ final: _, ...finding }: Finding): Finding => finding;
 
 const styles = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 

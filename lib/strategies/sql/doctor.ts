@@ -7,6 +7,9 @@ import { openSqlDatabase } from './open-sql-strategy.ts';
 import { type Index, quoted, type Table, tables } from './schema.ts';
 import { indexDefinition, pendingMigrations, requireKnown } from './schema-migrations.ts';
 
+/** Seconds that one statement of a repair may take. */
+const REPAIR_TIMEOUT = 3600;
+
 /**
  * Looks at everything SPEC.md's troubleshooting checks by hand, the connection and the size of the database; and at the
  * schema, the indexes and the use of connections.
@@ -25,7 +28,9 @@ export async function* diagnoseSql(
       if (finding.level === 'error' || finding.final === true) return;
     }
     const foreignKeys = enforceReferences;
-    const database = await openSqlDatabase(config, { foreignKeys, migrate: options.repair });
+    // An index of millions of rows is not made in a moment.
+    const patient = options.repair ? { ...config, timeout: REPAIR_TIMEOUT } : config;
+    const database = await openSqlDatabase(patient, { foreignKeys, migrate: options.repair });
     try {
       yield* inspect.opened(database, config);
       yield* schemaFindings(database, subject, options);

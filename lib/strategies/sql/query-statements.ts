@@ -69,7 +69,7 @@ export class QueryStatements {
     const shared = query.predicates
       .filter((predicate) => predicate !== fanOut)
       .map((predicate) => this.#condition(parameters, predicate));
-    if (watch !== undefined) shared.unshift(watch((value) => parameters.add(value)));
+    const watched = watch === undefined ? [] : [watch((value) => parameters.add(value))];
     const limit = ` LIMIT ${query.limit + 1}`;
     const selects = this.#branches(parameters, query).flatMap(({ conditions, orderBy }) => {
       const values = fanOut === undefined ? [undefined] : fanOut.values;
@@ -78,7 +78,7 @@ export class QueryStatements {
           value === undefined || fanOut === undefined
             ? []
             : [this.#condition(parameters, { field: fanOut.field, operator: 'eq', value })];
-        return `${this.#select([...own, ...shared, ...conditions])} ORDER BY ${orderBy}${limit}`;
+        return `${this.#select([...watched, ...own, ...conditions, ...shared])} ORDER BY ${orderBy}${limit}`;
       });
     });
     if (selects.length === 1) return { text: selects[0] as string, values: parameters.values };

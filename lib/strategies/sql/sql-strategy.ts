@@ -162,7 +162,9 @@ export class SqlStorageStrategy implements StorageStrategy {
         ),
       );
     } catch (error) {
-      throw (await this.#missingParent(collection, entities)) ?? error;
+      const { cause } = error as Error;
+      const refused = cause instanceof LostRace && cause.kind === 'constraint';
+      throw (refused ? await this.#missingParent(collection, entities) : undefined) ?? error;
     }
   }
 

@@ -222,14 +222,19 @@ export class UnitOfWork implements StoreSession {
       const changed = [...this.#knownOf(table.name)].filter(([, { stored, current }]) => stored !== current);
       const created: SqlValue[][] = [];
       const replaced: SqlValue[][] = [];
+      const moved: SqlValue[][] = [];
       const removed: SqlValue[][] = [];
       for (const [id, { stored, current }] of changed) {
         if (current === undefined) removed.push([id, versionOf(stored)]);
         else if (stored === undefined) created.push(encodeRow(table, current));
-        else replaced.push([...encodeRow(table, current), versionOf(stored)]);
+        else {
+          const isMoved = table.foreignKeys.some(({ column }) => stored[column] !== current[column]);
+          (isMoved ? moved : replaced).push([...encodeRow(table, current), versionOf(stored)]);
+        }
       }
       await this.#send(statements.create(false), created, 'constraint');
-      await this.#send(statements.overwrite, replaced, 'serialization');
+      await this.#send(statements.overwrite(false), replaced, 'serialization');
+      await this.#send(statements.overwrite(true), moved, 'serialization');
       // Children go before their parents.
       removals.unshift(() => this.#send(statements.remove, removed, 'serialization'));
       for (const [, known] of changed) known.stored = known.current;

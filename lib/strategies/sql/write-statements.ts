@@ -25,8 +25,8 @@ export class WriteStatements {
    * `save`.
    */
   readonly replace: (withParents: boolean) => RowsStatement;
-  /** Replaces all of the row where it has the version that comes last in the values. */
-  readonly overwrite: RowsStatement;
+  /** Replaces all of the row, or all but its references, where it has the version that comes last in the values. */
+  readonly overwrite: (withReferences: boolean) => RowsStatement;
   /** Deletes the row of an id and a version. */
   readonly remove: RowsStatement;
   /** Stores the row as it is, version included, except over the same or a newer version. */
@@ -52,7 +52,11 @@ export class WriteStatements {
     this.save = bothWays((withParents) => this.#statement(table.columns, insert(withParents, saving)));
     this.create = bothWays((withParents) => this.#statement(table.columns, insert(withParents, 'DO NOTHING')));
     this.replace = bothWays((withParents) => this.#statement(versioned, update([CREATED_AT], withParents)));
-    this.overwrite = this.#statement(versioned, update([], false));
+    const references = table.foreignKeys.map(({ column }) => column);
+    // SQLite checks a reference that a statement sets, also where it stays the same: an orphan could not be changed.
+    this.overwrite = bothWays((withReferences) =>
+      this.#statement(versioned, update(withReferences ? [] : references, false)),
+    );
     this.remove = this.#statement(
       [
         { name: table.id, kind: 'text' },

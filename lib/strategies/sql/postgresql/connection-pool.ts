@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import {
   Client,
   type ClientConfig,
@@ -8,6 +9,7 @@ import {
   type QueryConfig,
   type QueryResult,
 } from 'pg';
+import { isSocketFolder } from '../../../config/postgresql-access.ts';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { StorageUnavailableError } from '../../../repository/errors.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
@@ -34,9 +36,13 @@ export class ConnectionPool {
   readonly #lastUsed = new WeakMap<PoolClient, number>();
   /** What the server said when it ended a connection that had asked nothing: pg itself only tells that it has ended. */
   readonly #farewells = new WeakMap<PoolClient, Error>();
+  readonly #sockets = new WeakMap<Client | PoolClient, Socket>();
   /** Connections that wait for an answer, and since when. */
   readonly #asked = new Map<PoolClient, number>();
   readonly #watch: NodeJS.Timeout;
+  /** Calls that have a connection or wait for one. */
+  #users = 0;
+  readonly #leaving: (() => void)[] = [];
   /** When a connection was found dead: what was idle then is not trusted any more. */
   #lostAt = Number.NEGATIVE_INFINITY;
 
@@ -46,11 +52,14 @@ export class ConnectionPool {
     this.#settings = settings;
     this.server = `${settings.client.host}:${settings.client.port}`;
     const clientConfig = (): ClientConfig => ({ ...settings.client, ...sessionSettings(config) });
+    const sockets = this.#sockets;
     this.#pool = new Pool({
       // The user and the password may change while the pool lives: they are read anew for each connection.
       Client: class extends Client {
         constructor() {
-          super(clientConfig());
+          const socket = new Socket();
+          super({ ...clientConfig(), stream: () => socket });
+          sockets.set(this, socket);
         }
       },
       min: pool_size,
@@ -80,65 +89,97 @@ export class ConnectionPool {
    * @throws StorageUnavailableError, ConfigurationError
    */
   async acquire(): Promise<PoolClient> {
-    for (;;) {
-      const client = await this.#connect();
-      const used = this.#lastUsed.get(client) ?? Number.POSITIVE_INFINITY;
-      if (used <= this.#lostAt) client.release(true);
-      else if (performance.now() - used < TRUSTED_IDLE_MS || (await answers(client))) return client;
-      else this.discard(client);
+    this.#users++;
+    try {
+      for (;;) {
+        const client = await this.#connect();
+        const used = this.#lastUsed.get(client) ?? Number.POSITIVE_INFINITY;
+        if (used > this.#lostAt && (performance.now() - used < TRUSTED_IDLE_MS || (await answers(client)))) {
+          return client;
+        }
+        if (used > this.#lostAt) this.#lostAt = performance.now();
+        client.release(true);
+      }
+    } catch (error) {
+      this.#userLeft();
+      throw error;
     }
   }
 
   /** Runs a statement on a connection; the connection is closed where no answer comes, and the statement fails. */
-  async ask<R extends QueryResult | QueryArrayResult>(
+  ask<R extends QueryResult | QueryArrayResult>(
     client: PoolClient,
     config: QueryConfig | QueryArrayConfig,
   ): Promise<R> {
     this.#asked.set(client, performance.now());
-    try {
-      return (await client.query(config)) as R;
-    } catch (error) {
-      const farewell = this.#farewells.get(client);
-      throw isIdleTransaction(farewell) ? farewell : error;
-    } finally {
-      this.#asked.delete(client);
-    }
+    // By callback: pg's promises cost more than all the rest of a call here.
+    return new Promise((resolve, reject) => {
+      client.query(config as QueryConfig, (error, result) => {
+        this.#asked.delete(client);
+        // pg gives undefined, though its types say that an error is always there.
+        if ((error as Error | undefined | null) == null) return resolve(result as unknown as R);
+        const farewell = this.#farewells.get(client);
+        reject(isIdleTransaction(farewell) ? farewell : error);
+      });
+    });
   }
 
   release(client: PoolClient): void {
     this.#lastUsed.set(client, performance.now());
     client.release();
+    this.#userLeft();
   }
 
   /** Closes a connection that is broken, or whose state nobody knows. */
   discard(client: PoolClient): void {
     this.#lostAt = performance.now();
     client.release(true);
+    this.#userLeft();
   }
 
+  /** Waits for the calls that are under way. */
   async close(): Promise<void> {
+    // The pool itself would forget those that wait for a connection.
+    while (this.#users > 0) await new Promise<void>((resolve) => this.#leaving.push(resolve));
     await this.#pool.end();
     clearInterval(this.#watch);
   }
 
+  #userLeft(): void {
+    this.#users--;
+    if (this.#users === 0) for (const resolve of this.#leaving.splice(0)) resolve();
+  }
+
   #endOverdue(longest: number): void {
     const since = performance.now() - longest;
-    // With a statement under way, pg breaks the connection off.
-    for (const [client, asked] of this.#asked) if (asked < since) void (client as unknown as Client).end();
+    for (const [client, asked] of this.#asked) if (asked < since) this.#breakOff(client);
+  }
+
+  /** Ends a connection so that nothing goes through any more that the network has held back: it would be done late. */
+  #breakOff(client: PoolClient): void {
+    const socket = this.#sockets.get(client);
+    if (isSocketFolder(this.#settings.client.host)) socket?.destroy();
+    else socket?.resetAndDestroy();
   }
 
   async #connect(): Promise<PoolClient> {
     try {
-      return await this.#pool.connect();
+      return await this.#pooled();
     } catch (error) {
       if (!isRefusedLogin(error) || !this.#settings.passwordMayChange) throw this.#connectError(error);
     }
     this.#settings.forgetPassword();
     try {
-      return await this.#pool.connect();
+      return await this.#pooled();
     } catch (error) {
       throw this.#connectError(error);
     }
+  }
+
+  #pooled(): Promise<PoolClient> {
+    return new Promise((resolve, reject) => {
+      this.#pool.connect((error, client) => (client === undefined ? reject(error) : resolve(client)));
+    });
   }
 
   #connectError(error: unknown): Error {

@@ -36,7 +36,9 @@ function uselessness(code: string, message: string): string | undefined {
   if (code === '25006' || (code === '0A000' && message.includes('standby'))) {
     return 'It takes no writes: it is a standby, or read-only for this user. Name the primary server as host; after a failover, wait a little.';
   }
-  return code === '0A000' ? 'The tables were changed while this connection was open.' : undefined;
+  return code === '0A000' && message.includes('cached plan')
+    ? 'The tables were changed while this connection was open.'
+    : undefined;
 }
 const SOCKET_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENETUNREACH', 'EHOSTUNREACH', 'ECONNABORTED']);
 /** Errors of pg itself, which have no code. */
@@ -117,7 +119,9 @@ export function asStorageError(error: unknown, server: string): StorageError | L
 /** As `asStorageError`, for a statement that is not one of ours: what the server does not understand is the caller's. */
 export function asErrorOfForeignStatement(error: unknown, server: string): StorageError | LostRace {
   const code = codeOf(error);
-  if (!code.startsWith('42') && !code.startsWith('22')) return asStorageError(error, server);
+  // 0A000: FOR UPDATE of an aggregate, among others.
+  const isCallers = /^(0A|22|42)/.test(code) && uselessness(code, messageOf(error)) === undefined;
+  if (!isCallers) return asStorageError(error, server);
   return new ValidationError([{ path: 'select', message: `is refused by PostgreSQL: ${messageOf(error)}` }]);
 }
 
@@ -163,7 +167,9 @@ export function asConnectError(error: unknown, server: string, database: string)
       cause: error,
     });
   }
-  const why = reasons[code] ?? message;
+  // pg-pool has no code for it.
+  const silent = message.endsWith('due to connection timeout') ? 'it did not answer within pool_timeout' : undefined;
+  const why = reasons[code] ?? silent ?? message;
   return new StorageUnavailableError(`The database server ${server} cannot be reached: ${why}. Try again later.`, {
     cause: error,
   });

@@ -56,18 +56,12 @@ export class PostgresqlDatabase implements SqlDatabase {
   readonly pool: ConnectionPool;
   readonly #timeoutMs: number;
   readonly #named: boolean;
-  /** What a transaction is told when it begins. */
-  readonly #limits: string;
   readonly #names = new Map<string, string>();
 
   constructor(config: SqlStrategyConfig, pool: ConnectionPool) {
     this.pool = pool;
     this.#timeoutMs = config.timeout * 1000;
     this.#named = !config.connection_proxy;
-    const ms = Math.ceil(config.timeout * 1000);
-    this.#limits = config.connection_proxy
-      ? `SET LOCAL statement_timeout = ${ms}; SET LOCAL idle_in_transaction_session_timeout = ${ms}; `
-      : '';
     this.reading = this.#sessionBy((task) => this.#retried(task, true));
     this.writing = this.#sessionBy((task) => this.#retried(task, false));
   }
@@ -145,7 +139,7 @@ export class PostgresqlDatabase implements SqlDatabase {
     try {
       // One message, one round trip.
       const results = (await this.pool.ask(client, {
-        text: `${begin[isolation]}; ${this.#limits}SELECT pg_current_xact_id()::text, ${SERVER_LIFE}`,
+        text: `${begin[isolation]}; SELECT pg_current_xact_id()::text, ${SERVER_LIFE}`,
         rowMode: 'array',
       })) as unknown as { rows: string[][] }[];
       const [[id, serverLife] = []] = results.at(-1)?.rows ?? [];

@@ -53,7 +53,9 @@ export const postgresqlSchema: SchemaDialect = {
     if (found === undefined) return [];
     const [type, using] = found;
     const alter = `ALTER TABLE ${quoted(table.name)} ALTER COLUMN ${quoted(column.name)}`;
-    const statements = [`${alter} DROP DEFAULT`, `${alter} TYPE ${type} USING ${using}`];
+    const statements = [`${alter} TYPE ${type} USING ${using}`];
+    // A default of another type may have no cast to this one; one of a text stays as it is.
+    if (existing.collation === undefined) statements.unshift(`${alter} DROP DEFAULT`);
     // The former default is in the time zone of whoever inserts.
     if (column.default === 'now') statements.push(`${alter} SET DEFAULT ${postgresqlDialect.now}`);
     return statements;

@@ -1,0 +1,144 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import type { Finding } from '../../../lib/repository/finding.ts';
+import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { request } from '../../contract/samples.ts';
+import { schemaOf } from './catalog.ts';
+import { databaseKinds, type TestDatabase } from './databases.ts';
+import { createFormer } from './former-database.ts';
+import { doctor, doctorForPeople } from './run-doctor.ts';
+
+const made = async (kind: (typeof databaseKinds)[number]): Promise<TestDatabase> => {
+  const database = await kind.create();
+  await (await openRepository(database.storage())).close();
+  return database;
+};
+
+const upToDate = ['The schema is up to date, at migration 3.', 'Every index is there.'];
+const PENDING =
+  "Schema migrations are pending: 1 (tables), 2 (the store's own columns and exact types, for tables that were there " +
+  'before), 3 (indexes).';
+
+/** What is said of the connection, the size, and the use of connections or of the disk. */
+const circumstances = {
+  sqlite: [
+    /^SQLite 3\.\d+\.\d+ answered in \d+\.\d ms\.$/,
+    /^The database takes \d+\.\d MB, and its write-ahead log \d+\.\d MB\.$/,
+    /^\d+\.\d MB of disk space are free; 100\.0 MB are advisable\.$/,
+    /^SQLite finds the file sound \(quick_check\)\.$/,
+  ],
+  postgresql: [
+    /^PostgreSQL \d+\.\d+ answered hfs in \d+\.\d ms; the connection is not encrypted\.$/,
+    /^The database takes \d+ kB: templates \d+ kB, requests \d+ kB, machines \d+ kB\.$/,
+    /^\d+ of the server's \d+ connections are in use, \d+ of them by hfs\. Each process with this configuration keeps up to 5 and opens up to 15\.$/,
+  ],
+};
+
+describe.each(databaseKinds)('hfs doctor on $name', (kind) => {
+  const { name } = kind;
+
+  test('a sound database: connection, size, use, schema, indexes, entities', async () => {
+    await using database = await made(kind);
+    const { code, ok, warnings, errors } = await doctor(database.storage());
+    expect({ code, warnings, errors }).toEqual({ code: 0, warnings: [], errors: [] });
+    expect(ok).toEqual([
+      expect.stringMatching(/ is valid\.$/),
+      ...circumstances[name].map((message) => expect.stringMatching(message)),
+      ...upToDate,
+      ...Array.from({ length: 3 }, () => '0 looked at, nothing wrong.'),
+    ]);
+  });
+
+  test('a database that is not there yet, or empty, is not made', async () => {
+    await using database = await kind.create();
+    const { code, ok, warnings, errors } = await doctor(database.storage());
+    expect({ code, errors }).toEqual({ code: 0, errors: [] });
+    if (name === 'sqlite') {
+      expect(existsSync(database.config.name)).toBe(false);
+      expect(ok.at(-1)).toBe('The file does not exist yet; opening the store makes it.');
+    } else {
+      expect(await schemaOf(name, database)).toEqual([]);
+      expect(warnings).toEqual([PENDING]);
+    }
+  });
+
+  test('pending migrations are named, and --repair applies them', async () => {
+    await using database = await createFormer(kind);
+    const before = await schemaOf(name, database);
+    expect(await doctor(database.storage())).toMatchObject({ code: 0, warnings: [PENDING], errors: [] });
+    expect(await schemaOf(name, database)).toEqual(before);
+    const { code, repairs, warnings, ok } = await doctor(database.storage(), '--repair');
+    expect(code).toBe(0);
+    expect(repairs.map(({ message }) => message)).toEqual(expect.arrayContaining(upToDate));
+    // What the rows themselves break is not for a repair to decide.
+    expect(warnings).toEqual([
+      'subnet_ids must be a list.',
+      'attributes must be an object.',
+      'metadata must be an object.',
+    ]);
+    expect(ok).toEqual(expect.arrayContaining(upToDate));
+  });
+
+  test('a missing index and one on other columns are named, and --repair makes them', async () => {
+    await using database = await made(kind);
+    const before = await schemaOf(name, database);
+    await database.script(`
+      DROP INDEX requests_status_created_at_index;
+      DROP INDEX machines_created_at_index;
+      CREATE INDEX machines_created_at_index ON machines (created_at);
+    `);
+    expect(await doctor(database.storage())).toMatchObject({
+      code: 0,
+      warnings: [
+        'The index requests_status_created_at_index on (status, created_at, request_id) is missing or not valid: queries that need it read the whole table.',
+        'The index machines_created_at_index is on (created_at), not on (created_at, machine_id).',
+      ],
+      errors: [],
+    });
+    const { code, repairs, warnings } = await doctor(database.storage(), '--repair');
+    expect({ code, warnings }).toEqual({ code: 0, warnings: [] });
+    expect(repairs).toEqual(
+      expect.arrayContaining([
+        { level: 'ok', subject: 'requests', message: 'The index requests_status_created_at_index was made.' },
+        { level: 'ok', subject: 'machines', message: 'The index machines_created_at_index was made.' },
+      ] satisfies Finding[]),
+    );
+    expect(await schemaOf(name, database)).toEqual(before);
+  });
+
+  test('the database of a newer program is an error, and is left alone', async () => {
+    await using database = await made(kind);
+    await database.run("INSERT INTO storage_migrations (number, name) VALUES (999, 'from the future')");
+    const { code, errors } = await doctor(database.storage(), '--repair');
+    expect(code).toBe(3);
+    expect(errors).toEqual([
+      'The database was brought to schema 999 by a newer version of this program, which knows schemas up to 3 only. ' +
+        'Update this program, or name another database.',
+    ]);
+  });
+
+  test('references to nothing are errors where references are enforced, else warnings', async () => {
+    await using database = await kind.create();
+    const lax = database.storage({ enforceReferences: false });
+    const repository = await openRepository(lax);
+    await repository.saveEntity('requests', request('gone', { request_id: 'r-1' }));
+    await repository.close();
+    const message = 'template_id refers to templates "gone", which does not exist.';
+    expect(await doctor(lax)).toMatchObject({ code: 0, warnings: [message], errors: [] });
+    expect(await doctor(database.storage())).toMatchObject({ code: 3, warnings: [], errors: [message] });
+  });
+
+  test('says the same to people, with what to do', async () => {
+    await using database = await made(kind);
+    await database.run('DROP INDEX machines_status_created_at_index');
+    const { code, stdout, stderr } = await doctorForPeople(database.storage());
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '0 errors, 1 warning.\n' });
+    const { host, name: file } = database.config;
+    const subject = name === 'sqlite' ? file : `${host}/${file}`;
+    expect(stdout).toContain(`\nok       ${subject}: ${upToDate[0]}\n`);
+    expect(stdout).toContain(
+      'warning  machines: The index machines_status_created_at_index on (status, created_at, machine_id) is missing or ' +
+        'not valid: queries that need it read the whole table.\n         Run `hfs doctor --repair` at a quiet hour.\n',
+    );
+  });
+});

@@ -1,0 +1,53 @@
+/** A store on PostgreSQL whose network a test can break. */
+import { randomUUID } from 'node:crypto';
+import type { ConfigInput } from '../../../../lib/config/configuration.ts';
+import type { Repository } from '../../../../lib/repository/repository.ts';
+import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
+import { openRepository } from '../../../../lib/strategies/open-repository.ts';
+import { type CuttingProxy, startCuttingProxy } from '../../../services/cutting-proxy.ts';
+import { createDatabase, dropDatabase } from '../../../services/test-database.ts';
+
+export type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy']>;
+
+/** Opens a store on the database of an address. */
+export function openStore(address: string, settings: SqlSettings = {}): Promise<StorageRepository> {
+  const { hostname: host, port, username, password, pathname } = new URL(address);
+  const sql_strategy: SqlSettings = {
+    type: 'postgresql',
+    host,
+    port: Number(port),
+    username,
+    password: decodeURIComponent(password),
+    name: decodeURIComponent(pathname.slice(1)),
+    ...settings,
+  };
+  return openRepository({ storage: { strategy: 'sql', sql_strategy } });
+}
+
+export interface StoreBehindProxy extends AsyncDisposable {
+  /** The store through the proxy. */
+  readonly store: StorageRepository;
+  readonly proxy: CuttingProxy;
+  /** The same data, past the proxy: what really is stored. */
+  readonly direct: Repository;
+  /** The address of the database, past the proxy. */
+  readonly address: string;
+}
+
+/**
+ * Opens a store on a new database of the shared server, through a proxy. Where `settings` say nothing else it has one
+ * connection, so that one that is not given back is missed at once.
+ */
+export async function openBehindProxy(settings: SqlSettings = {}): Promise<StoreBehindProxy> {
+  const name = `hfs-faults-${randomUUID()}`;
+  await using resources = new AsyncDisposableStack();
+  const address = await createDatabase(name);
+  resources.defer(() => dropDatabase(name));
+  const direct = resources.use(await openStore(address, { pool_size: 1, max_overflow: 0 }));
+  const proxy = await startCuttingProxy(Number(new URL(address).port));
+  resources.defer(() => proxy.stop());
+  const one = { pool_size: 1, max_overflow: 0, pool_timeout: 2 };
+  const store = resources.use(await openStore(address, { ...one, port: proxy.port, ...settings }));
+  const opened = resources.move();
+  return { store, proxy, direct, address, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
