@@ -1,4 +1,5 @@
 /** How large an entity is as a DynamoDB item: the smallest room that any store has. */
+import { encodeKey } from './item-keys.ts';
 import { isPlainObject } from './json-values.ts';
 
 /**
@@ -24,7 +25,7 @@ function numberBytes(number: number): number {
 
 function membersBytes(members: Readonly<Record<string, unknown>>): number {
   let sum = 0;
-  for (const name of Object.keys(members)) sum += Buffer.byteLength(name) + valueBytes(members[name]);
+  for (const name of Object.keys(members)) sum += Buffer.byteLength(encodeKey(name)) + valueBytes(members[name]);
   return sum;
 }
 

@@ -33,7 +33,10 @@ async function explainOnSqlite(
   query: Query,
 ): Promise<Explanation> {
   const name = crypto.randomUUID();
-  const { text, values } = statements.reading(collection).page(query, (parameter) => `visited(${parameter(name)})`);
+  const { text, values } = statements.reading(collection).page(query, {
+    name,
+    condition: (parameter) => `visited(${parameter})`,
+  });
   const plan = await session.run(`EXPLAIN QUERY PLAN ${text}`, values);
   // The other lines are about the branches of a union, not about tables.
   const steps = plan.map((row) => SQLITE_PLAN.exec(String(row.at(-1)))).filter((parts) => parts?.[1] === collection);

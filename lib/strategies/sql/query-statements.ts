@@ -17,19 +17,42 @@ const MAX_BRANCHES = 10;
 
 const operators = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
-/** Collects parameters. */
-class Parameters {
-  readonly values: SqlParameter[] = [];
+/** Collects parameters: their values, or where to get them. */
+class Parameters<T = SqlParameter> {
+  readonly values: T[] = [];
   readonly #dialect: Dialect;
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
   }
 
-  add(value: SqlParameter): string {
+  add(value: T): string {
     this.values.push(value);
     return this.#dialect.parameter(this.values.length);
   }
+}
+
+type AnyOf = Extract<Predicate, { operator: 'in' }>;
+
+const idAfter: Source = ({ after }) => after?.id as string;
+
+/** A parameter of the statement for all queries of one shape: its value in one of them. */
+type Source = (query: Query) => SqlParameter;
+
+/** The statement for all queries that differ in their values only. */
+interface Shape {
+  readonly text: string;
+  readonly sources: readonly Source[];
+}
+
+/** Shapes kept; callers may combine filters in ever new ways. */
+const MAX_SHAPES = 500;
+
+/** An any-of predicate: its place among the predicates, and the number of its values. */
+interface FanOut {
+  readonly at: number;
+  readonly field: string;
+  readonly values: number;
 }
 
 /** The part of a query that one SELECT answers in order. */
@@ -44,6 +67,7 @@ export class QueryStatements {
   readonly #table: Table;
   readonly #columns: string;
   readonly #columnsByName: ReadonlyMap<string, Column>;
+  readonly #shapes = new Map<string, Shape>();
   /** The row of an id. */
   readonly one: string;
   /** The rows of a list of ids, in no particular order. */
@@ -61,36 +85,60 @@ export class QueryStatements {
 
   /**
    * A page of a query, and one row more where there is one.
-   * @param watch a condition that is to be evaluated first, for every row looked at
+   * @param watch a condition on a name that is to be evaluated first, for every row looked at
    */
-  page(query: Query, watch?: (parameter: (value: SqlParameter) => string) => string): Statement {
-    const parameters = new Parameters(this.#dialect);
+  page(query: Query, watch?: { readonly name: string; condition(parameter: string): string }): Statement {
+    if (query.after !== undefined) this.#requireComparable(query.order, query.after);
+    const { text, sources } = watch === undefined ? this.#shapeOf(query) : this.#makeShape(query, watch);
+    return { text, values: sources.map((source) => source(query)) };
+  }
+
+  #shapeOf(query: Query): Shape {
+    const { predicates, order, limit, after } = query;
+    let key = `${order.field} ${order.descending} ${limit} ${after === undefined ? '' : after.value === undefined}`;
+    for (const predicate of predicates) {
+      key += ` ${predicate.field} ${predicate.operator}`;
+      if (predicate.operator === 'in') key += predicate.values.length <= MAX_BRANCHES ? predicate.values.length : '';
+    }
+    const known = this.#shapes.get(key);
+    if (known !== undefined) return known;
+    const shape = this.#makeShape(query);
+    if (this.#shapes.size >= MAX_SHAPES) this.#shapes.clear();
+    this.#shapes.set(key, shape);
+    return shape;
+  }
+
+  #makeShape(query: Query, watch?: { readonly name: string; condition(parameter: string): string }): Shape {
+    const parameters = new Parameters<Source>(this.#dialect);
     const fanOut = this.#fanOut(query);
-    const shared = query.predicates
-      .filter((predicate) => predicate !== fanOut)
-      .map((predicate) => this.#condition(parameters, predicate));
-    const watched = watch === undefined ? [] : [watch((value) => parameters.add(value))];
-    const limit = ` LIMIT ${query.limit + 1}`;
-    const selects = this.#branches(parameters, query).flatMap(({ conditions, orderBy }) => {
-      const values = fanOut === undefined ? [undefined] : fanOut.values;
-      return values.map((value) => {
-        const own =
-          value === undefined || fanOut === undefined
-            ? []
-            : [this.#condition(parameters, { field: fanOut.field, operator: 'eq', value })];
-        return `${this.#select([...watched, ...own, ...conditions, ...shared])} ORDER BY ${orderBy}${limit}`;
-      });
+    const shared = query.predicates.flatMap((predicate, i) => {
+      if (i === fanOut?.at) return [];
+      return [
+        this.#condition(
+          predicate,
+          parameters.add((of) => this.#operand(of.predicates[i] as Predicate)),
+        ),
+      ];
     });
-    if (selects.length === 1) return { text: selects[0] as string, values: parameters.values };
+    const watched = watch === undefined ? [] : [watch.condition(parameters.add(() => watch.name))];
+    const limit = ` LIMIT ${query.limit + 1}`;
+    const selects = this.#branches(parameters, query).flatMap(({ conditions, orderBy }) =>
+      this.#fannedOut(parameters, fanOut).map(
+        (own) => `${this.#select([...watched, ...own, ...conditions, ...shared])} ORDER BY ${orderBy}${limit}`,
+      ),
+    );
+    if (selects.length === 1) return { text: selects[0] as string, sources: parameters.values };
     const union = selects.map((text) => `SELECT * FROM (${text}) AS branch`).join(' UNION ALL ');
     const text = `SELECT * FROM (${union}) AS page ORDER BY ${this.#orderBy(query.order, true)}${limit}`;
-    return { text, values: parameters.values };
+    return { text, sources: parameters.values };
   }
 
   /** How many rows meet the predicates; with `groupBy`, in groups of a field's value, NULL being one of them. */
   count(predicates: readonly Predicate[], groupBy?: string): Statement {
     const parameters = new Parameters(this.#dialect);
-    const conditions = predicates.map((predicate) => this.#condition(parameters, predicate));
+    const conditions = predicates.map((predicate) =>
+      this.#condition(predicate, parameters.add(this.#operand(predicate))),
+    );
     const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
     const from = `FROM ${quoted(this.#table.name)}${where}`;
     const text =
@@ -132,18 +180,19 @@ export class QueryStatements {
     return column;
   }
 
-  #condition(parameters: Parameters, predicate: Predicate): string {
-    const { name, kind } = this.#column(predicate.field);
+  /** What a predicate compares with. */
+  #operand(predicate: Predicate): SqlParameter {
+    if (predicate.operator !== 'in') return predicate.value;
+    return this.#dialect.list(predicate.values as readonly string[] | readonly number[]);
+  }
+
+  #condition({ field, operator }: Pick<Predicate, 'field' | 'operator'>, parameter: string): string {
+    const { name, kind } = this.#column(field);
     const column = quoted(name);
-    if (predicate.operator === 'in') {
-      const list = this.#dialect.list(predicate.values as readonly string[] | readonly number[]);
-      return this.#dialect.anyOf(column, parameters.add(list), kind);
-    }
-    const parameter = parameters.add(predicate.value);
-    if (predicate.operator === 'begins_with') return this.#dialect.beginsWith(column, parameter, kind);
+    if (operator === 'in') return this.#dialect.anyOf(column, parameter, kind);
+    if (operator === 'begins_with') return this.#dialect.beginsWith(column, parameter, kind);
     const operand = kind === 'integer' ? this.#dialect.integer(parameter) : parameter;
-    if (predicate.operator === 'ne') return this.#dialect.differs(column, operand);
-    return `${column} ${operators[predicate.operator]} ${operand}`;
+    return operator === 'ne' ? this.#dialect.differs(column, operand) : `${column} ${operators[operator]} ${operand}`;
   }
 
   /** The index whose order a query can be read off, once its partition key is fixed. */
@@ -152,38 +201,48 @@ export class QueryStatements {
   }
 
   /** The any-of predicate whose values are read one after the other, each off the index. */
-  #fanOut(query: Query): Extract<Predicate, { operator: 'in' }> | undefined {
+  #fanOut(query: Query): FanOut | undefined {
     const { predicates } = query;
     if (predicates.some(({ operator, field }) => operator === 'eq' && this.#indexFor(query, field) !== undefined)) {
       return undefined;
     }
-    for (const predicate of predicates) {
+    for (const [at, predicate] of predicates.entries()) {
       if (predicate.operator !== 'in' || this.#indexFor(query, predicate.field) === undefined) continue;
-      if (predicate.values.length > 0 && predicate.values.length <= MAX_BRANCHES) return predicate;
+      const { field, values } = predicate;
+      if (values.length > 0 && values.length <= MAX_BRANCHES) return { at, field, values: values.length };
     }
     return undefined;
+  }
+
+  /** The conditions of one SELECT for each value of the any-of predicate; of one without any where there is none. */
+  #fannedOut(parameters: Parameters<Source>, fanOut: FanOut | undefined): string[][] {
+    if (fanOut === undefined) return [[]];
+    const { at, field, values } = fanOut;
+    return Array.from({ length: values }, (_, i) => {
+      const parameter = parameters.add(({ predicates }) => (predicates[at] as AnyOf).values[i] as SqlParameter);
+      return [this.#condition({ field, operator: 'eq' }, parameter)];
+    });
   }
 
   /**
    * Absent values come last in every order. Where the index has them first, they are a branch of their own, so that each
    * branch is read off the index and nothing is sorted.
    */
-  #branches(parameters: Parameters, { order, after }: Query): Branch[] {
+  #branches(parameters: Parameters<Source>, { order, after }: Query): Branch[] {
     const { name, required } = this.#column(order.field);
     const field = quoted(name);
     const id = quoted(this.#table.id);
     const direction = order.descending ? ' DESC' : '';
     const beyond = order.descending ? '<' : '>';
     if (name === this.#table.id) {
-      const conditions = after === undefined ? [] : [`${id} ${beyond} ${parameters.add(after.id)}`];
+      const conditions = after === undefined ? [] : [`${id} ${beyond} ${parameters.add(idAfter)}`];
       return [{ conditions, orderBy: `${id}${direction}` }];
     }
-    if (after !== undefined) this.#requireComparable(order, after);
     if (after !== undefined && after.value === undefined) {
-      const conditions = [`${field} IS NULL`, `${id} ${beyond} ${parameters.add(after.id)}`];
+      const conditions = [`${field} IS NULL`, `${id} ${beyond} ${parameters.add(idAfter)}`];
       return [{ conditions, orderBy: `${id}${direction}` }];
     }
-    const next = after === undefined ? undefined : this.#beyond(parameters, order, after);
+    const next = after === undefined ? undefined : this.#beyond(parameters, order);
     if (required) return [{ conditions: next === undefined ? [] : [next], orderBy: this.#orderBy(order, false) }];
     const indexed = this.#table.indexes.some(({ columns }) => columns.at(-2) === name);
     if (!indexed) {
@@ -199,11 +258,11 @@ export class QueryStatements {
     ];
   }
 
-  #beyond(parameters: Parameters, order: Order, { value, id }: Position): string {
-    const parameter = parameters.add(value as string | number);
+  #beyond(parameters: Parameters<Source>, order: Order): string {
+    const parameter = parameters.add(({ after }) => after?.value as SqlParameter);
     const operand = this.#column(order.field).kind === 'integer' ? this.#dialect.integer(parameter) : parameter;
     const beyond = order.descending ? '<' : '>';
-    return `(${quoted(order.field)}, ${quoted(this.#table.id)}) ${beyond} (${operand}, ${parameters.add(id)})`;
+    return `(${quoted(order.field)}, ${quoted(this.#table.id)}) ${beyond} (${operand}, ${parameters.add(idAfter)})`;
   }
 
   #orderBy(order: Order, nullsLast: boolean): string {

@@ -6,12 +6,13 @@ import type { Row, SqlValue } from './database.ts';
 import { type Column, EXTRA, type Table, tables } from './schema.ts';
 
 /** What SQLite's own CURRENT_TIMESTAMP writes, and programs like it: UTC without saying so. */
+const SPACE = 0x20;
 const PLAIN_TIMESTAMP = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?$/;
 
 /** A timestamp in the form that entities carry; what is no timestamp comes back as it is. */
 export function storedTimestamp(text: string): string {
   // Nearly all are in that form already.
-  if (text[10] !== ' ') return text;
+  if (text.charCodeAt(10) !== SPACE) return text;
   const parts = PLAIN_TIMESTAMP.exec(text);
   return parts === null ? text : `${parts[1]}T${parts[2]}.${(parts[3] ?? '').padEnd(3, '0').slice(0, 3)}Z`;
 }
@@ -81,8 +82,10 @@ export function decodeRow({ columns }: Table, row: Row): Entity {
     if (value === null || value === undefined) continue;
     const { name, kind } = columns[i] as Column;
     if (name === EXTRA) addExtra(entity, value);
-    else if (kind === 'json') setPresent(entity, name, typeof value === 'string' ? parsedOrText(value) : value);
-    else entity[name] = kind === 'timestamp' && typeof value === 'string' ? storedTimestamp(value) : value;
+    else if (kind === 'json') {
+      const parsed = typeof value === 'string' ? parsedOrText(value) : value;
+      if (parsed !== null) entity[name] = parsed;
+    } else entity[name] = kind === 'timestamp' && typeof value === 'string' ? storedTimestamp(value) : value;
   }
   return entity;
 }
