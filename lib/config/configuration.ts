@@ -1,17 +1,21 @@
 /** The configuration, key by key. Validation, types and the JSON Schema for editors are all made from it. */
 import { z } from 'zod';
+import { dynamodbStrategy } from './dynamodb-strategy.ts';
 import { jsonStrategy } from './json-strategy.ts';
 import { sqlStrategy } from './sql-strategy.ts';
 
 // One section per store, beside each other rather than alternatives: a migration needs two of them.
 const storage = z.strictObject({
-  strategy: z.enum(['json', 'sql']).describe('The store in use. Its settings are in the section of its name.'),
+  strategy: z
+    .enum(['json', 'sql', 'dynamodb'])
+    .describe('The store in use. Its settings are in the section of its name.'),
   enforce_references: z
     .boolean()
     .default(true)
     .describe('Whether an entity whose parent is missing is refused, and the deletion of a parent still referred to.'),
   json_strategy: jsonStrategy.prefault({}).describe('JSON files in a folder or an S3 bucket.'),
   sql_strategy: sqlStrategy.prefault({}).describe('A SQLite file or a PostgreSQL database.'),
+  dynamodb_strategy: dynamodbStrategy.prefault({}).describe('Tables in Amazon DynamoDB.'),
 });
 
 export const configuration = z.strictObject({

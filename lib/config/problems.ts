@@ -22,12 +22,18 @@ function kindOf(value: unknown): string {
   return JSON.stringify(value) ?? typeof value;
 }
 
+const kindExpected = (expected: string): string => kinds[expected] ?? expected;
+
 /** The message of an issue for which the schema has none of its own; undefined leaves it to zod. */
 export function issueMessage(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
       if (issue.input === undefined) return 'is required';
-      return `must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(issue.input)}`;
+      return `must be ${kindExpected(issue.expected)}, not ${kindOf(issue.input)}`;
+    case 'invalid_union': {
+      const expected = issue.errors.flatMap(wrongKind).map(kindExpected);
+      return `must be ${expected.join(' or ')}, not ${kindOf(issue.input)}`;
+    }
     case 'invalid_value': {
       const values = issue.values.map((value) => JSON.stringify(value)).join(' or ');
       return issue.input === undefined ? `is required: ${values}` : `must be ${values}, not ${kindOf(issue.input)}`;
@@ -43,6 +49,19 @@ export function issueMessage(issue: RawIssue): string | undefined {
   }
 }
 
+type Issue = z.core.$ZodIssue;
+
+/** The kind that one form of a value wants, where the value is of another. */
+const wrongKind = (issues: readonly Issue[]): string[] =>
+  issues.flatMap((issue) => (issue.code === 'invalid_type' && issue.path.length === 0 ? [issue.expected] : []));
+
+/** Of a value that may be written in several forms: what is wrong with it in the form that was meant. */
+function issuesOfForm(issue: Issue): readonly Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const meant = issue.errors.find((issues) => wrongKind(issues).length === 0);
+  return meant?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
+}
+
 const pathOf = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((at, key) => childPath(at, typeof key === 'number' ? key : String(key)), '');
 
@@ -53,11 +72,12 @@ interface KnownKey {
 }
 
 function keysOf(schema: object, parent = ''): KnownKey[] {
-  const { properties = {} } = schema as { properties?: Record<string, object> };
-  return Object.entries(properties).flatMap(([name, child]) => {
+  const { properties = {}, anyOf = [] } = schema as { properties?: Record<string, object>; anyOf?: object[] };
+  const own = Object.entries(properties).flatMap(([name, child]) => {
     const path = childPath(parent, name);
     return [{ parent, name, path }, ...keysOf(child, path)];
   });
+  return [...own, ...anyOf.flatMap((form) => keysOf(form, parent))];
 }
 
 /** The valid key that an unknown one was likely meant to be: one beside it, else one of its name elsewhere. */
@@ -74,9 +94,11 @@ function unknownKey(parent: string, name: string): Problem {
 }
 
 /** The problems that zod's issues stand for. */
-export const problemsOf = (issues: readonly z.core.$ZodIssue[]): Problem[] =>
-  issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => unknownKey(pathOf(issue.path), key))
-      : [{ path: pathOf(issue.path), message: issue.message }],
-  );
+export const problemsOf = (issues: readonly Issue[]): Problem[] =>
+  issues
+    .flatMap(issuesOfForm)
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => unknownKey(pathOf(issue.path), key))
+        : [{ path: pathOf(issue.path), message: issue.message }],
+    );

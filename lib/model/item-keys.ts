@@ -1,10 +1,11 @@
 /**
  * Keys of objects as DynamoDB items hold them. A key with a character that JSON escapes can come back as another one: the
- * AWS SDK parses answers with JSON.parse, which has a bug there (decision 0011); and it loses the key `__proto__`. Such
- * keys, which are rare, are written with each such character as U+E000 and four hexadecimal digits.
+ * AWS SDK parses answers with JSON.parse, which has a bug there (decision 0011); and it stumbles over keys that every
+ * object inherits, such as `constructor`. Such keys, which are rare, are written with each such character, or their first,
+ * as U+E000 and four hexadecimal digits.
  */
 const SIGN = '\ue000';
-const UNSAFE = /["\\\p{Cc}\ue000]/u;
+const UNSAFE = /["\\\p{Cc}\ue000\ue001]/u;
 const EACH_UNSAFE = new RegExp(UNSAFE.source, 'gu');
 const EACH_ESCAPE = /\ue000([0-9a-f]{4})/g;
 
@@ -12,7 +13,7 @@ const escaped = (character: string): string => SIGN + character.charCodeAt(0).to
 
 /** The key as an item holds it. */
 export function encodeKey(key: string): string {
-  if (key === '__proto__') return `${escaped('_')}_proto__`;
+  if (Object.hasOwn(Object.prototype, key)) return escaped(key.slice(0, 1)) + key.slice(1);
   return UNSAFE.test(key) ? key.replace(EACH_UNSAFE, escaped) : key;
 }
 

@@ -65,6 +65,16 @@ export class TopEntities {
     return this.#passedOver;
   }
 
+  /** Whether as many are kept as are wanted. */
+  get isFull(): boolean {
+    return this.#heap.length >= this.limit;
+  }
+
+  /** The kept entity that comes last. */
+  get last(): Entity | undefined {
+    return this.#heap[0]?.entity;
+  }
+
   offer(entity: Entity): void {
     const { order, after } = this;
     const position = positionOf(this.collection, order, entity);

@@ -12,6 +12,10 @@ export interface Capabilities {
   readonly maxAtomicWrites: number;
   /** Whether `load` takes records that break the model's rules or whose parents are missing; if not, it refuses them. */
   readonly loadsInvalidRecords: boolean;
+  /** Whether a read of several entities sees all of them as they were at one moment. */
+  readonly snapshotReads: boolean;
+  /** Whether a parent is kept from deletion by a child that is created at the same moment. */
+  readonly protectsParents: boolean;
   /** For how many milliseconds a query or count may miss what another process has committed. */
   readonly queryStaleness: number;
 }

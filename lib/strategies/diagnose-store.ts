@@ -10,6 +10,15 @@ const diagnoses: { readonly [S in StrategyName]: Diagnose } = {
   sql: async function* ({ sql_strategy, enforce_references }, options) {
     yield* (await import('./sql/doctor.ts')).diagnoseSql(sql_strategy, enforce_references, options);
   },
+  dynamodb: async function* ({ dynamodb_strategy }, options) {
+    const { openClient } = await import('./dynamodb/open-dynamodb-strategy.ts');
+    const client = openClient(dynamodb_strategy);
+    try {
+      yield* (await import('./dynamodb/doctor.ts')).diagnoseDynamodb(dynamodb_strategy, client, options);
+    } finally {
+      client.destroy();
+    }
+  },
 };
 
 /** Looks at a store below the level of entities: can it be read and written, is it whole. May mend what it can. */

@@ -48,6 +48,24 @@ test('what is left out has the documented default', () => {
         enable_query_cache: false,
         query_cache_size: 1000,
       },
+      dynamodb_strategy: {
+        table_prefix: 'hostfactory',
+        billing_mode: 'PAY_PER_REQUEST',
+        read_capacity: 5,
+        write_capacity: 5,
+        auto_scaling: {
+          enabled: false,
+          min_read_capacity: 1,
+          max_read_capacity: 100,
+          min_write_capacity: 1,
+          max_write_capacity: 100,
+          target_utilization: 70,
+        },
+        enable_dax: false,
+        consistent_reads: true,
+        timeout: 5,
+        max_attempts: 5,
+      },
     },
   });
 });
@@ -83,8 +101,8 @@ test.each([
   [undefined, 'the configuration is required'],
   [[], 'the configuration must be an object, not a list'],
   [{}, 'storage is required'],
-  [{ storage: {} }, 'storage.strategy is required: "json" or "sql"'],
-  [{ storage: { strategy: 'jsn' } }, 'storage.strategy must be "json" or "sql", not "jsn"'],
+  [{ storage: {} }, 'storage.strategy is required: "json" or "sql" or "dynamodb"'],
+  [{ storage: { strategy: 'jsn' } }, 'storage.strategy must be "json" or "sql" or "dynamodb", not "jsn"'],
   [{ storage: { strategy: 'json' }, stroage: {} }, 'stroage is not a known key; did you mean storage?'],
   [{ storage: { strategy: 'json' }, entirely: 1 }, 'entirely is not a known key'],
   [

@@ -24,7 +24,7 @@ const exist = async (repository: Repository, entities: readonly NewEntity[]): Pr
     }),
   );
 
-onEveryStore((store) => {
+onEveryStore((store, factory) => {
   test('creates parents and children, and returns them as stored, in order', async () => {
     const { repository } = store();
     const one = template();
@@ -140,7 +140,7 @@ onEveryStore((store) => {
       const { count } = await reader.countEntities('machines', { filters: { request_id } });
       // The request was read first: where it was there, so were all of its machines.
       if (found !== undefined) seen.add(count);
-      else expect([0, 500]).toContain(count);
+      else if (factory.capabilities.maxAtomicWrites >= 501) expect([0, 500]).toContain(count);
     }
     await creating;
     seen.add((await reader.countEntities('machines', { filters: { request_id } })).count);

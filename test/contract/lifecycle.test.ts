@@ -93,7 +93,8 @@ onEveryStore((_, factory) => {
     const { queryStaleness } = factory.capabilities;
     for (let round = 0; round < (queryStaleness === 0 ? 5 : 2); round++) {
       await writeOfEveryKind(open);
-      await sleep(queryStaleness);
+      // A store that declares no bound is nevertheless up to date by then in tests.
+      await sleep(Math.min(queryStaleness, 1000));
       expect(await contents(other)).toStrictEqual(await contents(open.repository));
       const saved = await saveTemplate(other);
       expect(await open.repository.getEntity('templates', saved.template_id)).toEqual(saved);

@@ -8,6 +8,7 @@ import type { Repository } from '../../lib/repository/repository.ts';
 import type { Capabilities, StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
 import { createDatabase, dropDatabase } from '../services/test-database.ts';
+import { newTestTables } from '../services/test-tables.ts';
 
 /** A store of one test, holding nothing that another test can see. */
 export interface OpenStore extends AsyncDisposable {
@@ -84,6 +85,8 @@ const jsonCapabilities: Capabilities = {
   queriesInTransactions: true,
   maxAtomicWrites: Number.POSITIVE_INFINITY,
   loadsInvalidRecords: true,
+  snapshotReads: true,
+  protectsParents: true,
   queryStaleness: 0,
 };
 const sqlCapabilities: Capabilities = { ...jsonCapabilities, loadsInvalidRecords: false };
@@ -150,6 +153,25 @@ const postgresqlStore: StoreFactory = {
   },
 };
 
+const dynamodbStore: StoreFactory = {
+  name: 'dynamodb',
+  capabilities: {
+    queriesInTransactions: false,
+    maxAtomicWrites: 100,
+    loadsInvalidRecords: true,
+    snapshotReads: false,
+    protectsParents: false,
+    queryStaleness: Number.POSITIVE_INFINITY,
+  },
+  remote: true,
+  open: async (options = {}) => {
+    const dynamodb_strategy = newTestTables();
+    const storage = { strategy: 'dynamodb' as const, dynamodb_strategy };
+    // The tables go with the server, which holds them in memory.
+    return openStore({ storage, remove: async () => {} }, options);
+  },
+};
+
 export const stores: readonly StoreFactory[] = [
   jsonStore('single file', { storage_type: 'single_file' }),
   jsonStore('split files', { storage_type: 'split_files' }),
@@ -159,6 +181,7 @@ export const stores: readonly StoreFactory[] = [
   // A cache so small that results are dropped for want of room in nearly every test.
   sqliteStore(' with query cache', { enable_query_cache: true, query_cache_size: 3 }),
   postgresqlStore,
+  dynamodbStore,
   jsonStoreOnS3('single file', { storage_type: 'single_file' }),
   jsonStoreOnS3('split files', { storage_type: 'split_files' }),
 ];

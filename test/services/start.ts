@@ -1,8 +1,9 @@
+import { startDynamodb } from './dynamodb.ts';
 import { startPostgresql } from './postgresql.ts';
 import { startS3 } from './s3.ts';
 import { running, type Service, stopServices } from './service.ts';
 
-const starters: readonly (() => Promise<Service>)[] = [startS3, startPostgresql];
+const starters: readonly (() => Promise<Service>)[] = [startS3, startPostgresql, startDynamodb];
 
 /**
  * Starts every server that the tests need, once for all test files.

@@ -50,6 +50,8 @@ export class JsonStorageStrategy implements StorageStrategy {
     queriesInTransactions: true,
     maxAtomicWrites: Number.POSITIVE_INFINITY,
     loadsInvalidRecords: true,
+    snapshotReads: true,
+    protectsParents: true,
     queryStaleness: 0,
   };
   readonly #files: FileManager;

@@ -49,6 +49,8 @@ export class SqlStorageStrategy implements StorageStrategy {
       queriesInTransactions: true,
       maxAtomicWrites: Number.POSITIVE_INFINITY,
       loadsInvalidRecords: false,
+      snapshotReads: true,
+      protectsParents: true,
       queryStaleness: cache === undefined ? 0 : MAX_AGE_MS,
     };
     this.#cache = cache;

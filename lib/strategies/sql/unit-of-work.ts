@@ -1,16 +1,8 @@
 import type { CollectionName, Reference } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson } from '../../model/json-values.ts';
-import { sizeProblem } from '../../model/validation.ts';
-import {
-  applyWrite,
-  type GuardedWrite,
-  guardFailure,
-  idOf,
-  type RejectionReason,
-  versionOf,
-  WriteRejected,
-} from '../../repository/guarded-write.ts';
+import { type GuardedWrite, idOf, versionOf, WriteRejected } from '../../repository/guarded-write.ts';
+import { copyOf, PendingWrites } from '../../repository/pending-writes.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import type { Count, Page, StoreSession, WriteOutcome } from '../../repository/storage-strategy.ts';
 import { LostRace, type Row, type RowsStatement, type SqlSession, type SqlValue } from './database.ts';
@@ -18,17 +10,6 @@ import { encodeRow } from './row-codec.ts';
 import { tables } from './schema.ts';
 import { SqlReader } from './sql-reader.ts';
 import type { Statements } from './statements.ts';
-
-/** An entity that the transaction has met. */
-interface Known {
-  /** As the database has it, for this transaction. */
-  stored: Entity | undefined;
-  /** As the transaction has left it. */
-  current: Entity | undefined;
-}
-
-const copyOf = (entity: Entity | undefined): Entity | undefined =>
-  entity === undefined ? undefined : cloneJson(entity);
 
 /**
  * What one transaction reads and writes. Guards are decided here, by the rules that all stores share, on what the database
@@ -41,7 +22,7 @@ export class UnitOfWork implements StoreSession {
   readonly #statements: Statements;
   /** Whether entities that must be new are taken to be so until the database says otherwise. */
   readonly #assumeNew: boolean;
-  readonly #known = new Map<CollectionName, Map<string, Known>>(tables.map(({ name }) => [name, new Map()]));
+  readonly #pending = new PendingWrites();
   #tail: Promise<unknown> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
 
@@ -55,7 +36,7 @@ export class UnitOfWork implements StoreSession {
   get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
     return this.#inTurn(async () => {
       await this.#read(collection, ids);
-      return ids.map((id) => copyOf(this.#current(collection, id)));
+      return ids.map((id) => copyOf(this.#pending.current(collection, id)));
     });
   }
 
@@ -63,10 +44,9 @@ export class UnitOfWork implements StoreSession {
     return this.#inTurn(async () => {
       await this.#flush();
       const page = await this.#reader.query(collection, query);
-      const known = this.#knownOf(collection);
       for (const item of page.items) {
-        const entity = cloneJson(item);
-        if (!known.has(idOf(collection, item))) known.set(idOf(collection, item), { stored: entity, current: entity });
+        const id = idOf(collection, item);
+        if (!this.#pending.of(collection).has(id)) this.#pending.learn(collection, id, cloneJson(item));
       }
       return page;
     });
@@ -133,78 +113,30 @@ export class UnitOfWork implements StoreSession {
     return result;
   }
 
-  #knownOf(collection: CollectionName): Map<string, Known> {
-    return this.#known.get(collection) as Map<string, Known>;
-  }
-
-  #current(collection: CollectionName, id: string): Entity | undefined {
-    return this.#knownOf(collection).get(id)?.current;
+  #decide(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
+    return this.#pending.decide(writes, (reference, id) => this.#isReferenced(reference, id));
   }
 
   async #read(collection: CollectionName, ids: Iterable<string>): Promise<void> {
-    const known = this.#knownOf(collection);
-    const unknown = [...new Set(ids)].filter((id) => !known.has(id));
+    const unknown = this.#pending.unknown(collection, ids);
     if (unknown.length === 0) return;
     const found = await this.#reader.get(collection, unknown);
-    for (const [i, id] of unknown.entries()) known.set(id, { stored: found[i], current: found[i] });
+    for (const [i, id] of unknown.entries()) this.#pending.learn(collection, id, found[i]);
   }
 
   /** Reads what the writes are decided on, in one statement for each collection. */
   async #readTargets(writes: readonly GuardedWrite[]): Promise<void> {
     const wanted = new Map<CollectionName, string[]>(tables.map(({ name }) => [name, []]));
     for (const { kind, collection, id, expect } of writes) {
-      const known = this.#knownOf(collection);
-      if (known.has(id)) continue;
-      if (this.#assumeNew && kind === 'put' && expect === 0) known.set(id, { stored: undefined, current: undefined });
+      if (this.#pending.of(collection).has(id)) continue;
+      if (this.#assumeNew && kind === 'put' && expect === 0) this.#pending.learn(collection, id, undefined);
       else wanted.get(collection)?.push(id);
     }
     for (const [collection, ids] of wanted) await this.#read(collection, ids);
   }
 
-  /** Does all writes of a list here, or none. */
-  async #decide(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
-    const undo: [Known, Entity | undefined][] = [];
-    const results: (Entity | undefined)[] = [];
-    try {
-      for (const [i, write] of writes.entries()) {
-        const known = this.#knownOf(write.collection).get(write.id) as Known;
-        const reason = guardFailure(write, known.current);
-        if (reason !== undefined) throw rejected(i, reason, known.current);
-        if (write.kind === 'check') {
-          results.push(undefined);
-          continue;
-        }
-        const next = await this.#next(write, known.current, i);
-        undo.push([known, known.current]);
-        known.current = next;
-        results.push(next);
-      }
-      return results;
-    } catch (error) {
-      for (const [known, before] of undo.reverse()) known.current = before;
-      throw error;
-    }
-  }
-
-  async #next(
-    write: Exclude<GuardedWrite, { kind: 'check' }>,
-    current: Entity | undefined,
-    index: number,
-  ): Promise<Entity | undefined> {
-    if (write.kind === 'delete') {
-      for (const reference of write.unreferencedBy) {
-        if (await this.#isReferenced(reference, write.id)) throw rejected(index, 'referenced', current, reference);
-      }
-      return undefined;
-    }
-    const entity = applyWrite(write, current);
-    // A put was measured with the input; what a patch adds up to is known only here.
-    if (write.kind === 'patch' && sizeProblem(entity) !== undefined) throw rejected(index, 'too_large', current);
-    return entity;
-  }
-
   async #isReferenced({ collection, field }: Reference, id: string): Promise<boolean> {
-    const known = this.#knownOf(collection);
+    const known = this.#pending.of(collection);
     let changed = 0;
     for (const { stored, current } of known.values()) {
       if (current?.[field] === id) return true;
@@ -219,7 +151,7 @@ export class UnitOfWork implements StoreSession {
     const removals: (() => Promise<void>)[] = [];
     for (const table of tables) {
       const statements = this.#statements.writing(table.name);
-      const changed = [...this.#knownOf(table.name)].filter(([, { stored, current }]) => stored !== current);
+      const changed = [...this.#pending.of(table.name)].filter(([, { stored, current }]) => stored !== current);
       const created: SqlValue[][] = [];
       const replaced: SqlValue[][] = [];
       const moved: SqlValue[][] = [];
@@ -249,6 +181,3 @@ export class UnitOfWork implements StoreSession {
     if (written.length !== rows.length) throw new LostRace(lost, undefined);
   }
 }
-
-const rejected = (index: number, reason: RejectionReason, current?: Entity, reference?: Reference): WriteRejected =>
-  new WriteRejected(index, reason, copyOf(current), reference);

@@ -1,0 +1,100 @@
+import type { CollectionName, Reference } from '../model/collections.ts';
+import { collectionNames } from '../model/collections.ts';
+import type { Entity } from '../model/entities.ts';
+import { cloneJson } from '../model/json-values.ts';
+import { sizeProblem } from '../model/validation.ts';
+import { applyWrite, type GuardedWrite, guardFailure, type RejectionReason, WriteRejected } from './guarded-write.ts';
+
+/** An entity that a transaction has met. */
+export interface Known {
+  /** As the store has it, for this transaction. */
+  stored: Entity | undefined;
+  /** As the transaction has left it. */
+  current: Entity | undefined;
+}
+
+/** A copy that a caller may own. */
+export const copyOf = (entity: Entity | undefined): Entity | undefined =>
+  entity === undefined ? undefined : cloneJson(entity);
+
+/**
+ * What a transaction has read, and what it is going to write: guards are decided here, in memory, for every store whose
+ * transactions send their writes at the end.
+ */
+export class PendingWrites {
+  readonly #known = new Map<CollectionName, Map<string, Known>>(collectionNames.map((name) => [name, new Map()]));
+
+  /** The entities of a collection that were met, by id. */
+  of(collection: CollectionName): ReadonlyMap<string, Known> {
+    return this.#known.get(collection) as Map<string, Known>;
+  }
+
+  /** Notes an entity as the store has it. */
+  learn(collection: CollectionName, id: string, stored: Entity | undefined): void {
+    this.#known.get(collection)?.set(id, { stored, current: stored });
+  }
+
+  /** The ids among these that were not met yet, each once. */
+  unknown(collection: CollectionName, ids: Iterable<string>): string[] {
+    const known = this.of(collection);
+    return [...new Set(ids)].filter((id) => !known.has(id));
+  }
+
+  current(collection: CollectionName, id: string): Entity | undefined {
+    return this.of(collection).get(id)?.current;
+  }
+
+  /**
+   * Does all writes of a list here, or none. Their targets must be known.
+   * @param isReferenced whether an entity of the reference's collection refers to an id
+   * @returns what each left behind: the entity itself, not to be handed out
+   * @throws WriteRejected
+   */
+  async decide(
+    writes: readonly GuardedWrite[],
+    isReferenced: (reference: Reference, id: string) => Promise<boolean>,
+  ): Promise<(Entity | undefined)[]> {
+    const undo: [Known, Entity | undefined][] = [];
+    const results: (Entity | undefined)[] = [];
+    try {
+      for (const [i, write] of writes.entries()) {
+        const known = this.of(write.collection).get(write.id) as Known;
+        const reason = guardFailure(write, known.current);
+        if (reason !== undefined) throw rejected(i, reason, known.current);
+        if (write.kind === 'check') {
+          results.push(undefined);
+          continue;
+        }
+        const next = await resultOf(write, known.current, i, isReferenced);
+        undo.push([known, known.current]);
+        known.current = next;
+        results.push(next);
+      }
+      return results;
+    } catch (error) {
+      for (const [known, before] of undo.reverse()) known.current = before;
+      throw error;
+    }
+  }
+}
+
+async function resultOf(
+  write: Exclude<GuardedWrite, { kind: 'check' }>,
+  current: Entity | undefined,
+  index: number,
+  isReferenced: (reference: Reference, id: string) => Promise<boolean>,
+): Promise<Entity | undefined> {
+  if (write.kind === 'delete') {
+    for (const reference of write.unreferencedBy) {
+      if (await isReferenced(reference, write.id)) throw rejected(index, 'referenced', current, reference);
+    }
+    return undefined;
+  }
+  const entity = applyWrite(write, current);
+  // A put was measured with the input; what a patch adds up to is known only here.
+  if (write.kind === 'patch' && sizeProblem(entity) !== undefined) throw rejected(index, 'too_large', current);
+  return entity;
+}
+
+const rejected = (index: number, reason: RejectionReason, current?: Entity, reference?: Reference): WriteRejected =>
+  new WriteRejected(index, reason, copyOf(current), reference);

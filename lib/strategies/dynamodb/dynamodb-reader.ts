@@ -1,0 +1,244 @@
+import type { QueryCommandInput, ScanCommandInput } from '@aws-sdk/lib-dynamodb';
+import { type CollectionName, idFieldOf } from '../../model/collections.ts';
+import type { Entity } from '../../model/entities.ts';
+import { compareScalars, type Scalar } from '../../model/order.ts';
+import type { Predicate, Query } from '../../repository/query.ts';
+import { meets, TopEntities } from '../../repository/selection.ts';
+import type { Count, Page, ScanOptions, ScanPage } from '../../repository/storage-strategy.ts';
+import type { DynamodbCalls } from './dynamodb-calls.ts';
+import { Expression } from './expressions.ts';
+import { ABSENT_TIME, entityOf, type Item, isHidden, keyOf } from './item-codec.ts';
+import { type IndexPlan, planOf } from './query-plan.ts';
+
+/** Parts of a table that are scanned at the same time. */
+const SCAN_SEGMENTS = 4;
+/** Queries by different values of a partition key at the same time. */
+const MAX_CONCURRENT_QUERIES = 10;
+
+/** What reading has cost. */
+interface Cost {
+  read: number;
+  readUnits: number;
+}
+
+interface Settings {
+  readonly tableName: (collection: CollectionName) => string;
+  /** Whether gets and scans are strongly consistent. */
+  readonly consistent: boolean;
+}
+
+/** Reads entities outside of transactions. */
+export class DynamodbReader {
+  readonly #calls: DynamodbCalls;
+  readonly #settings: Settings;
+
+  constructor(calls: DynamodbCalls, settings: Settings) {
+    this.#calls = calls;
+    this.#settings = settings;
+  }
+
+  /** The items of these ids, in their order, hidden ones included. */
+  async items(
+    collection: CollectionName,
+    ids: readonly string[],
+    consistent = this.#settings.consistent,
+  ): Promise<(Item | undefined)[]> {
+    const table = this.#settings.tableName(collection);
+    if (ids.length === 1) return [await this.#calls.get(table, keyOf(collection, ids[0] as string), consistent)];
+    const keys = [...new Set(ids)].map((id) => keyOf(collection, id));
+    const found = await this.#calls.getMany(table, keys, consistent);
+    const byId = new Map(found.map((item) => [item[idFieldOf(collection)], item]));
+    return ids.map((id) => byId.get(id));
+  }
+
+  async get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
+    return (await this.items(collection, ids)).map((item) => visible(collection, item));
+  }
+
+  async query(collection: CollectionName, query: Query): Promise<Page> {
+    const { order, limit, after, explain } = query;
+    const top = new TopEntities(collection, order, limit, after);
+    const cost: Cost = { read: 0, readUnits: 0 };
+    const plan = planOf(collection, query.predicates);
+    if (plan === undefined) {
+      await this.#scanAll(collection, cost, (entity) => offer(top, entity, query.predicates));
+    } else {
+      await this.#readPartitions(collection, plan, query, top, cost);
+    }
+    const page = { items: top.inOrder(), more: top.more };
+    return explain ? { ...page, explanation: { index: plan?.index.name ?? 'scan', ...cost } } : page;
+  }
+
+  async count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Promise<Count> {
+    const groups = new Map<string, number>();
+    let count = 0;
+    const add = (entity: Entity): void => {
+      if (!predicates.every((predicate) => meets(entity, predicate))) return;
+      count++;
+      const group = groupBy === undefined ? undefined : entity[groupBy];
+      if (typeof group === 'string' || typeof group === 'number') {
+        groups.set(String(group), (groups.get(String(group)) ?? 0) + 1);
+      }
+    };
+    const cost: Cost = { read: 0, readUnits: 0 };
+    const plan = planOf(collection, predicates);
+    if (plan === undefined) {
+      await this.#scanAll(collection, cost, add);
+    } else {
+      await this.#eachValue(plan, async (value) => {
+        const input = this.#partition(collection, plan, value, { descending: false });
+        for await (const entity of this.#queried(collection, input, cost)) add(entity);
+      });
+    }
+    return groupBy === undefined ? { count } : { count, groups };
+  }
+
+  async scan(collection: CollectionName, { segment, segments, limit, cursor }: ScanOptions): Promise<ScanPage> {
+    const items: Entity[] = [];
+    let start = cursor === undefined ? undefined : keyOf(collection, cursor);
+    do {
+      const page = await this.#calls.scan({
+        ...this.#table(collection),
+        Segment: segment,
+        TotalSegments: segments,
+        Limit: limit - items.length,
+        ExclusiveStartKey: start,
+      });
+      for (const item of page.items) {
+        const entity = visible(collection, item);
+        if (entity !== undefined) items.push(entity);
+      }
+      start = page.next;
+    } while (start !== undefined && items.length < limit);
+    return start === undefined ? { items } : { items, cursor: start[idFieldOf(collection)] as string };
+  }
+
+  /** Whether an entity refers to an id, besides some. Read from an index, which may be behind. */
+  async isReferenced(
+    collection: CollectionName,
+    field: string,
+    id: string,
+    except: readonly string[],
+  ): Promise<boolean> {
+    const plan = planOf(collection, [{ field, operator: 'eq', value: id }]);
+    if (plan === undefined) throw new TypeError(`${collection} has no index on ${field}.`);
+    const input = this.#partition(collection, plan, id, { descending: false, limit: except.length + 1 });
+    const { items } = await this.#calls.query(input);
+    return items.some((item) => !except.includes(item[idFieldOf(collection)] as string));
+  }
+
+  #table(collection: CollectionName): { TableName: string; ConsistentRead: boolean } {
+    return { TableName: this.#settings.tableName(collection), ConsistentRead: this.#settings.consistent };
+  }
+
+  /** Offers what can be on the page. Where the index has its order, each partition is read only as far as needed. */
+  async #readPartitions(
+    collection: CollectionName,
+    plan: IndexPlan,
+    query: Query,
+    top: TopEntities,
+    cost: Cost,
+  ): Promise<void> {
+    const { order, after, limit } = query;
+    const inOrder = order.field === plan.index.sortKey;
+    await this.#eachValue(plan, async (value) => {
+      const input = this.#partition(collection, plan, value, {
+        descending: inOrder && order.descending,
+        ...(plan.rest.length === 0 && inOrder && { limit: limit + 1 }),
+        ...(inOrder && typeof after?.value === 'string' && { from: after.value }),
+      });
+      for await (const entity of this.#queried(collection, input, cost)) {
+        offer(top, entity, plan.rest);
+        // Not before: of equal times, one that is still to come may have the smaller id.
+        if (inOrder && top.more && isBeyond(entity, top.last, order.field, order.descending)) break;
+      }
+    });
+    if (!(inOrder && order.descending)) return;
+    // Entities without a time come last in every order, though their mark comes first in this one.
+    await this.#eachValue(plan, async (value) => {
+      if (top.more) return;
+      const input = this.#partition(collection, plan, value, { descending: false, absentOnly: true });
+      for await (const entity of this.#queried(collection, input, cost)) offer(top, entity, plan.rest);
+    });
+  }
+
+  /** A query of one partition of an index. */
+  #partition(
+    collection: CollectionName,
+    { index }: IndexPlan,
+    value: Scalar,
+    options: { descending: boolean; limit?: number; from?: string; absentOnly?: boolean },
+  ): QueryCommandInput {
+    const expression = new Expression();
+    const conditions = [`${expression.name(index.partitionKey)} = ${expression.value(value)}`];
+    const time = expression.name.bind(expression, index.sortKey);
+    if (options.absentOnly) conditions.push(`${time()} = ${expression.value(ABSENT_TIME)}`);
+    else if (options.descending) conditions.push(rangeBelow(expression, time(), options.from));
+    else if (options.from !== undefined) conditions.push(`${time()} >= ${expression.value(options.from)}`);
+    return {
+      TableName: this.#settings.tableName(collection),
+      IndexName: index.name,
+      KeyConditionExpression: conditions.join(' AND '),
+      ScanIndexForward: !options.descending,
+      ...(options.limit !== undefined && { Limit: options.limit }),
+      ...expression.placeholders,
+    };
+  }
+
+  async *#queried(collection: CollectionName, input: QueryCommandInput, cost: Cost): AsyncGenerator<Entity> {
+    let start: Item | undefined;
+    do {
+      const page = await this.#calls.query({ ...input, ExclusiveStartKey: start });
+      cost.read += page.read;
+      cost.readUnits += page.readUnits;
+      for (const item of page.items) {
+        const entity = visible(collection, item);
+        if (entity !== undefined) yield entity;
+      }
+      start = page.next;
+    } while (start !== undefined);
+  }
+
+  async #scanAll(collection: CollectionName, cost: Cost, take: (entity: Entity) => void): Promise<void> {
+    const segments = Array.from({ length: SCAN_SEGMENTS }, async (_, Segment) => {
+      const input: ScanCommandInput = { ...this.#table(collection), Segment, TotalSegments: SCAN_SEGMENTS };
+      let start: Item | undefined;
+      do {
+        const page = await this.#calls.scan({ ...input, ExclusiveStartKey: start });
+        cost.read += page.read;
+        cost.readUnits += page.readUnits;
+        for (const item of page.items) {
+          const entity = visible(collection, item);
+          if (entity !== undefined) take(entity);
+        }
+        start = page.next;
+      } while (start !== undefined);
+    });
+    await Promise.all(segments);
+  }
+
+  async #eachValue({ values }: IndexPlan, read: (value: Scalar) => Promise<void>): Promise<void> {
+    for (let i = 0; i < values.length; i += MAX_CONCURRENT_QUERIES) {
+      await Promise.all(values.slice(i, i + MAX_CONCURRENT_QUERIES).map(read));
+    }
+  }
+}
+
+/** The entity of an item that callers may see. */
+const visible = (collection: CollectionName, item: Item | undefined): Entity | undefined =>
+  item === undefined || isHidden(item) ? undefined : entityOf(collection, item);
+
+function offer(top: TopEntities, entity: Entity, predicates: readonly Predicate[]): void {
+  if (predicates.every((predicate) => meets(entity, predicate))) top.offer(entity);
+}
+
+/** Whether an entity comes after another in an order, and not only by its id. */
+function isBeyond(entity: Entity, last: Entity | undefined, field: string, descending: boolean): boolean {
+  const [a, b] = [entity[field], last?.[field]];
+  if (typeof a !== 'string' || typeof b !== 'string') return false;
+  return descending ? compareScalars(a, b) < 0 : compareScalars(a, b) > 0;
+}
+
+/** Times at or below one, without the mark of absent ones, which is above all. */
+const rangeBelow = (expression: Expression, time: string, from: string | undefined): string =>
+  from === undefined ? `${time} < ${expression.value(ABSENT_TIME)}` : `${time} <= ${expression.value(from)}`;

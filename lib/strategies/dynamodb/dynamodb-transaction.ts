@@ -1,0 +1,101 @@
+import type { CollectionName } from '../../model/collections.ts';
+import type { Entity } from '../../model/entities.ts';
+import { UnsupportedOperationError } from '../../repository/errors.ts';
+import type { GuardedWrite } from '../../repository/guarded-write.ts';
+import { copyOf, PendingWrites } from '../../repository/pending-writes.ts';
+import type { Count, Page, StoreSession } from '../../repository/storage-strategy.ts';
+import type { ItemWrite } from './dynamodb-calls.ts';
+import type { DynamodbReader } from './dynamodb-reader.ts';
+import { entityOf, type Item, isHidden } from './item-codec.ts';
+import { overwriteItem, removeOrCheckItem } from './write-commands.ts';
+
+/**
+ * One attempt of a transaction: it reads strongly consistently, keeps its writes, and in the end makes them depend on
+ * everything it has read being as it was, absence included.
+ */
+export class DynamodbTransaction implements StoreSession {
+  readonly #reader: DynamodbReader;
+  readonly #tableName: (collection: CollectionName) => string;
+  readonly #pending = new PendingWrites();
+  readonly #items = new Map<CollectionName, Map<string, Item | undefined>>();
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(reader: DynamodbReader, tableName: (collection: CollectionName) => string) {
+    this.#reader = reader;
+    this.#tableName = tableName;
+  }
+
+  get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
+    return this.#inTurn(async () => {
+      await this.#read(collection, ids);
+      return ids.map((id) => copyOf(this.#pending.current(collection, id)));
+    });
+  }
+
+  query(): Promise<Page> {
+    return Promise.reject(unprotected());
+  }
+
+  count(): Promise<Count> {
+    return Promise.reject(unprotected());
+  }
+
+  write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
+    return this.#inTurn(async () => {
+      for (const { collection, id } of writes) await this.#read(collection, [id]);
+      const left = await this.#pending.decide(writes, async ({ collection, field }, id) => {
+        const known = this.#pending.of(collection);
+        if ([...known.values()].some(({ current }) => current?.[field] === id)) return true;
+        const changed = [...known].filter(([, { stored }]) => stored?.[field] === id).map(([child]) => child);
+        return this.#reader.isReferenced(collection, field, id, changed);
+      });
+      return left.map(copyOf);
+    });
+  }
+
+  /** The writes that commit the transaction; `changes` is false where it has only read. */
+  async commands(writeId: string): Promise<{ readonly writes: ItemWrite[]; readonly changes: boolean }> {
+    await this.#tail;
+    const writes: ItemWrite[] = [];
+    let changes = false;
+    for (const [collection, items] of this.#items) {
+      const table = this.#tableName(collection);
+      for (const [id, item] of items) {
+        const known = this.#pending.of(collection).get(id);
+        const current = known?.current;
+        if (known === undefined || known.stored === current) {
+          writes.push({ check: removeOrCheckItem(table, collection, id, item) });
+          continue;
+        }
+        changes = true;
+        if (current === undefined) writes.push({ delete: removeOrCheckItem(table, collection, id, item) });
+        else writes.push({ put: overwriteItem(table, collection, current, item, writeId) });
+      }
+    }
+    return { writes, changes };
+  }
+
+  /** Runs operations one after another: callers may start several at once. */
+  #inTurn<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(operation);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  async #read(collection: CollectionName, ids: readonly string[]): Promise<void> {
+    const unknown = this.#pending.unknown(collection, ids);
+    if (unknown.length === 0) return;
+    const found = await this.#reader.items(collection, unknown, true);
+    const items = this.#items.get(collection) ?? new Map<string, Item | undefined>();
+    this.#items.set(collection, items);
+    for (const [i, id] of unknown.entries()) {
+      const item = found[i];
+      items.set(id, item);
+      const entity = item === undefined || isHidden(item) ? undefined : entityOf(collection, item);
+      this.#pending.learn(collection, id, entity);
+    }
+  }
+}
+
+const unprotected = (): UnsupportedOperationError =>
+  new UnsupportedOperationError('The DynamoDB store cannot protect queries inside a transaction from phantoms.');

@@ -1,0 +1,76 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
+import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
+import { ConfigurationError } from '../../repository/errors.ts';
+import { ensureTables } from './create-tables.ts';
+import { DynamodbCalls, UNMARSHALL } from './dynamodb-calls.ts';
+import { DynamodbStorageStrategy } from './dynamodb-strategy.ts';
+import { noteLostAnswers } from './lost-answers.ts';
+import { tableDefinitions } from './table-definitions.ts';
+
+/** A client of the service that the configuration names. */
+export function openClient({
+  region,
+  profile,
+  endpoint,
+  timeout,
+  max_attempts,
+}: DynamodbStrategyConfig): DynamoDBClient {
+  return new DynamoDBClient({
+    ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts: max_attempts,
+    // Slows down by itself where DynamoDB throttles.
+    retryMode: 'adaptive',
+    requestHandler: {
+      connectionTimeout: timeout * 1000,
+      requestTimeout: timeout * 1000,
+      // Without it, the SDK only logs a warning.
+      throwOnRequestTimeout: true,
+    },
+  });
+}
+
+/**
+ * The client of entities: through DAX where that is wanted.
+ * @throws ConfigurationError where DAX cannot be used
+ */
+async function openDocuments(
+  { enable_dax, dax_endpoint, region }: DynamodbStrategyConfig,
+  client: DynamoDBClient,
+): Promise<DynamoDBDocument> {
+  if (!enable_dax) {
+    const documents = DynamoDBDocument.from(client, {
+      marshallOptions: { removeUndefinedValues: true },
+      // A copy: the document client changes what it is given.
+      unmarshallOptions: { ...UNMARSHALL },
+    });
+    noteLostAnswers(documents);
+    return documents;
+  }
+  if (dax_endpoint === undefined) {
+    throw new ConfigurationError(
+      'dynamodb_strategy.dax_endpoint is missing: enable_dax needs the URL of the DAX cluster.',
+    );
+  }
+  const { DaxDocument } = await import('@amazon-dax-sdk/lib-dax').catch((cause: unknown) => {
+    const message =
+      'enable_dax needs the package @amazon-dax-sdk/lib-dax. Install it: npm install @amazon-dax-sdk/lib-dax';
+    throw new ConfigurationError(message, { cause });
+  });
+  return new DaxDocument({ endpoint: dax_endpoint, region: region ?? (await client.config.region()) });
+}
+
+/** Opens the DynamoDB store, making its tables where they are missing. */
+export async function openDynamodbStrategy(config: DynamodbStrategyConfig): Promise<DynamodbStorageStrategy> {
+  const client = openClient(config);
+  try {
+    await ensureTables(client, tableDefinitions(config));
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  const documents = await openDocuments(config, client);
+  return new DynamodbStorageStrategy(config, new DynamodbCalls(documents, config.max_attempts), () => client.destroy());
+}

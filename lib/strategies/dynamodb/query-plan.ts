@@ -1,0 +1,29 @@
+/** Which calls answer a query: an index where equality on its partition key is asked for, else a scan. */
+import { type CollectionName, declarationOf, type IndexDeclaration } from '../../model/collections.ts';
+import type { Scalar } from '../../model/order.ts';
+import type { Predicate } from '../../repository/query.ts';
+
+/** The values of an index's partition key that the predicates allow, with the index. */
+export interface IndexPlan {
+  readonly index: IndexDeclaration;
+  readonly values: readonly Scalar[];
+  /** The predicates that the partition key does not answer. */
+  readonly rest: readonly Predicate[];
+}
+
+/** The index whose partitions hold all that the predicates allow, the fewest of them; undefined where it takes a scan. */
+export function planOf(collection: CollectionName, predicates: readonly Predicate[]): IndexPlan | undefined {
+  let best: IndexPlan | undefined;
+  for (const index of declarationOf(collection).indexes) {
+    for (const predicate of predicates) {
+      if (predicate.field !== index.partitionKey) continue;
+      if (predicate.operator !== 'eq' && predicate.operator !== 'in') continue;
+      const values = predicate.operator === 'in' ? predicate.values : [predicate.value];
+      if (best !== undefined && best.values.length <= values.length) continue;
+      // An index key is never empty: nothing has such a value.
+      const possible = values.filter((value) => value !== '');
+      best = { index, values: possible, rest: predicates.filter((other) => other !== predicate) };
+    }
+  }
+  return best;
+}
