@@ -8,8 +8,8 @@ const openers: { readonly [S in StrategyName]: (storage: Config['storage']) => P
   json: async ({ json_strategy }) => (await import('./json/json-strategy.ts')).openJsonStrategy(json_strategy),
   sql: async ({ sql_strategy, enforce_references }) =>
     (await import('./sql/open-sql-strategy.ts')).openSqlStrategy(sql_strategy, enforce_references),
-  dynamodb: async ({ dynamodb_strategy }) =>
-    (await import('./dynamodb/open-dynamodb-strategy.ts')).openDynamodbStrategy(dynamodb_strategy),
+  dynamodb: async ({ dynamodb_strategy, enforce_references }) =>
+    (await import('./dynamodb/open-dynamodb-strategy.ts')).openDynamodbStrategy(dynamodb_strategy, enforce_references),
 };
 
 /**

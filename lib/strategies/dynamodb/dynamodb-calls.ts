@@ -3,7 +3,7 @@ import type { ReturnConsumedCapacity } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocument, QueryCommandInput, ScanCommandInput } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { StorageUnavailableError } from '../../repository/errors.ts';
-import { asStorageError } from './faults.ts';
+import { asStorageError, permanentFailure } from './faults.ts';
 import type { Item } from './item-codec.ts';
 import { answerWasLost } from './lost-answers.ts';
 import type { DeleteItem, PutItem, UpdateItem } from './write-commands.ts';
@@ -29,6 +29,7 @@ export type WriteResult =
 /** Why DynamoDB cancelled a transaction, item by item. */
 export interface Cancellation {
   readonly code: string;
+  readonly message?: string | undefined;
   /** For ConditionalCheckFailed: the item as it is. */
   readonly current: Item | undefined;
 }
@@ -82,7 +83,9 @@ export class DynamodbCalls {
       const item = await this.#send(write, answer);
       return { done: true, item };
     } catch (error) {
-      if ((error as Error).name !== 'ConditionalCheckFailedException') throw asStorageError(error, 'write an entity');
+      if ((error as Error).name !== 'ConditionalCheckFailedException') {
+        throw asStorageError(error, 'write an entity', answerWasLost(error));
+      }
       return { done: false, current: itemIn(error), answerWasLost: answerWasLost(error) };
     }
   }
@@ -103,9 +106,13 @@ export class DynamodbCalls {
       await this.#client.transactWrite({ TransactItems });
       return undefined;
     } catch (error) {
-      const { CancellationReasons: reasons } = error as { CancellationReasons?: { Code?: string }[] };
-      if (reasons === undefined) throw asStorageError(error, 'commit a transaction');
-      return reasons.map((reason) => ({ code: reason.Code ?? 'None', current: itemIn(reason) }));
+      const { CancellationReasons: reasons } = error as { CancellationReasons?: { Code?: string; Message?: string }[] };
+      if (reasons === undefined) throw asStorageError(error, 'commit a transaction', answerWasLost(error));
+      return reasons.map((reason) => ({
+        code: reason.Code ?? 'None',
+        message: reason.Message,
+        current: itemIn(reason),
+      }));
     }
   }
 
@@ -118,6 +125,7 @@ export class DynamodbCalls {
     for (let attempt = 1; ; attempt++) {
       const failures = await this.writeTogether(writes);
       if (failures === undefined || failures.some(({ code }) => code === 'ConditionalCheckFailed')) return failures;
+      requireHope(failures);
       if (performance.now() > deadline) throw contended(failures);
       await backOff(attempt);
     }
@@ -195,6 +203,14 @@ const noCapacity = (table: string, keys: readonly Item[]): StorageUnavailableErr
     `DynamoDB had no capacity left to read ${keys.length} entities of ${table}: ${ids.join(', ')}${keys.length > 5 ? ', …' : ''}. Try again.`,
   );
 };
+
+/** @throws StorageError where one of the failures will be there each time */
+export function requireHope(failures: readonly Cancellation[]): void {
+  for (const failure of failures) {
+    const error = permanentFailure(failure);
+    if (error !== undefined) throw error;
+  }
+}
 
 export const contended = (failures: readonly Cancellation[]): StorageUnavailableError => {
   const codes = [...new Set(failures.map(({ code }) => code))].filter((code) => code !== 'None').join(', ');

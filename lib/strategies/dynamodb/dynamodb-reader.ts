@@ -1,10 +1,13 @@
 import type { QueryCommandInput, ScanCommandInput } from '@aws-sdk/lib-dynamodb';
-import { type CollectionName, idFieldOf } from '../../model/collections.ts';
+import { type CollectionName, declarationOf, idFieldOf } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
+import { MAX_PAGE_ENTITIES } from '../../model/limits.ts';
 import { compareScalars, type Scalar } from '../../model/order.ts';
+import { ValidationError } from '../../repository/errors.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import { meets, TopEntities } from '../../repository/selection.ts';
 import type { Count, Page, ScanOptions, ScanPage } from '../../repository/storage-strategy.ts';
+import { conditionText, type ExpressionValues } from './condition-expressions.ts';
 import type { DynamodbCalls } from './dynamodb-calls.ts';
 import { Expression } from './expressions.ts';
 import { ABSENT_TIME, entityOf, type Item, isHidden, keyOf } from './item-codec.ts';
@@ -25,6 +28,16 @@ interface Settings {
   readonly tableName: (collection: CollectionName) => string;
   /** Whether gets and scans are strongly consistent. */
   readonly consistent: boolean;
+}
+
+/** A query of an index in DynamoDB's own terms. */
+export interface GsiQuery {
+  /** Such as `template_id-created_at-index`. */
+  readonly indexName: string;
+  readonly keyCondition: string;
+  readonly expressionValues?: ExpressionValues;
+  readonly descending?: boolean;
+  readonly limit?: number;
 }
 
 /** Reads entities outside of transactions. */
@@ -111,6 +124,36 @@ export class DynamodbReader {
       start = page.next;
     } while (start !== undefined && items.length < limit);
     return start === undefined ? { items } : { items, cursor: start[idFieldOf(collection)] as string };
+  }
+
+  async queryByGsi(
+    collection: CollectionName,
+    { indexName, keyCondition, expressionValues = {}, descending = false, limit = MAX_PAGE_ENTITIES }: GsiQuery,
+  ): Promise<Entity[]> {
+    const names = declarationOf(collection).indexes.map(({ name }) => name);
+    if (!names.includes(indexName)) {
+      const message = `is no index of ${collection}; these are: ${names.join(', ') || 'none'}`;
+      throw new ValidationError([{ path: 'indexName', message }]);
+    }
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw new ValidationError([{ path: 'limit', message: 'must be an integer of at least 1' }]);
+    }
+    const expression = new Expression();
+    const text = conditionText(expression, collection, keyCondition, expressionValues, 'keyCondition');
+    const input: QueryCommandInput = {
+      TableName: this.#settings.tableName(collection),
+      IndexName: indexName,
+      KeyConditionExpression: text,
+      ScanIndexForward: !descending,
+      Limit: Math.min(limit, MAX_PAGE_ENTITIES),
+      ...expression.placeholders,
+    };
+    const entities: Entity[] = [];
+    for await (const entity of this.#queried(collection, input, { read: 0, readUnits: 0 })) {
+      entities.push(entity);
+      if (entities.length === limit) break;
+    }
+    return entities;
   }
 
   /** Whether an entity refers to an id, besides some. Read from an index, which may be behind. */

@@ -1,19 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
 import type { CollectionName } from '../../model/collections.ts';
-import type { Entity } from '../../model/entities.ts';
-import { sizeProblem } from '../../model/validation.ts';
-import { UnsupportedOperationError } from '../../repository/errors.ts';
+import { referencesFrom } from '../../model/collections.ts';
+import type { Entity, EntityChanges, EntityOf } from '../../model/entities.ts';
+import { now } from '../../model/timestamps.ts';
+import { checkChanges, sizeProblem } from '../../model/validation.ts';
+import {
+  ConcurrencyConflictError,
+  TransactionTooLargeError,
+  UnsupportedOperationError,
+  ValidationError,
+} from '../../repository/errors.ts';
 import {
   applyWrite,
   type GuardedWrite,
   guardFailure,
   idOf,
+  type PatchWrite,
   versionOf,
   WriteRejected,
 } from '../../repository/guarded-write.ts';
 import { copyOf } from '../../repository/pending-writes.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
+import { type OperationSettings, requireCollection, requireId } from '../../repository/session-operations.ts';
 import type {
   Capabilities,
   Count,
@@ -26,6 +35,7 @@ import type {
 } from '../../repository/storage-strategy.ts';
 import { TransactionScope } from '../../repository/transaction-scope.ts';
 import { concurrently } from './concurrently.ts';
+import { understood } from './condition-expressions.ts';
 import {
   backOff,
   type Cancellation,
@@ -35,8 +45,9 @@ import {
   type ItemWrite,
   type WriteResult,
 } from './dynamodb-calls.ts';
-import { DynamodbReader } from './dynamodb-reader.ts';
-import { DynamodbTransaction } from './dynamodb-transaction.ts';
+import { DynamodbOperations, extraCondition, type UpdateCondition } from './dynamodb-operations.ts';
+import { DynamodbReader, type GsiQuery } from './dynamodb-reader.ts';
+import { DynamodbTransaction, type TransactionWrite } from './dynamodb-transaction.ts';
 import { entityOf, type Item, isHidden, WRITE_ID } from './item-codec.ts';
 import { StagedCreation } from './staged-creation.ts';
 import { tableName } from './table-definitions.ts';
@@ -86,13 +97,23 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   readonly #reader: DynamodbReader;
   readonly #tableName: (collection: CollectionName) => string;
   readonly #release: () => void;
+  readonly #settings: OperationSettings;
   readonly #scope = new TransactionScope();
   readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 
-  /** @param release lets go of connections */
-  constructor(config: DynamodbStrategyConfig, calls: DynamodbCalls, release: () => void) {
+  /**
+   * @param release lets go of connections
+   * @param settings of `updateEntity` and `withTransaction`, which bypass the Repository
+   */
+  constructor(
+    config: DynamodbStrategyConfig,
+    calls: DynamodbCalls,
+    release: () => void,
+    settings: OperationSettings = { enforceReferences: true },
+  ) {
     this.#calls = calls;
+    this.#settings = settings;
     this.#tableName = (collection) => tableName(config.table_prefix, collection);
     this.#reader = new DynamodbReader(calls, { tableName: this.#tableName, consistent: config.consistent_reads });
     this.#release = release;
@@ -133,6 +154,55 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireWritable();
     return this.#finished(this.#scope.enter(work, (scoped) => this.#untilCommitted(scoped)));
+  }
+
+  /** As `transaction`, with the operations of a Repository's transaction and SPEC.md's `conditional_update`. */
+  async withTransaction<T>(work: (tx: DynamodbOperations) => Promise<T>): Promise<T> {
+    this.#requireWritable();
+    return this.#finished(
+      this.#scope.enter(work, (scoped) =>
+        this.#untilCommitted((session) => scoped(new DynamodbOperations(session, this.#settings))),
+      ),
+    );
+  }
+
+  /**
+   * SPEC.md's `update_entity` with a `condition_expression`: changes fields of an entity if a condition holds for it. One
+   * call, unless the condition fails or fields are changed that the model does not declare on an item of another program.
+   * @throws ConcurrencyConflictError where the condition does not hold, EntityNotFoundError, ValidationError
+   */
+  async updateEntity<C extends CollectionName>(
+    collection: C,
+    id: string,
+    changes: EntityChanges<C>,
+    condition: UpdateCondition,
+  ): Promise<EntityOf<C>> {
+    this.#requireWritable();
+    requireId(collection, id);
+    const { fields: set, removed: remove, version: expect, problems } = checkChanges(collection, id, changes);
+    if (problems.length > 0) throw new ValidationError(problems);
+    const alone = !this.#settings.enforceReferences || referencesFrom(collection).every(({ field }) => !(field in set));
+    const patch: PatchWrite = { kind: 'patch', collection, id, set, remove, at: now(), expect };
+    const extra = [extraCondition(collection, condition)];
+    const update = alone ? patchItem(this.#tableName(collection), patch, randomUUID(), extra) : undefined;
+    const result =
+      update === undefined
+        ? undefined
+        : await understood('conditionExpression', () => this.#finished(this.#calls.write({ update }, true)));
+    if (result?.done === true) return entityOf(collection, result.item as Item) as EntityOf<C>;
+    return this.withTransaction((tx) => tx.conditionalUpdate(collection, id, changes, condition));
+  }
+
+  /**
+   * SPEC.md's `query_by_gsi`: entities of one partition of an index, in the order of its sort key.
+   * @param query.keyCondition such as `template_id = :template_id AND created_at >= :since`; names stand as they are
+   * @param query.limit most entities; 1,000 where left out
+   * @throws ValidationError where there is no such index, or the condition is none
+   */
+  async queryByGsi<C extends CollectionName>(collection: C, query: GsiQuery): Promise<EntityOf<C>[]> {
+    this.#requireOpen();
+    requireCollection(collection);
+    return (await understood('keyCondition', () => this.#reader.queryByGsi(collection, query))) as EntityOf<C>[];
   }
 
   async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
@@ -325,7 +395,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   }
 
   /** Runs a transaction until it commits: again from the beginning where something it has read has changed. */
-  async #untilCommitted<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
+  async #untilCommitted<T>(work: (session: DynamodbTransaction) => Promise<T>): Promise<T> {
     const deadline = performance.now() + CONTENTION_MS;
     for (let attempt = 1; ; attempt++) {
       const transaction = new DynamodbTransaction(this.#reader, this.#tableName);
@@ -338,8 +408,13 @@ export class DynamodbStorageStrategy implements StorageStrategy {
       const { writes, changes } = await transaction.commands(writeId);
       // One read alone is of one moment.
       if (writes.length === 0 || (writes.length === 1 && !changes)) return outcome.value;
-      const failures = await this.#sendTransaction(writes, writeId);
+      if (writes.length > MAX_ATOMIC_WRITES) throw new TransactionTooLargeError(MAX_ATOMIC_WRITES);
+      const failures = await this.#sendTransaction(
+        writes.map(({ command }) => command),
+        writeId,
+      );
       if (failures === undefined) return outcome.value;
+      requireConditions(writes, failures);
       if (performance.now() > deadline) throw contended(failures);
       await backOff(attempt);
     }
@@ -419,6 +494,18 @@ function blame(planned: readonly Planned[], failures: readonly Cancellation[], o
       const earlier = known !== undefined && 'error' in known && (known.error as WriteRejected).index < index;
       if (reason !== undefined && !earlier) outcomes[list.at] = { error: new WriteRejected(index, reason, current) };
     }
+  }
+}
+
+/** @throws ConcurrencyConflictError where a condition of the caller's does not hold for an entity that nobody has changed */
+function requireConditions(writes: readonly TransactionWrite[], failures: readonly Cancellation[]): void {
+  for (const [i, { code, current }] of failures.entries()) {
+    const conditional = writes[i]?.conditional;
+    if (code !== 'ConditionalCheckFailed' || conditional === undefined) continue;
+    const { collection, id, item } = conditional;
+    if (current?.version !== item?.version || current?.[WRITE_ID] !== item?.[WRITE_ID]) continue;
+    const entity = current === undefined ? undefined : entityOf(collection, current);
+    throw new ConcurrencyConflictError(collection, id, 'exists', versionOf(entity), entity);
   }
 }
 

@@ -6,8 +6,9 @@ import { copyOf, PendingWrites } from '../../repository/pending-writes.ts';
 import type { Count, Page, StoreSession } from '../../repository/storage-strategy.ts';
 import type { ItemWrite } from './dynamodb-calls.ts';
 import type { DynamodbReader } from './dynamodb-reader.ts';
+import { Expression } from './expressions.ts';
 import { entityOf, type Item, isHidden } from './item-codec.ts';
-import { overwriteItem, removeOrCheckItem } from './write-commands.ts';
+import { type ExtraCondition, overwriteItem, removeOrCheckItem } from './write-commands.ts';
 
 /**
  * One attempt of a transaction: it reads strongly consistently, keeps its writes, and in the end makes them depend on
@@ -18,6 +19,7 @@ export class DynamodbTransaction implements StoreSession {
   readonly #tableName: (collection: CollectionName) => string;
   readonly #pending = new PendingWrites();
   readonly #items = new Map<CollectionName, Map<string, Item | undefined>>();
+  readonly #conditions = new Map<string, ExtraCondition[]>();
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(reader: DynamodbReader, tableName: (collection: CollectionName) => string) {
@@ -53,10 +55,24 @@ export class DynamodbTransaction implements StoreSession {
     });
   }
 
+  /** Makes the commit depend on a condition of an entity that is written. @returns what takes that back */
+  addCondition(collection: CollectionName, id: string, condition: ExtraCondition): () => void {
+    // What is wrong with it is to come out at once.
+    condition(new Expression());
+    const key = `${collection}/${id}`;
+    const conditions = [...(this.#conditions.get(key) ?? []), condition];
+    this.#conditions.set(key, conditions);
+    return () =>
+      this.#conditions.set(
+        key,
+        (this.#conditions.get(key) ?? []).filter((one) => one !== condition),
+      );
+  }
+
   /** The writes that commit the transaction; `changes` is false where it has only read. */
-  async commands(writeId: string): Promise<{ readonly writes: ItemWrite[]; readonly changes: boolean }> {
+  async commands(writeId: string): Promise<{ readonly writes: TransactionWrite[]; readonly changes: boolean }> {
     await this.#tail;
-    const writes: ItemWrite[] = [];
+    const writes: TransactionWrite[] = [];
     let changes = false;
     for (const [collection, items] of this.#items) {
       const table = this.#tableName(collection);
@@ -64,12 +80,17 @@ export class DynamodbTransaction implements StoreSession {
         const known = this.#pending.of(collection).get(id);
         const current = known?.current;
         if (known === undefined || known.stored === current) {
-          writes.push({ check: removeOrCheckItem(table, collection, id, item) });
+          writes.push({ command: { check: removeOrCheckItem(table, collection, id, item) } });
           continue;
         }
         changes = true;
-        if (current === undefined) writes.push({ delete: removeOrCheckItem(table, collection, id, item) });
-        else writes.push({ put: overwriteItem(table, collection, current, item, writeId) });
+        if (current === undefined) {
+          writes.push({ command: { delete: removeOrCheckItem(table, collection, id, item) } });
+          continue;
+        }
+        const conditions = this.#conditions.get(`${collection}/${id}`) ?? [];
+        const command = { put: overwriteItem(table, collection, current, item, writeId, conditions) };
+        writes.push(conditions.length === 0 ? { command } : { command, conditional: { collection, id, item } });
       }
     }
     return { writes, changes };
@@ -95,6 +116,13 @@ export class DynamodbTransaction implements StoreSession {
       this.#pending.learn(collection, id, entity);
     }
   }
+}
+
+/** A write of a commit. */
+export interface TransactionWrite {
+  readonly command: ItemWrite;
+  /** Set where it also depends on conditions of the caller's: what was read. */
+  readonly conditional?: { readonly collection: CollectionName; readonly id: string; readonly item: Item | undefined };
 }
 
 const unprotected = (): UnsupportedOperationError =>

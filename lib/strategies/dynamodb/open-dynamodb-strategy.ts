@@ -63,7 +63,10 @@ async function openDocuments(
 }
 
 /** Opens the DynamoDB store, making its tables where they are missing. */
-export async function openDynamodbStrategy(config: DynamodbStrategyConfig): Promise<DynamodbStorageStrategy> {
+export async function openDynamodbStrategy(
+  config: DynamodbStrategyConfig,
+  enforceReferences: boolean,
+): Promise<DynamodbStorageStrategy> {
   const client = openClient(config);
   try {
     await ensureTables(client, tableDefinitions(config));
@@ -72,5 +75,6 @@ export async function openDynamodbStrategy(config: DynamodbStrategyConfig): Prom
     throw error;
   }
   const documents = await openDocuments(config, client);
-  return new DynamodbStorageStrategy(config, new DynamodbCalls(documents, config.max_attempts), () => client.destroy());
+  const calls = new DynamodbCalls(documents, config.max_attempts);
+  return new DynamodbStorageStrategy(config, calls, () => client.destroy(), { enforceReferences });
 }

@@ -100,7 +100,12 @@ export function replaceItem(TableName: string, put: PutWrite, writeId: string): 
  * Changes fields of an item; undefined where that takes reading it first. Fails on an item that somebody else wrote, and
  * on one that may become too large.
  */
-export function patchItem(TableName: string, patch: PatchWrite, writeId: string): UpdateItem | undefined {
+export function patchItem(
+  TableName: string,
+  patch: PatchWrite,
+  writeId: string,
+  extra: readonly ExtraCondition[] = [],
+): UpdateItem | undefined {
   const { collection, id, set: changes, remove, at, expect } = patch;
   const room = MAY_BE_TOO_LARGE - jsonBytes(changes);
   if (room < 0 || expect === 0) return undefined;
@@ -139,6 +144,7 @@ export function patchItem(TableName: string, patch: PatchWrite, writeId: string)
       ...expectation(expression, expect),
       notHidden(expression),
       notMine(expression, writeId),
+      ...extra.map((condition) => `(${condition(expression)})`),
     ]),
     ...expression.placeholders,
   };
@@ -172,6 +178,9 @@ function unchanged(expression: Expression, collection: CollectionName, read: Ite
   return and([`attribute_exists(${expression.name(idFieldOf(collection))})`, same('version'), same(WRITE_ID)]);
 }
 
+/** A condition that a caller adds to a write. */
+export type ExtraCondition = (expression: Expression) => string;
+
 /** Writes an entity over the item that was read. */
 export function overwriteItem(
   TableName: string,
@@ -179,9 +188,13 @@ export function overwriteItem(
   entity: Entity,
   read: Item | undefined,
   writeId: string,
+  extra: readonly ExtraCondition[] = [],
 ): PutItem {
   const expression = new Expression();
-  const ConditionExpression = unchanged(expression, collection, read);
+  const ConditionExpression = and([
+    unchanged(expression, collection, read),
+    ...extra.map((condition) => `(${condition(expression)})`),
+  ]);
   return { TableName, Item: itemOf(collection, entity, writeId), ConditionExpression, ...expression.placeholders };
 }
 

@@ -1,0 +1,49 @@
+import type { CollectionName } from '../../model/collections.ts';
+import type { EntityChanges, EntityOf } from '../../model/entities.ts';
+import { type OperationSettings, SessionOperations } from '../../repository/session-operations.ts';
+import { conditionText, type ExpressionValues } from './condition-expressions.ts';
+import type { DynamodbTransaction } from './dynamodb-transaction.ts';
+import type { ExtraCondition } from './write-commands.ts';
+
+/** A condition that must hold for an update, as SPEC.md writes it. */
+export interface UpdateCondition {
+  /** Such as `attribute_exists(request_id) AND version = :expected`. Names of fields stand as they are. */
+  readonly conditionExpression: string;
+  /** By their names in the expression: `{ ':expected': 3 }`. */
+  readonly expressionValues?: ExpressionValues;
+}
+
+/** The condition, for the expression of a command. @throws ValidationError where it is none, when it is used */
+export const extraCondition =
+  (collection: CollectionName, { conditionExpression, expressionValues = {} }: UpdateCondition): ExtraCondition =>
+  (expression) =>
+    conditionText(expression, collection, conditionExpression, expressionValues, 'conditionExpression');
+
+/** The operations of a transaction, and SPEC.md's `conditional_update`. */
+export class DynamodbOperations extends SessionOperations {
+  readonly #transaction: DynamodbTransaction;
+
+  constructor(transaction: DynamodbTransaction, settings: OperationSettings) {
+    super(transaction, settings);
+    this.#transaction = transaction;
+  }
+
+  /**
+   * As `updateEntity`, if a condition holds for the entity as it is stored when the transaction commits. Where it does
+   * not, the transaction fails with ConcurrencyConflictError.
+   */
+  async conditionalUpdate<C extends CollectionName>(
+    collection: C,
+    id: string,
+    changes: EntityChanges<C>,
+    condition: UpdateCondition,
+  ): Promise<EntityOf<C>> {
+    const withdraw = this.#transaction.addCondition(collection, id, extraCondition(collection, condition));
+    try {
+      return await this.updateEntity(collection, id, changes);
+    } catch (error) {
+      withdraw();
+      throw error;
+    }
+  }
+}
