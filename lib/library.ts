@@ -47,7 +47,7 @@ export type {
 } from './repository/repository.ts';
 export { StorageRepository } from './repository/storage-repository.ts';
 export type { Capabilities, Explanation, StorageStrategy } from './repository/storage-strategy.ts';
-export type { JsonStorageStrategy } from './strategies/json/json-strategy.ts';
 export type { DynamodbStorageStrategy } from './strategies/dynamodb/dynamodb-strategy.ts';
+export type { JsonStorageStrategy } from './strategies/json/json-strategy.ts';
 export { openRepository } from './strategies/open-repository.ts';
 export type { SqlStorageStrategy } from './strategies/sql/sql-strategy.ts';

@@ -63,7 +63,9 @@ onEveryStore((_, factory) => {
       expect(saved.version).toBe(1);
       await open.repository.deleteEntity('requests', saved.request_id);
       await open.reopen();
-      expect(await queryAll(open.repository, 'requests', { filters: { template_id } })).toEqual(found);
+      const later = await queryAll(open.repository, 'requests', { filters: { template_id } });
+      // A server may still have carried out what a killed writer had sent, and nobody had acknowledged.
+      expect(later.filter(({ request_id }) => ids.has(request_id))).toEqual(found);
     }
   });
 });

@@ -94,7 +94,8 @@ export function asStorageError(error: unknown, action: string, mayBeDone = false
     });
   }
   if (name === 'ValidationException') return refused(action, message);
-  if (name === 'TimeoutError' || statusOf(error) === undefined) {
+  const sent = (error as { $metadata?: object }).$metadata !== undefined;
+  if (name === 'TimeoutError' || (sent && statusOf(error) === undefined)) {
     return unavailable(`DynamoDB cannot be reached to ${action} (${codeOf(error) || name}).`);
   }
   return unavailable(`DynamoDB could not ${action}: ${name}.`);
