@@ -26,6 +26,8 @@ export interface Explanation {
   readonly index: string;
   /** Entities looked at. */
   readonly read: number;
+  /** What that cost, where the store bills it: read units of DynamoDB. */
+  readonly readUnits?: number;
 }
 
 export interface Page {

@@ -3,6 +3,7 @@ import type { CollectionName } from '../../model/collections.ts';
 import { DEFAULT_PAGE_ENTITIES, MAX_PAGE_ENTITIES } from '../../model/limits.ts';
 import { checkQuery, type QueryOptions } from '../../repository/query.ts';
 import type { Repository } from '../../repository/repository.ts';
+import type { Explanation } from '../../repository/storage-strategy.ts';
 import { queryOptions } from '../../service/query-parameters.ts';
 import { collectionArgument, filterOption, integerBetween } from '../arguments.ts';
 import type { Output } from '../output.ts';
@@ -73,14 +74,12 @@ async function queryAll(
   options: QueryOptions,
 ): Promise<void> {
   let { cursor } = options;
-  let read = 0;
-  let index = '';
+  let total: Explanation | undefined;
   if (output.json) await output.write('{"items":[');
   for (let first = true; first || cursor !== undefined; first = false) {
     const page = await repository.queryEntities(collection, { ...options, cursor });
     cursor = page.nextCursor;
-    read += page.explanation?.read ?? 0;
-    index = page.explanation?.index ?? index;
+    total = added(total, page.explanation);
     if (output.json) {
       const items = page.items.map((item) => `\n${JSON.stringify(item)}`).join(',');
       await output.write(first || items === '' ? items : `,${items}`);
@@ -89,10 +88,20 @@ async function queryAll(
     }
     if (output.closed) return;
   }
-  if (output.json)
-    await output.line(`\n]${options.explain ? `,"explanation":${JSON.stringify({ index, read })}` : ''}}`);
-  else if (options.explain) output.note(inWords({ index, read }));
+  if (output.json) await output.line(`\n]${options.explain ? `,"explanation":${JSON.stringify(total)}` : ''}}`);
+  else if (total !== undefined) output.note(inWords(total));
 }
 
-const inWords = ({ index, read }: { index: string; read: number }): string =>
-  `Answered by ${index === 'scan' ? 'a scan of all entities' : `the index ${index}`}; ${read} entities were looked at.`;
+/** What all pages took together. */
+function added(sum: Explanation | undefined, page: Explanation | undefined): Explanation | undefined {
+  if (sum === undefined || page === undefined) return page ?? sum;
+  const readUnits = (sum.readUnits ?? 0) + (page.readUnits ?? 0);
+  const total = { index: page.index, read: sum.read + page.read };
+  return page.readUnits === undefined ? total : { ...total, readUnits };
+}
+
+const inWords = ({ index, read, readUnits }: Explanation): string => {
+  const answered = `Answered by ${index === 'scan' ? 'a scan of all entities' : `the index ${index}`}`;
+  const cost = readUnits === undefined ? '' : `, for ${readUnits} read units`;
+  return `${answered}; ${read} entities were looked at${cost}.`;
+};

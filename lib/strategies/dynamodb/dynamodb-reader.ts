@@ -2,7 +2,7 @@ import type { QueryCommandInput, ScanCommandInput } from '@aws-sdk/lib-dynamodb'
 import { type CollectionName, declarationOf, idFieldOf } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { MAX_PAGE_ENTITIES } from '../../model/limits.ts';
-import { compareScalars, type Scalar } from '../../model/order.ts';
+import { compareScalars, compareUtf8, type Scalar } from '../../model/order.ts';
 import { ValidationError } from '../../repository/errors.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import { meets, TopEntities } from '../../repository/selection.ts';
@@ -99,7 +99,7 @@ export class DynamodbReader {
       await this.#scanAll(collection, cost, add);
     } else {
       await this.#eachValue(plan, async (value) => {
-        const input = this.#partition(collection, plan, value, { descending: false });
+        const input = this.#partition(collection, plan, value, { descending: false, ...boundsOf(plan) });
         for await (const entity of this.#queried(collection, input, cost)) add(entity);
       });
     }
@@ -182,13 +182,13 @@ export class DynamodbReader {
     top: TopEntities,
     cost: Cost,
   ): Promise<void> {
-    const { order, after, limit } = query;
+    const { order, limit } = query;
     const inOrder = order.field === plan.index.sortKey;
     await this.#eachValue(plan, async (value) => {
       const input = this.#partition(collection, plan, value, {
         descending: inOrder && order.descending,
         ...(plan.rest.length === 0 && inOrder && { limit: limit + 1 }),
-        ...(inOrder && typeof after?.value === 'string' && { from: after.value }),
+        ...boundsOf(plan, inOrder ? query : undefined),
       });
       for await (const entity of this.#queried(collection, input, cost)) {
         offer(top, entity, plan.rest);
@@ -210,14 +210,17 @@ export class DynamodbReader {
     collection: CollectionName,
     { index }: IndexPlan,
     value: Scalar,
-    options: { descending: boolean; limit?: number; from?: string; absentOnly?: boolean },
+    options: { descending: boolean; limit?: number; absentOnly?: boolean } & Bounds,
   ): QueryCommandInput {
     const expression = new Expression();
     const conditions = [`${expression.name(index.partitionKey)} = ${expression.value(value)}`];
     const time = expression.name.bind(expression, index.sortKey);
+    const upper = options.upper ?? (options.descending ? LAST_TIME : undefined);
     if (options.absentOnly) conditions.push(`${time()} = ${expression.value(ABSENT_TIME)}`);
-    else if (options.descending) conditions.push(rangeBelow(expression, time(), options.from));
-    else if (options.from !== undefined) conditions.push(`${time()} >= ${expression.value(options.from)}`);
+    else if (options.lower !== undefined && upper !== undefined) {
+      conditions.push(`${time()} BETWEEN ${expression.value(options.lower)} AND ${expression.value(upper)}`);
+    } else if (options.lower !== undefined) conditions.push(`${time()} >= ${expression.value(options.lower)}`);
+    else if (upper !== undefined) conditions.push(`${time()} <= ${expression.value(upper)}`);
     return {
       TableName: this.#settings.tableName(collection),
       IndexName: index.name,
@@ -282,6 +285,33 @@ function isBeyond(entity: Entity, last: Entity | undefined, field: string, desce
   return descending ? compareScalars(a, b) < 0 : compareScalars(a, b) > 0;
 }
 
-/** Times at or below one, without the mark of absent ones, which is above all. */
-const rangeBelow = (expression: Expression, time: string, from: string | undefined): string =>
-  from === undefined ? `${time} < ${expression.value(ABSENT_TIME)}` : `${time} <= ${expression.value(from)}`;
+/** The last time there is, below the mark of absent ones. */
+const LAST_TIME = '9999-12-31T23:59:59.999Z';
+
+/** The part of a partition that can matter, both ends included. */
+interface Bounds {
+  readonly lower?: string;
+  readonly upper?: string;
+}
+
+/** Bounds of the sort key by the predicates and, in its order, by the cursor. */
+function boundsOf({ index, rest }: IndexPlan, inOrder?: Query): Bounds {
+  const lowers: string[] = [];
+  const uppers: string[] = [];
+  for (const predicate of rest) {
+    if (predicate.field !== index.sortKey || predicate.operator === 'in' || typeof predicate.value !== 'string')
+      continue;
+    if (['eq', 'gt', 'gte'].includes(predicate.operator)) lowers.push(predicate.value);
+    if (['eq', 'lt', 'lte'].includes(predicate.operator)) uppers.push(predicate.value);
+  }
+  const after = inOrder?.after?.value;
+  if (typeof after === 'string') (inOrder?.order.descending ? uppers : lowers).push(after);
+  const lower = lowers.sort(compareUtf8).at(-1);
+  const upper = uppers.sort(compareUtf8)[0];
+  // An empty range is an error to DynamoDB; nothing meets the predicates then, whatever is read.
+  const empty = lower !== undefined && upper !== undefined && compareUtf8(lower, upper) > 0;
+  return {
+    ...(lower !== undefined && { lower }),
+    ...(upper !== undefined && { upper: empty ? (lower as string) : upper }),
+  };
+}

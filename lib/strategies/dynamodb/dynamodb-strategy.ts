@@ -248,14 +248,26 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     const outcomes: WriteOutcome[] = [];
     const failed = (error: unknown): WriteOutcome => ({ error: error as Error });
     const packs = packed(lists);
-    await concurrently(packs, async (pack) => {
+    const send = async (pack: readonly OpenList[]): Promise<void> => {
       const [first] = pack as [OpenList];
+      const byItself = ({ writes }: OpenList): Promise<WriteOutcome> => this.#writeList(writes).catch(failed);
       const done =
         pack.length === 1
-          ? [await this.#writeList(first.writes).catch(failed)]
-          : await this.#commit.run(pack.map(({ writes }) => writes)).catch((error) => pack.map(() => failed(error)));
+          ? [await byItself(first)]
+          : await this.#commit
+              .run(pack.map(({ writes }) => writes))
+              // Together they are more than DynamoDB takes, parents included.
+              .catch((error) =>
+                error instanceof ValidationError ? concurrently(pack, byItself) : pack.map(() => failed(error)),
+              );
       for (const [i, { at }] of pack.entries()) outcomes[at] = done[i] as WriteOutcome;
-    });
+    };
+    const { alone = [], shared = [] } = Object.groupBy(packs, ({ length }) => (length === 1 ? 'alone' : 'shared'));
+    // One after the other: transactions that check the same parents get in each other's way.
+    const inTurn = async (): Promise<void> => {
+      for (const pack of shared) await send(pack);
+    };
+    await Promise.all([concurrently(alone, send), inTurn()]);
     return outcomes;
   }
 

@@ -8,6 +8,7 @@ import type { ItemWrite } from './dynamodb-calls.ts';
 import type { DynamodbReader } from './dynamodb-reader.ts';
 import { Expression } from './expressions.ts';
 import { entityOf, type Item, isHidden } from './item-codec.ts';
+import { BeingCreated } from './staged-creation.ts';
 import { type ExtraCondition, overwriteItem, removeOrCheckItem } from './write-commands.ts';
 
 /**
@@ -84,6 +85,7 @@ export class DynamodbTransaction implements StoreSession {
           continue;
         }
         changes = true;
+        if (item !== undefined && isHidden(item)) throw new BeingCreated({ collection, id });
         if (current === undefined) {
           writes.push({ command: { delete: removeOrCheckItem(table, collection, id, item) } });
           continue;

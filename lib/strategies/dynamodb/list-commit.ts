@@ -15,12 +15,16 @@ import {
 } from './dynamodb-calls.ts';
 import type { DynamodbReader } from './dynamodb-reader.ts';
 import { permanentFailure } from './faults.ts';
-import type { Item } from './item-codec.ts';
+import { type Item, isHidden, jsonBytes } from './item-codec.ts';
 import { isOwn, visible } from './single-call.ts';
+import { BeingCreated } from './staged-creation.ts';
 import { createItem, existsCheck, overwriteItem, removeOrCheckItem, versionCheck } from './write-commands.ts';
 
 /** DynamoDB: 100 items in one TransactWriteItems. */
 export const MAX_ATOMIC_WRITES = 100;
+
+/** DynamoDB: 4 MB in one TransactWriteItems. Half of it is left to the parents that are checked. */
+const MAX_PACK_BYTES = 2 * 1024 * 1024;
 
 /** One list of a commit: where it stands among all, and what each write is to leave behind. */
 export interface OpenList {
@@ -92,7 +96,7 @@ export class ListCommit {
         }
         results.set(list.at, entities);
       } catch (error) {
-        if (!(error instanceof WriteRejected)) throw error;
+        if (!(error instanceof WriteRejected || error instanceof BeingCreated)) throw error;
         outcomes[list.at] = { error };
       }
     }
@@ -121,6 +125,7 @@ export class ListCommit {
     const current = visible(write, item);
     const reason = guardFailure(write, current);
     if (reason !== undefined) throw new WriteRejected(index, reason, current);
+    if (item !== undefined && isHidden(item)) throw new BeingCreated(write);
     if (write.kind === 'delete') {
       for (const reference of write.unreferencedBy) {
         if (await this.#reader.isReferenced(reference.collection, reference.field, id, [])) {
@@ -181,8 +186,12 @@ function blame(planned: readonly Planned[], failures: readonly Cancellation[], o
       const reason = guardFailure(write, current);
       const known = outcomes[list.at];
       // The first write of a list that fails is the one to name.
-      const earlier = known !== undefined && 'error' in known && (known.error as WriteRejected).index < index;
+      const earlier =
+        known !== undefined &&
+        'error' in known &&
+        (!(known.error instanceof WriteRejected) || known.error.index < index);
       if (reason !== undefined && !earlier) outcomes[list.at] = { error: new WriteRejected(index, reason, current) };
+      else if (item !== undefined && isHidden(item)) outcomes[list.at] ??= { error: new BeingCreated(write) };
     }
   }
 }
@@ -192,6 +201,7 @@ export function packed(lists: readonly (readonly GuardedWrite[])[]): OpenList[][
   const packs: OpenList[][] = [];
   let current: OpenList[] = [];
   let items = new Map<string, boolean>();
+  let bytes = 0;
   for (const [at, writes] of lists.entries()) {
     if (writes.length === 1) {
       packs.push([{ at, writes }]);
@@ -202,11 +212,15 @@ export function packed(lists: readonly (readonly GuardedWrite[])[]): OpenList[][
       const written = items.get(keyOfWrite(write));
       return written !== undefined && (written || write.kind !== 'check');
     });
-    if (current.length > 0 && (meets || items.size + writes.filter(isNew).length > MAX_ATOMIC_WRITES)) {
+    const size = writes.reduce((sum, write) => sum + (write.kind === 'put' ? jsonBytes(write.fields) : 0), 0);
+    const full = items.size + writes.filter(isNew).length > MAX_ATOMIC_WRITES || bytes + size > MAX_PACK_BYTES;
+    if (current.length > 0 && (meets || full)) {
       packs.push(current);
       current = [];
       items = new Map();
+      bytes = 0;
     }
+    bytes += size;
     current.push({ at, writes });
     for (const write of writes) items.set(keyOfWrite(write), items.get(keyOfWrite(write)) || write.kind !== 'check');
   }

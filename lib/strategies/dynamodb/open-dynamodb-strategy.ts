@@ -42,7 +42,8 @@ async function openDocuments(
 ): Promise<DynamoDBDocument> {
   if (!enable_dax) {
     const documents = DynamoDBDocument.from(client, {
-      marshallOptions: { removeUndefinedValues: true },
+      // The model refuses numbers beyond 2^53; items of others may hold them, and must be writable all the same.
+      marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
       // A copy: the document client changes what it is given.
       unmarshallOptions: { ...UNMARSHALL },
     });

@@ -1,12 +1,13 @@
 /**
  * Creation of more entities than one transaction holds. The first is written hidden, then the others, then the first is
- * unveiled: who reads the first sees all of them or none. Every step may be repeated, also by another process: the same
- * call, sent again after a crash, finds what is there already and goes on.
+ * unveiled: who reads the first sees all of them or none. The same call, sent again after a crash or at the same moment,
+ * takes over: it changes the token under which the first is hidden, so that the earlier one can unveil or undo nothing
+ * any more, and marks what is there already as its own.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
-import { UnsupportedOperationError } from '../../repository/errors.ts';
+import { StorageUnavailableError, UnsupportedOperationError } from '../../repository/errors.ts';
 import {
   type GuardedWrite,
   guardFailure,
@@ -15,9 +16,9 @@ import {
   WriteRejected,
 } from '../../repository/guarded-write.ts';
 import { concurrently } from './concurrently.ts';
-import type { DynamodbCalls, ItemWrite } from './dynamodb-calls.ts';
-import { entityOf, type Item, isHidden, STAGED } from './item-codec.ts';
-import { createItem, existsCheck, stageItem, undoItem, unveilItem } from './write-commands.ts';
+import { backOff, CONTENTION_MS, type DynamodbCalls, type ItemWrite } from './dynamodb-calls.ts';
+import { entityOf, type Item, isHidden, keyOf, STAGED, WRITE_ID } from './item-codec.ts';
+import { createItem, existsCheck, markItem, stageItem, undoItem, unveilItem } from './write-commands.ts';
 
 const isCreation = (write: GuardedWrite): write is PutWrite => write.kind === 'put' && write.expect === 0;
 
@@ -30,6 +31,7 @@ export class StagedCreation {
   readonly #calls: DynamodbCalls;
   readonly #tableName: (collection: CollectionName) => string;
   readonly #writeId = crypto.randomUUID();
+  readonly #token = crypto.randomUUID();
 
   constructor(calls: DynamodbCalls, tableName: (collection: CollectionName) => string) {
     this.#calls = calls;
@@ -49,53 +51,87 @@ export class StagedCreation {
     if (1 + checks.length + others.length !== writes.length || checks.some(({ write }) => write.expect !== 'exists')) {
       throw unsupported();
     }
-    const entities: (Entity | undefined)[] = [];
-    const { token, entity } = await this.#stage(writes, root, checks);
-    entities[0] = entity;
+    const entities: (Entity | undefined)[] = writes.map(() => undefined);
+    entities[0] = await this.#stage(writes, root, checks);
     const made: PutWrite[] = [];
     try {
       await concurrently(others, async ({ write, index }) => {
-        entities[index] = await this.#create(write, index, made);
+        entities[index] = await this.#create(write, index);
+        made.push(write);
       });
-      await this.#together([{ update: unveilItem(this.#tableName(root.collection), root, token) }], writes, checks);
+      const update = unveilItem(this.#tableName(root.collection), root, this.#token);
+      await this.#together([{ update }], writes, checks);
     } catch (error) {
-      if (error instanceof WriteRejected) await this.#undo([...made, root]);
+      if (error instanceof Staged) throw await this.#outcomeOfOther(root);
+      if (error instanceof WriteRejected) await this.#undo(root, made);
       throw error;
     }
-    for (let i = 0; i < writes.length; i++) entities[i] ??= undefined;
     return entities;
   }
 
-  /** Writes the first entity hidden, or finds the one of an earlier attempt. */
+  /** Writes the first entity hidden, or takes over the one of another attempt. */
   async #stage(
     writes: readonly GuardedWrite[],
     root: PutWrite,
     checks: readonly { readonly write: GuardedWrite; readonly index: number }[],
-  ): Promise<{ token: string; entity: Entity }> {
-    const token = crypto.randomUUID();
-    const put = stageItem(this.#tableName(root.collection), root, this.#writeId, token);
-    try {
-      await this.#together([{ put }], writes, checks);
-      return { token, entity: putEntity(root, undefined, 1) };
-    } catch (error) {
-      if (!(error instanceof Staged)) throw error;
-      const entity = entityOf(root.collection, error.item);
-      if (!isDeepStrictEqual(lasting(entity), lasting(root.fields))) throw new WriteRejected(0, 'exists', entity);
-      return { token: error.item[STAGED] as string, entity };
+  ): Promise<Entity> {
+    const table = this.#tableName(root.collection);
+    const deadline = performance.now() + CONTENTION_MS;
+    for (let attempt = 1; performance.now() < deadline; attempt++) {
+      try {
+        await this.#together([{ put: stageItem(table, root, this.#writeId, this.#token) }], writes, checks);
+        return putEntity(root, undefined, 1);
+      } catch (error) {
+        if (!(error instanceof Staged)) throw error;
+        const entity = entityOf(root.collection, error.item);
+        if (!isDeepStrictEqual(lasting(entity), lasting(root.fields))) throw new BeingCreated(root);
+        if (await this.#mark(root, STAGED, error.item[STAGED] as string, this.#token)) return entity;
+      }
+      await backOff(attempt);
     }
+    throw new BeingCreated(root);
   }
 
   /** Creates one of the others, or takes the same one of an earlier attempt. */
-  async #create(put: PutWrite, index: number, made: PutWrite[]): Promise<Entity> {
+  async #create(put: PutWrite, index: number): Promise<Entity> {
     const command = { put: createItem(this.#tableName(put.collection), put, this.#writeId) };
-    const result = await this.#calls.write(command, false);
-    if (result.done) {
-      made.push(put);
-      return putEntity(put, undefined, 1);
+    const deadline = performance.now() + CONTENTION_MS;
+    for (let attempt = 1; performance.now() < deadline; attempt++) {
+      const result = await this.#calls.write(command, false);
+      if (result.done) return putEntity(put, undefined, 1);
+      const { current: item } = result;
+      const current = item === undefined ? undefined : entityOf(put.collection, item);
+      if (current?.version !== 1 || !isDeepStrictEqual(lasting(current), lasting(put.fields))) {
+        throw new WriteRejected(index, 'exists', current);
+      }
+      const owner = item?.[WRITE_ID];
+      // Its answer was lost.
+      if (owner === this.#writeId) return current;
+      // The attempt that made it must not take it back any more.
+      if (typeof owner === 'string' && (await this.#mark(put, WRITE_ID, owner, this.#writeId))) return current;
+      await backOff(attempt);
     }
-    const current = result.current === undefined ? undefined : entityOf(put.collection, result.current);
-    if (current?.version === 1 && isDeepStrictEqual(lasting(current), lasting(put.fields))) return current;
-    throw new WriteRejected(index, 'exists', current);
+    throw new BeingCreated(put);
+  }
+
+  /** Replaces a mark of an item if it still is the one that was read. */
+  async #mark(put: PutWrite, attribute: string, from: string, to: string): Promise<boolean> {
+    const update = markItem(this.#tableName(put.collection), put, attribute, from, to);
+    const result = await this.#calls.write({ update }, false);
+    return result.done || result.current?.[attribute] === to;
+  }
+
+  /** What became of the creation that another call has taken over: an error in every case. */
+  async #outcomeOfOther(root: PutWrite): Promise<Error> {
+    const deadline = performance.now() + CONTENTION_MS;
+    for (let attempt = 1; performance.now() < deadline; attempt++) {
+      const { collection, id } = root;
+      const item = await this.#calls.get(this.#tableName(collection), keyOf(collection, id), true);
+      if (item === undefined) break;
+      if (!isHidden(item)) return new WriteRejected(0, 'exists', entityOf(collection, item));
+      await backOff(attempt);
+    }
+    return new BeingCreated(root);
   }
 
   /** Commits a write of the first entity together with the checks. */
@@ -115,16 +151,23 @@ export class StagedCreation {
       const index = i === 0 ? 0 : (checks[i - 1]?.index as number);
       const write = writes[index] as GuardedWrite;
       const current = item === undefined || isHidden(item) ? undefined : entityOf(write.collection, item);
+      if (i === 0 && current === undefined) throw new BeingCreated(write);
       throw new WriteRejected(index, guardFailure(write, current) ?? 'conflict', current);
     }
   }
 
-  /** Takes back what this attempt has made. What cannot be taken back now, the same call finds when it is sent again. */
-  async #undo(puts: readonly PutWrite[]): Promise<void> {
-    await concurrently(puts, async (put) => {
-      const command = { delete: undoItem(this.#tableName(put.collection), put, this.#writeId) };
-      await this.#calls.write(command, false).catch(() => {});
-    });
+  /**
+   * Takes back what this attempt has made, unless another one has taken over. What cannot be taken back now, the same
+   * call finds when it is sent again.
+   */
+  async #undo(root: PutWrite, made: readonly PutWrite[]): Promise<void> {
+    const remove = async (put: PutWrite, attribute: string, mark: string): Promise<boolean> => {
+      const command = { delete: undoItem(this.#tableName(put.collection), put, attribute, mark) };
+      const result = await this.#calls.write(command, false).catch(() => undefined);
+      return result !== undefined && (result.done || (result.current === undefined && result.answerWasLost));
+    };
+    if (!(await remove(root, STAGED, this.#token))) return;
+    await concurrently(made, (put) => remove(put, WRITE_ID, this.#writeId));
   }
 }
 
@@ -135,6 +178,17 @@ class Staged extends Error {
   constructor(item: Item) {
     super('staged');
     this.item = item;
+  }
+}
+
+/** The entity is hidden: another call is creating it together with others. */
+export class BeingCreated extends StorageUnavailableError {
+  constructor({ collection, id }: Pick<GuardedWrite, 'collection' | 'id'>) {
+    super(
+      `${collection} ${JSON.stringify(id)} is being created together with others by another call, or that call was ` +
+        'interrupted. Try again; if this lasts, send that call again as it was, or choose another id.',
+    );
+    this.name = 'StorageUnavailableError';
   }
 }
 

@@ -272,10 +272,29 @@ export function unveilItem(TableName: string, { collection, id }: PutWrite, toke
   };
 }
 
-/** Deletes an item if this very write has made it. */
-export function undoItem(TableName: string, { collection, id }: PutWrite, writeId: string): DeleteItem {
+/** Replaces a mark of an item, such as who has written it, if it still is the one that was read. */
+export function markItem(
+  TableName: string,
+  { collection, id }: PutWrite,
+  attribute: string,
+  from: string,
+  to: string,
+): UpdateItem {
   const expression = new Expression();
-  const ConditionExpression = `${expression.name(WRITE_ID)} = ${expression.value(writeId)}`;
+  const mark = expression.name(attribute);
+  return {
+    TableName,
+    Key: keyOf(collection, id),
+    UpdateExpression: `SET ${mark} = ${expression.value(to)}`,
+    ConditionExpression: `${mark} = ${expression.value(from)}`,
+    ...expression.placeholders,
+  };
+}
+
+/** Deletes an item if it still has a mark. */
+export function undoItem(TableName: string, { collection, id }: PutWrite, attribute: string, mark: string): DeleteItem {
+  const expression = new Expression();
+  const ConditionExpression = `${expression.name(attribute)} = ${expression.value(mark)}`;
   return { TableName, Key: keyOf(collection, id), ConditionExpression, ...expression.placeholders };
 }
 
