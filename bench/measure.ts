@@ -8,6 +8,17 @@ export interface Alternative {
 
 const median = (times: number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] as number;
 
+/** Microseconds since some moment. */
+export type Clock = () => number;
+
+export const wallTime: Clock = () => performance.now() * 1000;
+
+/** What all threads of this process have used of the processors: compiling and collecting garbage included. */
+export const processorTime: Clock = () => {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+};
+
 /**
  * Median time of each alternative, in microseconds.
  * @param rounds times each alternative has its turn
@@ -17,14 +28,17 @@ export async function compare(
   alternatives: readonly Alternative[],
   rounds: number,
   perTurn: number,
+  clock: Clock = wallTime,
 ): Promise<number[]> {
   const times: number[][] = alternatives.map(() => []);
   // The first rounds warm up the compiler and the page cache, and do not count.
   for (let round = -Math.ceil(rounds / 5); round < rounds; round++) {
-    for (const [i, alternative] of alternatives.entries()) {
-      const start = performance.now();
+    const inTurn = [...alternatives.entries()];
+    // Each follows each of the others as often: what one leaves behind, such as garbage, costs all alike.
+    for (const [i, alternative] of round % 2 === 0 ? inTurn : inTurn.toReversed()) {
+      const start = clock();
       for (let run = 0; run < perTurn; run++) await alternative.run();
-      if (round >= 0) times[i]?.push(((performance.now() - start) * 1000) / perTurn);
+      if (round >= 0) times[i]?.push((clock() - start) / perTurn);
     }
   }
   return times.map(median);
@@ -37,6 +51,18 @@ export interface Result {
   readonly baselineName: string;
   /** How many times the baseline it may cost at most. */
   readonly target: number;
+}
+
+/**
+ * The runs of the median ratios. A connection is about twice as quick where the system happens to run its server process
+ * on the same core as this one: so each run has new connections, and no run decides.
+ */
+export function medianRuns(runs: readonly Result[][]): Result[] {
+  const [first = []] = runs;
+  return first.map((_, i) => {
+    const same = runs.map((results) => results[i] as Result);
+    return same.toSorted((a, b) => a.ours / a.baseline - b.ours / b.baseline)[same.length >> 1] as Result;
+  });
 }
 
 const microseconds = (value: number): string =>

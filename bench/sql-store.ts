@@ -16,7 +16,7 @@ import { tableFor } from '../lib/strategies/sql/schema.ts';
 import { sqliteDialect } from '../lib/strategies/sql/sqlite/sqlite-dialect.ts';
 import { Statements } from '../lib/strategies/sql/statements.ts';
 import { startOwnPostgresql } from '../test/services/postgresql.ts';
-import { type Alternative, compare, type Result } from './measure.ts';
+import { type Alternative, compare, medianRuns, type Result } from './measure.ts';
 
 /** Requests of the large store, and of the small one. */
 const MANY = Number(process.env.HFS_BENCH_REQUESTS ?? 1_000_000);
@@ -209,18 +209,6 @@ async function againstBareDriver(
     results.push({ what: `${store}: ${what}`, ours: a, baselineName: 'bare driver', baseline: b, target: limit });
   }
   return results;
-}
-
-/**
- * The runs of the median ratios. A connection is about twice as quick where the system happens to run its server process
- * on the same core as this one: so each run has new connections, and no run decides.
- */
-function medianRuns(runs: readonly Result[][]): Result[] {
-  const [first = []] = runs;
-  return first.map((_, i) => {
-    const same = runs.map((results) => results[i] as Result);
-    return same.toSorted((a, b) => a.ours / a.baseline - b.ours / b.baseline)[same.length >> 1] as Result;
-  });
 }
 
 const newest = (repository: StorageRepository): Alternative => ({

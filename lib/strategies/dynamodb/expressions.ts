@@ -8,15 +8,17 @@ export interface Placeholders {
 
 /** Hands out placeholders, the same for the same name. */
 export class Expression {
-  readonly #names = new Map<string, string>();
+  readonly #placeholders = new Map<string, string>();
+  readonly #names: Record<string, string> = {};
   readonly #values: Record<string, unknown> = {};
   #count = 0;
 
   name(attribute: string): string {
-    const known = this.#names.get(attribute);
+    const known = this.#placeholders.get(attribute);
     if (known !== undefined) return known;
-    const placeholder = `#n${this.#names.size}`;
-    this.#names.set(attribute, placeholder);
+    const placeholder = `#n${this.#placeholders.size}`;
+    this.#placeholders.set(attribute, placeholder);
+    this.#names[placeholder] = attribute;
     return placeholder;
   }
 
@@ -28,9 +30,8 @@ export class Expression {
 
   /** What goes beside the text; empty parts are left out, since DynamoDB refuses them. */
   get placeholders(): Placeholders {
-    const names = [...this.#names].map(([attribute, placeholder]) => [placeholder, attribute] as const);
     return {
-      ...(names.length > 0 && { ExpressionAttributeNames: Object.fromEntries(names) }),
+      ...(this.#placeholders.size > 0 && { ExpressionAttributeNames: this.#names }),
       ...(this.#count > 0 && { ExpressionAttributeValues: this.#values }),
     };
   }

@@ -32,6 +32,20 @@ export function openClient({
   });
 }
 
+/** The client of entities, without DAX. */
+export function documentClient(client: DynamoDBClient): DynamoDBDocument {
+  const documents = DynamoDBDocument.from(client, {
+    // The model refuses numbers beyond 2^53; items of others may hold them, and must be writable all the same.
+    marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
+    // A copy: the document client changes what it is given.
+    unmarshallOptions: { ...UNMARSHALL },
+  });
+  // It goes through every item for a logger that is not there.
+  documents.middlewareStack.remove('loggerMiddleware');
+  noteLostAnswers(documents);
+  return documents;
+}
+
 /**
  * The client of entities: through DAX where that is wanted.
  * @throws ConfigurationError where DAX cannot be used
@@ -40,16 +54,7 @@ async function openDocuments(
   { enable_dax, dax_endpoint, region }: DynamodbStrategyConfig,
   client: DynamoDBClient,
 ): Promise<DynamoDBDocument> {
-  if (!enable_dax) {
-    const documents = DynamoDBDocument.from(client, {
-      // The model refuses numbers beyond 2^53; items of others may hold them, and must be writable all the same.
-      marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
-      // A copy: the document client changes what it is given.
-      unmarshallOptions: { ...UNMARSHALL },
-    });
-    noteLostAnswers(documents);
-    return documents;
-  }
+  if (!enable_dax) return documentClient(client);
   if (dax_endpoint === undefined) {
     throw new ConfigurationError(
       'dynamodb_strategy.dax_endpoint is missing: enable_dax needs the URL of the DAX cluster.',
