@@ -56,10 +56,16 @@ const itemIn = (error: unknown): Item | undefined => {
 export class DynamodbCalls {
   readonly #client: DynamoDBDocument;
   readonly #maxAttempts: number;
+  readonly #readBack: ReadonlyMap<string, string> | undefined;
 
-  constructor(client: DynamoDBDocument, maxAttempts: number) {
+  /**
+   * @param readBack partition keys by table, where the client does not tell which item stood against a write, as DAX does
+   *   not: it is read then
+   */
+  constructor(client: DynamoDBDocument, maxAttempts: number, readBack?: ReadonlyMap<string, string>) {
     this.#client = client;
     this.#maxAttempts = maxAttempts;
+    this.#readBack = readBack;
   }
 
   async get(TableName: string, Key: Item, ConsistentRead: boolean): Promise<Item | undefined> {
@@ -86,8 +92,18 @@ export class DynamodbCalls {
       if ((error as Error).name !== 'ConditionalCheckFailedException') {
         throw asStorageError(error, 'write an entity', answerWasLost(error));
       }
-      return { done: false, current: itemIn(error), answerWasLost: answerWasLost(error) };
+      const current = itemIn(error) ?? (await this.#readAgainst(write));
+      return { done: false, current, answerWasLost: answerWasLost(error) };
     }
+  }
+
+  async #readAgainst(write: ItemWrite): Promise<Item | undefined> {
+    if (this.#readBack === undefined) return undefined;
+    const command =
+      'put' in write ? write.put : 'update' in write ? write.update : 'delete' in write ? write.delete : write.check;
+    const partitionKey = this.#readBack.get(command.TableName) as string;
+    const key = 'Item' in command ? { [partitionKey]: command.Item[partitionKey] } : command.Key;
+    return this.get(command.TableName, key, true);
   }
 
   /**

@@ -81,6 +81,7 @@ export async function openDynamodbStrategy(
     throw error;
   }
   const documents = await openDocuments(config, client);
-  const calls = new DynamodbCalls(documents, config.max_attempts);
+  const partitionKeys = new Map(tableDefinitions(config).map(({ name, partitionKey }) => [name, partitionKey]));
+  const calls = new DynamodbCalls(documents, config.max_attempts, config.enable_dax ? partitionKeys : undefined);
   return new DynamodbStorageStrategy(config, calls, () => client.destroy(), { enforceReferences });
 }
