@@ -104,6 +104,16 @@ export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undef
   return entity;
 }
 
+/** Each entity once by its id, the one of the newest version: what a load of them all leaves behind. */
+export function newestById(collection: CollectionName, entities: readonly Entity[]): Map<string, Entity> {
+  const newest = new Map<string, Entity>();
+  for (const entity of entities) {
+    const id = idOf(collection, entity);
+    if (versionOf(newest.get(id)) < versionOf(entity)) newest.set(id, entity);
+  }
+  return newest;
+}
+
 /** The id an entity carries. */
 export const idOf = (collection: CollectionName, entity: Readonly<Record<string, unknown>>): string =>
   entity[idFieldOf(collection)] as string;

@@ -14,7 +14,7 @@ import {
 import {
   type GuardedWrite,
   guardFailure,
-  idOf,
+  newestById,
   type PatchWrite,
   versionOf,
   WriteRejected,
@@ -187,11 +187,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
 
   async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
     this.#requireWritable();
-    const newest = new Map<string, Entity>();
-    for (const entity of entities) {
-      const id = idOf(collection, entity);
-      if (versionOf(newest.get(id)) < versionOf(entity)) newest.set(id, entity);
-    }
+    const newest = newestById(collection, entities);
     const stored = await this.#finished(
       concurrently([...newest.values()], async (entity) => {
         const writeId = randomUUID();

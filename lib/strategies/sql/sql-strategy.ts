@@ -2,7 +2,7 @@ import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { recordProblems } from '../../model/validation.ts';
 import { UnsupportedOperationError, ValidationError } from '../../repository/errors.ts';
-import { type GuardedWrite, idOf, versionOf } from '../../repository/guarded-write.ts';
+import { type GuardedWrite, newestById, versionOf } from '../../repository/guarded-write.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import { missingReference } from '../../repository/rejections.ts';
 import type {
@@ -150,11 +150,7 @@ export class SqlStorageStrategy implements StorageStrategy {
       const problems = recordProblems(collection, entity);
       if (problems.length > 0) throw new ValidationError(problems, `${collection} ${JSON.stringify(entity[table.id])}`);
     }
-    const newest = new Map<string, Entity>();
-    for (const entity of entities) {
-      const id = idOf(collection, entity);
-      if (versionOf(newest.get(id)) < versionOf(entity)) newest.set(id, entity);
-    }
+    const newest = newestById(collection, entities);
     const rows = [...newest.values()].map((entity) => encodeRow(table, { ...entity, version: versionOf(entity) }));
     try {
       return await this.#dropping([{ collection }], () =>
