@@ -4,7 +4,7 @@ import type { DynamoDBDocument, QueryCommandInput, ScanCommandInput } from '@aws
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { StorageUnavailableError } from '../../repository/errors.ts';
 import { asStorageError, permanentFailure } from './faults.ts';
-import type { Item } from './item-codec.ts';
+import { type Item, WRITE_ID } from './item-codec.ts';
 import { answerWasLost } from './lost-answers.ts';
 import type { DeleteItem, PutItem, UpdateItem } from './write-commands.ts';
 
@@ -14,12 +14,11 @@ const MAX_PAUSE_MS = 2_000;
 /** How long a write is tried again because others keep changing what it relies on. */
 export const CONTENTION_MS = 20_000;
 
-/** A write of one item. */
-export type ItemWrite =
-  | { readonly put: PutItem }
-  | { readonly update: UpdateItem }
-  | { readonly delete: DeleteItem }
-  | { readonly check: DeleteItem };
+/** A write of one item by a call of its own. */
+export type SingleWrite = { readonly put: PutItem } | { readonly update: UpdateItem } | { readonly delete: DeleteItem };
+
+/** A write of one item, or in a transaction a check of one. */
+export type ItemWrite = SingleWrite | { readonly check: DeleteItem };
 
 /** What became of a write: the item that it left behind, where the call answers it, or the item that stood against it. */
 export type WriteResult =
@@ -84,7 +83,7 @@ export class DynamodbCalls {
   }
 
   /** @param answer whether the item that is left behind is wanted */
-  async write(write: ItemWrite, answer: boolean): Promise<WriteResult> {
+  async write(write: SingleWrite, answer: boolean): Promise<WriteResult> {
     try {
       const item = await this.#send(write, answer);
       return { done: true, item };
@@ -97,10 +96,9 @@ export class DynamodbCalls {
     }
   }
 
-  async #readAgainst(write: ItemWrite): Promise<Item | undefined> {
+  async #readAgainst(write: SingleWrite): Promise<Item | undefined> {
     if (this.#readBack === undefined) return undefined;
-    const command =
-      'put' in write ? write.put : 'update' in write ? write.update : 'delete' in write ? write.delete : write.check;
+    const command = 'put' in write ? write.put : 'update' in write ? write.update : write.delete;
     const partitionKey = this.#readBack.get(command.TableName) as string;
     const key = 'Item' in command ? { [partitionKey]: command.Item[partitionKey] } : command.Key;
     return this.get(command.TableName, key, true);
@@ -133,6 +131,19 @@ export class DynamodbCalls {
   }
 
   /**
+   * Commits all writes or none, a single one by a call of its own.
+   * @param writeId of the writes, by which one that an earlier attempt has done is recognised
+   * @returns as `writeTogether`
+   */
+  async writeAll(writes: readonly ItemWrite[], writeId: string): Promise<Cancellation[] | undefined> {
+    const [only] = writes;
+    if (only === undefined || writes.length > 1 || 'check' in only) return this.writeTogether(writes);
+    const result = await this.write(only, false);
+    if (result.done || isOwn(result, only, writeId)) return undefined;
+    return [{ code: 'ConditionalCheckFailed', current: result.current }];
+  }
+
+  /**
    * As `writeTogether`, again and again where others were in the way or capacity was lacking.
    * @throws StorageUnavailableError where that goes on for too long
    */
@@ -155,7 +166,7 @@ export class DynamodbCalls {
     return pageOf(await this.#attempt('scan', () => this.#client.scan({ ...input, ...COUNTED })));
   }
 
-  async #send(write: ItemWrite, answer: boolean): Promise<Item | undefined> {
+  async #send(write: SingleWrite, answer: boolean): Promise<Item | undefined> {
     if ('put' in write) {
       await this.#client.put({ ...write.put, ...ALL_OLD });
       return undefined;
@@ -165,8 +176,7 @@ export class DynamodbCalls {
       const { Attributes } = await this.#client.update({ ...write.update, ...ALL_OLD, ReturnValues });
       return Attributes;
     }
-    const { ...input } = 'delete' in write ? write.delete : write.check;
-    await this.#client.delete({ ...input, ...ALL_OLD });
+    await this.#client.delete({ ...write.delete, ...ALL_OLD });
     return undefined;
   }
 
@@ -196,6 +206,10 @@ export class DynamodbCalls {
     }
   }
 }
+
+/** Whether a write failed because an earlier attempt of the same call, whose answer was lost, had done it. */
+export const isOwn = (result: WriteResult & { done: false }, write: SingleWrite, writeId: string): boolean =>
+  result.current === undefined ? 'delete' in write && result.answerWasLost : result.current[WRITE_ID] === writeId;
 
 const COUNTED = { ReturnConsumedCapacity: 'TOTAL' as ReturnConsumedCapacity };
 

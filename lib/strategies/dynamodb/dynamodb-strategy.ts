@@ -40,7 +40,7 @@ import {
   CONTENTION_MS,
   contended,
   type DynamodbCalls,
-  type ItemWrite,
+  isOwn,
   requireHope,
 } from './dynamodb-calls.ts';
 import { DynamodbOperations, extraCondition, type UpdateCondition } from './dynamodb-operations.ts';
@@ -48,7 +48,7 @@ import { DynamodbReader, type GsiQuery } from './dynamodb-reader.ts';
 import { DynamodbTransaction, type TransactionWrite } from './dynamodb-transaction.ts';
 import { entityOf, type Item, WRITE_ID } from './item-codec.ts';
 import { ListCommit, MAX_ATOMIC_WRITES, type OpenList, packed } from './list-commit.ts';
-import { commandAlone, isOwn, leftBy, visible } from './single-call.ts';
+import { commandAlone, leftBy, visible } from './single-call.ts';
 import { StagedCreation } from './staged-creation.ts';
 import { tableName } from './table-definitions.ts';
 import { loadItem, patchItem } from './write-commands.ts';
@@ -234,7 +234,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     if (command === undefined) return undefined;
     const result = await this.#calls.write(command, true);
     if (result.done) return { entities: [leftBy(write, result.item)] };
-    if (isOwn(result, write, writeId)) return { entities: [leftBy(write, result.current)] };
+    if (isOwn(result, command, writeId)) return { entities: [leftBy(write, result.current)] };
     const current = visible(write, result.current);
     const reason = guardFailure(write, current);
     return reason === undefined ? undefined : { error: new WriteRejected(0, reason, current) };
@@ -282,7 +282,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
       // One read alone is of one moment.
       if (writes.length === 0 || (writes.length === 1 && !changes)) return outcome.value;
       if (writes.length > MAX_ATOMIC_WRITES) throw new TransactionTooLargeError(MAX_ATOMIC_WRITES);
-      const failures = await this.#sendTransaction(
+      const failures = await this.#calls.writeAll(
         writes.map(({ command }) => command),
         writeId,
       );
@@ -292,17 +292,6 @@ export class DynamodbStorageStrategy implements StorageStrategy {
       if (performance.now() > deadline) throw contended(failures);
       await backOff(attempt);
     }
-  }
-
-  async #sendTransaction(writes: readonly ItemWrite[], writeId: string): Promise<Cancellation[] | undefined> {
-    const [only] = writes as [ItemWrite];
-    if (writes.length > 1) return this.#calls.writeTogether(writes);
-    const result = await this.#calls.write(only, false);
-    const own =
-      !result.done &&
-      (result.current === undefined ? 'delete' in only && result.answerWasLost : result.current[WRITE_ID] === writeId);
-    if (result.done || own) return undefined;
-    return [{ code: 'ConditionalCheckFailed', current: result.current }];
   }
 
   #finished<T>(call: Promise<T>): Promise<T> {

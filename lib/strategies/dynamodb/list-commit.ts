@@ -16,7 +16,7 @@ import {
 import type { DynamodbReader } from './dynamodb-reader.ts';
 import { permanentFailure } from './faults.ts';
 import { type Item, isHidden, jsonBytes } from './item-codec.ts';
-import { isOwn, visible } from './single-call.ts';
+import { visible } from './single-call.ts';
 import { BeingCreated } from './staged-creation.ts';
 import { createItem, existsCheck, overwriteItem, removeOrCheckItem, versionCheck } from './write-commands.ts';
 
@@ -57,14 +57,15 @@ export class ListCommit {
     for (let attempt = 1; ; attempt++) {
       const writeId = randomUUID();
       const open = lists.flatMap((writes, at) => (outcomes[at] === undefined ? [{ at, writes }] : []));
-      if (open.length === 0) return outcomes;
       const { planned, results } = await this.#plan(open, outcomes, writeId);
-      const failures = planned.length === 0 ? [] : await this.#send(planned, writeId);
-      if (failures === undefined || planned.length === 0) {
+      const commands = planned.map(({ command }) => command);
+      const failures = commands.length === 0 ? undefined : await this.#calls.writeAll(commands, writeId);
+      if (failures === undefined) {
         for (const { at } of open) outcomes[at] ??= { entities: (results.get(at) ?? []).map(copyOf) };
         return outcomes;
       }
       blame(planned, failures, outcomes);
+      if (open.every(({ at }) => outcomes[at] !== undefined)) return outcomes;
       if (performance.now() > deadline) throw contended(failures);
       await backOff(attempt);
     }
@@ -151,19 +152,6 @@ export class ListCommit {
       for (const [i, write] of same.entries()) items.set(keyOfWrite(write), found[i]);
     }
     return items;
-  }
-
-  /** Sends commands as one; undefined where they were carried out. */
-  async #send(planned: readonly Planned[], writeId: string): Promise<Cancellation[] | undefined> {
-    const [only] = planned as [Planned];
-    if (planned.length > 1 || 'check' in only.command) {
-      return this.#calls.writeTogether(planned.map(({ command }) => command));
-    }
-    const result = await this.#calls.write(only.command, false);
-    if (result.done) return undefined;
-    const [{ list, index }] = only.owners as [Planned['owners'][number]];
-    if (isOwn(result, list.writes[index] as GuardedWrite, writeId)) return undefined;
-    return [{ code: 'ConditionalCheckFailed', current: result.current }];
   }
 }
 

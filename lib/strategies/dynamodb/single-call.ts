@@ -1,12 +1,12 @@
 /** Writes that one conditional call of DynamoDB does, guard included. */
 import type { Entity } from '../../model/entities.ts';
 import { applyWrite, type GuardedWrite } from '../../repository/guarded-write.ts';
-import type { ItemWrite, WriteResult } from './dynamodb-calls.ts';
-import { entityOf, type Item, isHidden, WRITE_ID } from './item-codec.ts';
+import type { SingleWrite } from './dynamodb-calls.ts';
+import { entityOf, type Item, isHidden } from './item-codec.ts';
 import { createItem, deleteItem, patchItem, replaceItem } from './write-commands.ts';
 
 /** The call that does a write; undefined where it takes reading first. */
-export function commandAlone(table: string, write: GuardedWrite, writeId: string): ItemWrite | undefined {
+export function commandAlone(table: string, write: GuardedWrite, writeId: string): SingleWrite | undefined {
   switch (write.kind) {
     case 'put':
       return write.expect === 0
@@ -32,7 +32,3 @@ export function leftBy(write: GuardedWrite, item: Item | undefined): Entity | un
 /** The entity that a write is decided on. */
 export const visible = ({ collection }: GuardedWrite, item: Item | undefined): Entity | undefined =>
   item === undefined || isHidden(item) ? undefined : entityOf(collection, item);
-
-/** Whether a write failed because an earlier attempt of the same call, whose answer was lost, had done it. */
-export const isOwn = (result: WriteResult & { done: false }, write: GuardedWrite, writeId: string): boolean =>
-  result.current === undefined ? write.kind === 'delete' && result.answerWasLost : result.current[WRITE_ID] === writeId;
