@@ -1,6 +1,7 @@
 /** The port: what a store must be able to do. Policy (validation, defaults, references) is the Repository's. */
 import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
+import type { Problem } from '../model/json-values.ts';
 import type { GuardedWrite, WriteRejected } from './guarded-write.ts';
 import type { Predicate, Query } from './query.ts';
 
@@ -12,8 +13,10 @@ export interface Capabilities {
   readonly maxAtomicWrites: number;
   /** Whether `load` takes records that break the model's rules or whose parents are missing; if not, it refuses them. */
   readonly loadsInvalidRecords: boolean;
-  /** Whether a read of several entities sees all of them as they were at one moment. */
+  /** Whether a read of several entities, and a snapshot, sees all of them as they were at one moment. */
   readonly snapshotReads: boolean;
+  /** Whether segments of a scan are quicker when they are read at the same time. */
+  readonly parallelScans: boolean;
   /** Whether a parent is kept from deletion by a child that is created at the same moment. */
   readonly protectsParents: boolean;
   /** For how many milliseconds a query or count may miss what another process has committed. */
@@ -77,7 +80,21 @@ export interface ScanPage {
   readonly cursor?: string;
 }
 
-export interface StorageStrategy extends StoreSession {
+/** Reads every entity as stored, invalid records included. */
+export interface Scanner {
+  /** Reads a segment of a collection. Stable under writes: an entity that stays is met exactly once. */
+  scan(collection: CollectionName, options: ScanOptions): Promise<ScanPage>;
+}
+
+/** All entities as they were at one moment, whatever is written meanwhile. To be disposed of soon: it holds resources. */
+export interface Snapshot extends Scanner, AsyncDisposable {}
+
+export interface LoadOptions {
+  /** Whether an entity is also stored over the same or a newer version. */
+  readonly overwrite?: boolean;
+}
+
+export interface StorageStrategy extends StoreSession, Scanner {
   /** Such as 'json'. */
   readonly name: string;
   readonly capabilities: Capabilities;
@@ -88,15 +105,17 @@ export interface StorageStrategy extends StoreSession {
    * times where the store retries conflicts.
    */
   transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T>;
-  /** Reads a segment of a collection as stored. Stable under writes: an entity that stays is met exactly once. */
-  scan(collection: CollectionName, options: ScanOptions): Promise<ScanPage>;
+  /** @throws UnsupportedOperationError where the store cannot show one moment (`snapshotReads`) */
+  snapshot(): Promise<Snapshot>;
+  /** Why `load` would refuse an entity, whatever else is in the store; empty where it would not. */
+  loadProblems(collection: CollectionName, entity: Entity): readonly Problem[];
   /**
    * Stores entities verbatim, versions and timestamps included, except over the same or a newer version.
    * @returns how many were stored; repeating the call is harmless
    * @throws ValidationError or ReferenceNotFoundError where the store cannot hold one of them (`loadsInvalidRecords`);
    *   nothing is stored then
    */
-  load(collection: CollectionName, entities: readonly Entity[]): Promise<number>;
+  load(collection: CollectionName, entities: readonly Entity[], options?: LoadOptions): Promise<number>;
   /**
    * Proves that the store can be read now.
    * @throws StorageUnavailableError or StorageDamagedError where it cannot

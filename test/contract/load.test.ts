@@ -52,6 +52,20 @@ onEveryStore((store, factory) => {
     expect(await repository.getEntity('templates', older.template_id)).toEqual(loaded);
   });
 
+  test('with overwrite also over the same and over a newer version', async () => {
+    const { repository, strategy } = store();
+    const [newer, same] = [await saveTemplate(repository), await saveTemplate(repository)];
+    await repository.updateEntity('templates', newer.template_id, { name: 'Current' });
+    const entities = [
+      stored(1, { template_id: newer.template_id, name: 'Old' }),
+      stored(1, { template_id: same.template_id, name: 'Same' }),
+      stored(9),
+    ];
+    expect(await strategy.load('templates', entities, { overwrite: true })).toBe(3);
+    const ids = entities.map(({ template_id }) => template_id);
+    expect((await repository.getEntities('templates', ids)).items).toStrictEqual(entities);
+  });
+
   test('repeating a load does nothing', async () => {
     const { repository, strategy } = store();
     const entities = [stored(3), stored(4)];
@@ -116,11 +130,13 @@ onEveryStore((store, factory) => {
       const ids = [sound, record].map(({ template_id }) => template_id as string);
       if (loadsInvalidRecords) {
         expect(await loading).toBe(2);
+        expect(strategy.loadProblems('templates', record)).toEqual([]);
         expect((await repository.getEntities('templates', ids)).items).toEqual([sound, record]);
       } else {
         const error = await rejection(loading);
         expect(error).toBeInstanceOf(ValidationError);
         expect(error.message).toContain(ids[1]);
+        expect(strategy.loadProblems('templates', record)).not.toEqual([]);
         expect((await repository.getEntities('templates', ids)).items).toEqual([]);
       }
     });

@@ -86,6 +86,7 @@ const jsonCapabilities: Capabilities = {
   maxAtomicWrites: Number.POSITIVE_INFINITY,
   loadsInvalidRecords: true,
   snapshotReads: true,
+  parallelScans: false,
   protectsParents: true,
   queryStaleness: 0,
 };
@@ -160,6 +161,7 @@ const dynamodbStore: StoreFactory = {
     maxAtomicWrites: 100,
     loadsInvalidRecords: true,
     snapshotReads: false,
+    parallelScans: true,
     protectsParents: false,
     queryStaleness: Number.POSITIVE_INFINITY,
   },

@@ -111,7 +111,9 @@ export class DynamodbReader {
     let start = cursor === undefined ? undefined : keyOf(collection, cursor);
     do {
       const page = await this.#calls.scan({
-        ...this.#table(collection),
+        TableName: this.#settings.tableName(collection),
+        // Of migrations and backups, which must not miss what was acknowledged.
+        ConsistentRead: true,
         Segment: segment,
         TotalSegments: segments,
         Limit: limit - items.length,

@@ -3,6 +3,7 @@ import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
 import type { CollectionName } from '../../model/collections.ts';
 import { referencesFrom } from '../../model/collections.ts';
 import type { Entity, EntityChanges, EntityOf } from '../../model/entities.ts';
+import type { Problem } from '../../model/json-values.ts';
 import { now } from '../../model/timestamps.ts';
 import { checkChanges } from '../../model/validation.ts';
 import {
@@ -24,6 +25,7 @@ import { type OperationSettings, requireCollection, requireId } from '../../repo
 import type {
   Capabilities,
   Count,
+  LoadOptions,
   Page,
   ScanOptions,
   ScanPage,
@@ -47,6 +49,7 @@ import { DynamodbOperations, extraCondition, type UpdateCondition } from './dyna
 import { DynamodbReader, type GsiQuery } from './dynamodb-reader.ts';
 import { DynamodbTransaction, type TransactionWrite } from './dynamodb-transaction.ts';
 import { entityOf, type Item, WRITE_ID } from './item-codec.ts';
+import { itemProblems } from './item-problems.ts';
 import { ListCommit, MAX_ATOMIC_WRITES, type OpenList, packed } from './list-commit.ts';
 import { commandAlone, leftBy, visible } from './single-call.ts';
 import { StagedCreation } from './staged-creation.ts';
@@ -64,6 +67,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     maxAtomicWrites: MAX_ATOMIC_WRITES,
     loadsInvalidRecords: true,
     snapshotReads: false,
+    parallelScans: true,
     // It is looked for in an index, which may be behind.
     protectsParents: false,
     queryStaleness: Number.POSITIVE_INFINITY,
@@ -185,13 +189,29 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     return (await understood('keyCondition', () => this.#reader.queryByGsi(collection, query))) as EntityOf<C>[];
   }
 
-  async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
+  async snapshot(): Promise<never> {
+    throw new UnsupportedOperationError('DynamoDB cannot show its tables as they were at one moment. Use scan.');
+  }
+
+  loadProblems(collection: CollectionName, entity: Entity): readonly Problem[] {
+    return itemProblems(collection, entity);
+  }
+
+  async load(
+    collection: CollectionName,
+    entities: readonly Entity[],
+    { overwrite = false }: LoadOptions = {},
+  ): Promise<number> {
     this.#requireWritable();
     const newest = newestById(collection, entities);
+    for (const [id, entity] of newest) {
+      const problems = itemProblems(collection, entity);
+      if (problems.length > 0) throw new ValidationError(problems, `${collection} ${JSON.stringify(id)}`);
+    }
     const stored = await this.#finished(
       concurrently([...newest.values()], async (entity) => {
         const writeId = randomUUID();
-        const put = loadItem(this.#tableName(collection), collection, entity, writeId);
+        const put = loadItem(this.#tableName(collection), collection, entity, writeId, overwrite);
         const result = await this.#calls.write({ put }, false);
         return result.done || result.current?.[WRITE_ID] === writeId;
       }),

@@ -30,8 +30,11 @@ interface Conditional extends Placeholders {
   readonly TableName: string;
   readonly ConditionExpression: string;
 }
-export interface PutItem extends Conditional {
+export interface PutItem extends Placeholders {
+  readonly TableName: string;
   readonly Item: Item;
+  /** Absent where the item is stored over whatever there is. */
+  readonly ConditionExpression?: string;
 }
 export interface UpdateItem extends Conditional {
   readonly Key: Item;
@@ -210,8 +213,19 @@ export function removeOrCheckItem(
   return { TableName, Key: keyOf(collection, id), ConditionExpression, ...expression.placeholders };
 }
 
-/** Stores an item as it is, except over one of the same or a newer version. One without a version counts as 1. */
-export function loadItem(TableName: string, collection: CollectionName, entity: Entity, writeId: string): PutItem {
+/**
+ * Stores an item as it is, except over one of the same or a newer version. One without a version counts as 1.
+ * @param overwrite over any version
+ */
+export function loadItem(
+  TableName: string,
+  collection: CollectionName,
+  entity: Entity,
+  writeId: string,
+  overwrite: boolean,
+): PutItem {
+  const Item = itemOf(collection, entity, writeId);
+  if (overwrite) return { TableName, Item };
   const expression = new Expression();
   const version = expression.name('version');
   const conditions = [
@@ -221,7 +235,7 @@ export function loadItem(TableName: string, collection: CollectionName, entity: 
   ];
   return {
     TableName,
-    Item: itemOf(collection, entity, writeId),
+    Item,
     ConditionExpression: conditions.join(' OR '),
     ...expression.placeholders,
   };

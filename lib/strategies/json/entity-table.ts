@@ -74,6 +74,16 @@ export class EntityTable {
     this.#recent?.delete(id);
   }
 
+  /** As `get`, for one pass over everything: looking at an entity does not count as use. */
+  peek(id: string): Entity | undefined {
+    const kept = this.#entities.get(id);
+    return typeof kept === 'string' ? (parseJson(kept) as Entity) : kept;
+  }
+
+  ids(): Iterable<string> {
+    return this.#entities.keys();
+  }
+
   /** All entities, in no order that matters. Looking at them does not count as use. */
   *entries(): Generator<[string, Entity]> {
     for (const [id, kept] of this.#entities) yield [id, typeof kept === 'string' ? (parseJson(kept) as Entity) : kept];

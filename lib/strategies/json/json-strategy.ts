@@ -1,18 +1,18 @@
-import { crc32 } from 'node:zlib';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
-import { cloneJson } from '../../model/json-values.ts';
+import { cloneJson, type Problem } from '../../model/json-values.ts';
 import { StorageError, UnsupportedOperationError } from '../../repository/errors.ts';
-import { type GuardedWrite, idOf, versionOf } from '../../repository/guarded-write.ts';
+import { type GuardedWrite, newestById, versionOf } from '../../repository/guarded-write.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
-import { TopEntities } from '../../repository/selection.ts';
 import type {
   Capabilities,
   Count,
+  LoadOptions,
   Page,
   ScanOptions,
   ScanPage,
+  Snapshot,
   StorageStrategy,
   StoreSession,
   WriteOutcome,
@@ -25,6 +25,7 @@ import { JsonDatabase } from './json-database.ts';
 import { layoutOf } from './layout.ts';
 import type { LockManager } from './lock-manager.ts';
 import { openPlace } from './place.ts';
+import { captured, Scans } from './scans.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 import { sessionOn, TransactionManager } from './transaction-manager.ts';
 import { View } from './view.ts';
@@ -51,6 +52,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     maxAtomicWrites: Number.POSITIVE_INFINITY,
     loadsInvalidRecords: true,
     snapshotReads: true,
+    parallelScans: false,
     protectsParents: true,
     queryStaleness: 0,
   };
@@ -60,6 +62,7 @@ export class JsonStorageStrategy implements StorageStrategy {
   readonly #transactions: TransactionManager;
   readonly #durable: boolean;
   readonly #scope = new TransactionScope();
+  readonly #scans = new Scans();
   #foldTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #folding: Promise<void> | undefined;
@@ -140,23 +143,28 @@ export class JsonStorageStrategy implements StorageStrategy {
     );
   }
 
-  async scan(collection: CollectionName, { segment, segments, limit, cursor }: ScanOptions): Promise<ScanPage> {
+  async scan(collection: CollectionName, options: ScanOptions): Promise<ScanPage> {
     await this.#currentView();
-    const byId = { field: '', descending: false };
-    const after = cursor === undefined ? undefined : { value: undefined, id: cursor };
-    const top = new TopEntities(collection, byId, limit, after);
-    for (const [id, entity] of this.#table(collection).entries()) {
-      if (segments === 1 || crc32(id) % segments === segment) top.offer(entity);
-    }
-    const items = top.inOrder().map((entity) => cloneJson(entity));
-    const last = items.at(-1);
-    return top.more && last !== undefined ? { items, cursor: idOf(collection, last) } : { items };
+    return this.#scans.page(this.#table(collection), options);
   }
 
-  async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
+  async snapshot(): Promise<Snapshot> {
+    await this.#currentView();
+    return captured(this.#database.tables);
+  }
+
+  loadProblems(): readonly Problem[] {
+    return [];
+  }
+
+  async load(
+    collection: CollectionName,
+    entities: readonly Entity[],
+    { overwrite = false }: LoadOptions = {},
+  ): Promise<number> {
     this.#requireOpen();
     this.#scope.requireOutside();
-    return this.#transactions.exclusively((at) => this.#loadNewer(collection, entities, at));
+    return this.#transactions.exclusively((at) => this.#loadWanted(collection, entities, overwrite, at));
   }
 
   async health(): Promise<void> {
@@ -193,22 +201,25 @@ export class JsonStorageStrategy implements StorageStrategy {
     return new View(this.#database.tables);
   }
 
-  async #loadNewer(
+  async #loadWanted(
     collection: CollectionName,
     entities: readonly Entity[],
+    overwrite: boolean,
     at: JsonDatabase['place'],
   ): Promise<number> {
     const table = this.#table(collection);
-    const newer = entities.filter((entity) => versionOf(table.get(idOf(collection, entity))) < versionOf(entity));
-    if (newer.length === 0) return 0;
-    const operations = newer.map((entity) => putText(collection, idOf(collection, entity), JSON.stringify(entity)));
+    const wanted = [...newestById(collection, entities)].filter(
+      ([id, entity]) => overwrite || versionOf(table.get(id)) < versionOf(entity),
+    );
+    if (wanted.length === 0) return 0;
+    const operations = wanted.map(([id, entity]) => putText(collection, id, JSON.stringify(entity)));
     const apply = (): void => {
-      for (const entity of newer) table.put(idOf(collection, entity), cloneJson(entity));
+      for (const [id, entity] of wanted) table.put(id, cloneJson(entity));
       this.#database.markChanged(collection);
     };
     await this.#database.append(at, operations, apply, this.#durable);
     this.#afterCommit();
-    return newer.length;
+    return wanted.length;
   }
 
   #table(collection: CollectionName): EntityTable {

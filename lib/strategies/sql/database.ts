@@ -65,6 +65,11 @@ export type SqlParameter = SqlValue | readonly string[] | readonly number[];
  */
 export type Isolation = 'serializable' | 'locks';
 
+export interface SnapshotSession {
+  readonly session: SqlSession;
+  release(): Promise<void>;
+}
+
 /**
  * A database. All methods throw the errors of `repository/errors.ts`; writes throw `LostRace` besides.
  */
@@ -81,6 +86,8 @@ export interface SqlDatabase {
    * @throws StorageUnavailableError where it keeps losing, or where nobody can tell whether it committed
    */
   transaction<T>(isolation: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T>;
+  /** Reads that see the database as it is now, until they are released. */
+  snapshot(): Promise<SnapshotSession>;
   /** Proves that the database answers, and has our tables. */
   ping(): Promise<void>;
   /** The number of the last schema migration that was applied; 0 where none was. */

@@ -1,5 +1,6 @@
 import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
+import type { Problem } from '../../model/json-values.ts';
 import { recordProblems } from '../../model/validation.ts';
 import { UnsupportedOperationError, ValidationError } from '../../repository/errors.ts';
 import { type GuardedWrite, newestById, versionOf } from '../../repository/guarded-write.ts';
@@ -8,9 +9,11 @@ import { missingReference } from '../../repository/rejections.ts';
 import type {
   Capabilities,
   Count,
+  LoadOptions,
   Page,
   ScanOptions,
   ScanPage,
+  Snapshot,
   StorageStrategy,
   StoreSession,
   WriteOutcome,
@@ -50,6 +53,7 @@ export class SqlStorageStrategy implements StorageStrategy {
       maxAtomicWrites: Number.POSITIVE_INFINITY,
       loadsInvalidRecords: false,
       snapshotReads: true,
+      parallelScans: false,
       protectsParents: true,
       queryStaleness: cache === undefined ? 0 : MAX_AGE_MS,
     };
@@ -143,7 +147,22 @@ export class SqlStorageStrategy implements StorageStrategy {
     );
   }
 
-  async load(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
+  async snapshot(): Promise<Snapshot> {
+    this.#requireOpen();
+    const { session, release } = await this.#database.snapshot();
+    const reader = new SqlReader(session, this.#statements);
+    return { scan: reader.scan.bind(reader), [Symbol.asyncDispose]: release };
+  }
+
+  loadProblems(collection: CollectionName, entity: Entity): readonly Problem[] {
+    return recordProblems(collection, entity);
+  }
+
+  async load(
+    collection: CollectionName,
+    entities: readonly Entity[],
+    { overwrite = false }: LoadOptions = {},
+  ): Promise<number> {
     this.#requireWritable();
     const table = tableFor(collection);
     for (const entity of entities) {
@@ -156,7 +175,7 @@ export class SqlStorageStrategy implements StorageStrategy {
       return await this.#dropping([{ collection }], () =>
         this.#database.transaction(
           'locks',
-          async (session) => (await session.runRows(this.#statements.writing(collection).load, rows)).length,
+          async (session) => (await session.runRows(this.#statements.writing(collection).load(overwrite), rows)).length,
         ),
       );
     } catch (error) {

@@ -29,8 +29,8 @@ export class WriteStatements {
   readonly overwrite: (withReferences: boolean) => RowsStatement;
   /** Deletes the row of an id and a version. */
   readonly remove: RowsStatement;
-  /** Stores the row as it is, version included, except over the same or a newer version. */
-  readonly load: RowsStatement;
+  /** Stores the row as it is, version included; over the same or a newer version only with `overwrite`. */
+  readonly load: (overwrite: boolean) => RowsStatement;
   readonly #dialect: Dialect;
   readonly #table: Table;
   readonly #texts = new Map<string, string>();
@@ -66,11 +66,11 @@ export class WriteStatements {
         `DELETE FROM ${quoted(table.name)} WHERE (${quoted(table.id)}, "version") IN ` +
         `(SELECT input.${quoted(table.id)}, input.${EXPECTED} FROM ${input})${this.#returning}`,
     );
-    this.load = this.#statement(
-      table.columns,
-      insert(
-        false,
-        `DO UPDATE SET ${this.#assignments('excluded', [])} ` + `WHERE ${this.#own('version')} < excluded."version"`,
+    const older = ` WHERE ${this.#own('version')} < excluded."version"`;
+    this.load = bothWays((overwrite) =>
+      this.#statement(
+        table.columns,
+        insert(false, `DO UPDATE SET ${this.#assignments('excluded', [])}${overwrite ? '' : older}`),
       ),
     );
   }

@@ -9,6 +9,7 @@ import {
   type NamedRow,
   type Row,
   type RowsStatement,
+  type SnapshotSession,
   type SqlDatabase,
   type SqlParameter,
   type SqlSession,
@@ -84,6 +85,29 @@ export class PostgresqlDatabase implements SqlDatabase {
         // The first time at once: whoever won is gone. Then later and later, each at another moment.
         if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
       }
+    }
+  }
+
+  async snapshot(): Promise<SnapshotSession> {
+    const client = await this.pool.acquire();
+    const session = this.#sessionBy((task) => task(client));
+    const release = async (): Promise<void> => {
+      // Whatever has become of the connection: nothing was written on it.
+      await this.pool.ask(client, { text: 'ROLLBACK' }).then(
+        () => this.pool.release(client),
+        () => this.pool.discard(client),
+      );
+    };
+    try {
+      // Its reader may take longer between two pages than a transaction may idle otherwise.
+      await this.pool.ask(client, {
+        text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0',
+      });
+      await session.run('SELECT 1');
+      return { session, release };
+    } catch (error) {
+      await release();
+      throw asStorageError(error, this.pool.server);
     }
   }
 

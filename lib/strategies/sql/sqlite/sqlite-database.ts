@@ -3,7 +3,15 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { ConfigurationError, StorageUnavailableError, ValidationError } from '../../../repository/errors.ts';
-import { type Isolation, LostRace, type NamedRow, type Row, type SqlDatabase, type SqlSession } from '../database.ts';
+import {
+  type Isolation,
+  LostRace,
+  type NamedRow,
+  type Row,
+  type SnapshotSession,
+  type SqlDatabase,
+  type SqlSession,
+} from '../database.ts';
 import {
   lastMigration,
   MIGRATIONS_TABLE,
@@ -84,6 +92,22 @@ export class SqliteDatabase implements SqlDatabase {
         }
       }
     });
+  }
+
+  /** A connection of its own in a read transaction. Meanwhile the WAL grows by what is written: it cannot be folded. */
+  async snapshot(): Promise<SnapshotSession> {
+    const connection = await this.#patiently(() => new SqliteConnection(this.path, false));
+    const release = async (): Promise<void> => connection.close();
+    try {
+      const session = this.#sessionOn(connection, (task) => this.#patiently(task));
+      connection.execute('BEGIN');
+      // The moment is that of the first read.
+      await session.run('SELECT 1 FROM "templates" LIMIT 1');
+      return { session, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
   }
 
   async ping(): Promise<void> {
