@@ -1,7 +1,11 @@
 /** The configuration, key by key. Validation, types and the JSON Schema for editors are all made from it. */
 import { z } from 'zod';
+import { api } from './api.ts';
+import { backup } from './backup.ts';
+import { deployment } from './deployment.ts';
 import { dynamodbStrategy } from './dynamodb-strategy.ts';
 import { jsonStrategy } from './json-strategy.ts';
+import { migration } from './migration.ts';
 import { sqlStrategy } from './sql-strategy.ts';
 
 // One section per store, beside each other rather than alternatives: a migration needs two of them.
@@ -21,6 +25,10 @@ const storage = z.strictObject({
 export const configuration = z.strictObject({
   $schema: z.string().optional().describe('Where editors find the schema of this file. Has no other effect.'),
   storage: storage.describe('Where and how entities are stored.'),
+  migration: migration.prefault({}).describe('How entities are copied from one store to another.'),
+  backup: backup.prefault({}).describe('Where backups are kept, and how many.'),
+  api: api.optional().describe('The HTTP API that CDK deploys on AWS. No effect on `hfs serve`.'),
+  deployment: deployment.optional().describe('What CDK deploys on AWS besides the API. No effect elsewhere.'),
 });
 
 /** A checked configuration, complete with defaults. */

@@ -58,6 +58,12 @@ export const dynamodbStrategy = z
       .regex(/^[a-zA-Z0-9_.-]*$/, { error: 'must have only letters of English, digits and the characters _ . -' })
       .default('hostfactory')
       .describe('What the names of the tables begin with: hostfactory_templates and so on.'),
+    create_tables: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether tables that are missing are made when the store is opened. With false they must be there, and nobody looks. Deployed functions have false: CDK makes the tables.',
+      ),
     billing_mode: z
       .enum(['PAY_PER_REQUEST', 'PROVISIONED'])
       .default('PAY_PER_REQUEST')

@@ -159,3 +159,13 @@ export class StorageDamagedError extends StorageError {
 export class ConfigurationError extends StorageError {
   readonly code = 'configuration_invalid';
 }
+
+/** A migration cannot begin, or had to stop. Both stores hold whole entities; the message says how to go on. */
+export class MigrationError extends StorageError {
+  readonly code = 'migration_failed';
+}
+
+/** A backup cannot be made, read or restored. */
+export class BackupError extends StorageError {
+  readonly code = 'backup_failed';
+}

@@ -5,6 +5,7 @@
 import { type CollectionName, idFieldOf, type Reference } from '../model/collections.ts';
 import type { Entity, JsonObject, JsonValue } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
+import type { LoadOver } from './storage-strategy.ts';
 
 /** The version an entity must have: 0 for "must not exist", 'exists' for any version, undefined for no matter. */
 export type Expectation = number | 'exists' | undefined;
@@ -103,6 +104,10 @@ export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undef
   entity.version = version;
   return entity;
 }
+
+/** Whether an entity of a version may be loaded over what is there. */
+export const mayLoad = (over: LoadOver, version: number, current: Partial<Entity> | undefined): boolean =>
+  over === 'any' || versionOf(current) < version || (over === 'same' && versionOf(current) === version);
 
 /** Each entity once by its id, the one of the newest version: what a load of them all leaves behind. */
 export function newestById(collection: CollectionName, entities: readonly Entity[]): Map<string, Entity> {

@@ -89,9 +89,12 @@ export interface Scanner {
 /** All entities as they were at one moment, whatever is written meanwhile. To be disposed of soon: it holds resources. */
 export interface Snapshot extends Scanner, AsyncDisposable {}
 
+/** What a loaded entity may replace: an older version, also the same version, or any, newer ones included. */
+export type LoadOver = 'older' | 'same' | 'any';
+
 export interface LoadOptions {
-  /** Whether an entity is also stored over the same or a newer version. */
-  readonly overwrite?: boolean;
+  /** 'older' where left out. */
+  readonly over?: LoadOver;
 }
 
 export interface StorageStrategy extends StoreSession, Scanner {
@@ -110,7 +113,7 @@ export interface StorageStrategy extends StoreSession, Scanner {
   /** Why `load` would refuse an entity, whatever else is in the store; empty where it would not. */
   loadProblems(collection: CollectionName, entity: Entity): readonly Problem[];
   /**
-   * Stores entities verbatim, versions and timestamps included, except over the same or a newer version.
+   * Stores entities verbatim, versions and timestamps included, but over nothing that `over` does not allow.
    * @returns how many were stored; repeating the call is harmless
    * @throws ValidationError or ReferenceNotFoundError where the store cannot hold one of them (`loadsInvalidRecords`);
    *   nothing is stored then

@@ -50,6 +50,7 @@ test('what is left out has the documented default', () => {
       },
       dynamodb_strategy: {
         table_prefix: 'hostfactory',
+        create_tables: true,
         billing_mode: 'PAY_PER_REQUEST',
         read_capacity: 5,
         write_capacity: 5,

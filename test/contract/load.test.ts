@@ -52,7 +52,20 @@ onEveryStore((store, factory) => {
     expect(await repository.getEntity('templates', older.template_id)).toEqual(loaded);
   });
 
-  test('with overwrite also over the same and over a newer version', async () => {
+  test("over 'same', never over a newer version", async () => {
+    const { repository, strategy } = store();
+    const [newer, same] = [await saveTemplate(repository), await saveTemplate(repository)];
+    const current = await repository.updateEntity('templates', newer.template_id, { name: 'Current' });
+    const entities = [
+      stored(1, { template_id: newer.template_id, name: 'Old' }),
+      stored(1, { template_id: same.template_id, name: 'Same' }),
+    ];
+    expect(await strategy.load('templates', entities, { over: 'same' })).toBe(1);
+    const ids = entities.map(({ template_id }) => template_id);
+    expect((await repository.getEntities('templates', ids)).items).toStrictEqual([current, entities[1]]);
+  });
+
+  test("over 'any', also over the same and over a newer version", async () => {
     const { repository, strategy } = store();
     const [newer, same] = [await saveTemplate(repository), await saveTemplate(repository)];
     await repository.updateEntity('templates', newer.template_id, { name: 'Current' });
@@ -61,7 +74,7 @@ onEveryStore((store, factory) => {
       stored(1, { template_id: same.template_id, name: 'Same' }),
       stored(9),
     ];
-    expect(await strategy.load('templates', entities, { overwrite: true })).toBe(3);
+    expect(await strategy.load('templates', entities, { over: 'any' })).toBe(3);
     const ids = entities.map(({ template_id }) => template_id);
     expect((await repository.getEntities('templates', ids)).items).toStrictEqual(entities);
   });

@@ -26,6 +26,8 @@ const examples: readonly [errors.StorageError, string, RegExp][] = [
   [new errors.StorageUnavailableError('Busy.'), 'storage_unavailable', /^Busy\.$/],
   [new errors.StorageDamagedError('Torn.'), 'storage_damaged', /^Torn\.$/],
   [new errors.ConfigurationError('Wrong.'), 'configuration_invalid', /^Wrong\.$/],
+  [new errors.MigrationError('Stopped.'), 'migration_failed', /^Stopped\.$/],
+  [new errors.BackupError('Torn.'), 'backup_failed', /^Torn\.$/],
 ];
 
 describe('errors', () => {

@@ -200,7 +200,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   async load(
     collection: CollectionName,
     entities: readonly Entity[],
-    { overwrite = false }: LoadOptions = {},
+    { over = 'older' }: LoadOptions = {},
   ): Promise<number> {
     this.#requireWritable();
     const newest = newestById(collection, entities);
@@ -211,7 +211,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     const stored = await this.#finished(
       concurrently([...newest.values()], async (entity) => {
         const writeId = randomUUID();
-        const put = loadItem(this.#tableName(collection), collection, entity, writeId, overwrite);
+        const put = loadItem(this.#tableName(collection), collection, entity, writeId, over);
         const result = await this.#calls.write({ put }, false);
         return result.done || result.current?.[WRITE_ID] === writeId;
       }),

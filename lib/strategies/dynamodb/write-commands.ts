@@ -5,11 +5,13 @@ import { MAY_BE_TOO_LARGE } from '../../model/validation.ts';
 import {
   type DeleteWrite,
   type Expectation,
+  mayLoad,
   type PatchWrite,
   type PutWrite,
   putEntity,
   versionOf,
 } from '../../repository/guarded-write.ts';
+import type { LoadOver } from '../../repository/storage-strategy.ts';
 import { Expression, type Placeholders } from './expressions.ts';
 import {
   BYTES,
@@ -214,24 +216,23 @@ export function removeOrCheckItem(
 }
 
 /**
- * Stores an item as it is, except over one of the same or a newer version. One without a version counts as 1.
- * @param overwrite over any version
+ * Stores an item as it is, but over nothing that `over` does not allow. One without a version counts as 1.
  */
 export function loadItem(
   TableName: string,
   collection: CollectionName,
   entity: Entity,
   writeId: string,
-  overwrite: boolean,
+  over: LoadOver,
 ): PutItem {
   const Item = itemOf(collection, entity, writeId);
-  if (overwrite) return { TableName, Item };
+  if (over === 'any') return { TableName, Item };
   const expression = new Expression();
   const version = expression.name('version');
   const conditions = [
     `attribute_not_exists(${expression.name(idFieldOf(collection))})`,
-    `${version} < ${expression.value(versionOf(entity))}`,
-    ...(versionOf(entity) > 1 ? [`attribute_not_exists(${version})`] : []),
+    `${version} ${over === 'same' ? '<=' : '<'} ${expression.value(versionOf(entity))}`,
+    ...(mayLoad(over, versionOf(entity), {}) ? [`attribute_not_exists(${version})`] : []),
   ];
   return {
     TableName,

@@ -3,12 +3,13 @@ import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson, type Problem } from '../../model/json-values.ts';
 import { StorageError, UnsupportedOperationError } from '../../repository/errors.ts';
-import { type GuardedWrite, newestById, versionOf } from '../../repository/guarded-write.ts';
+import { type GuardedWrite, mayLoad, newestById, versionOf } from '../../repository/guarded-write.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import type {
   Capabilities,
   Count,
   LoadOptions,
+  LoadOver,
   Page,
   ScanOptions,
   ScanPage,
@@ -160,11 +161,11 @@ export class JsonStorageStrategy implements StorageStrategy {
   async load(
     collection: CollectionName,
     entities: readonly Entity[],
-    { overwrite = false }: LoadOptions = {},
+    { over = 'older' }: LoadOptions = {},
   ): Promise<number> {
     this.#requireOpen();
     this.#scope.requireOutside();
-    return this.#transactions.exclusively((at) => this.#loadWanted(collection, entities, overwrite, at));
+    return this.#transactions.exclusively((at) => this.#loadWanted(collection, entities, over, at));
   }
 
   async health(): Promise<void> {
@@ -204,12 +205,12 @@ export class JsonStorageStrategy implements StorageStrategy {
   async #loadWanted(
     collection: CollectionName,
     entities: readonly Entity[],
-    overwrite: boolean,
+    over: LoadOver,
     at: JsonDatabase['place'],
   ): Promise<number> {
     const table = this.#table(collection);
-    const wanted = [...newestById(collection, entities)].filter(
-      ([id, entity]) => overwrite || versionOf(table.get(id)) < versionOf(entity),
+    const wanted = [...newestById(collection, entities)].filter(([id, entity]) =>
+      mayLoad(over, versionOf(entity), table.get(id)),
     );
     if (wanted.length === 0) return 0;
     const operations = wanted.map(([id, entity]) => putText(collection, id, JSON.stringify(entity)));

@@ -161,7 +161,7 @@ export class SqlStorageStrategy implements StorageStrategy {
   async load(
     collection: CollectionName,
     entities: readonly Entity[],
-    { overwrite = false }: LoadOptions = {},
+    { over = 'older' }: LoadOptions = {},
   ): Promise<number> {
     this.#requireWritable();
     const table = tableFor(collection);
@@ -175,7 +175,7 @@ export class SqlStorageStrategy implements StorageStrategy {
       return await this.#dropping([{ collection }], () =>
         this.#database.transaction(
           'locks',
-          async (session) => (await session.runRows(this.#statements.writing(collection).load(overwrite), rows)).length,
+          async (session) => (await session.runRows(this.#statements.writing(collection).load[over], rows)).length,
         ),
       );
     } catch (error) {

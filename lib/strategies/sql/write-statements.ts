@@ -1,4 +1,5 @@
 /** The statements that write rows of one table. Every one answers id, version and created_at of each row it wrote. */
+import type { LoadOver } from '../../repository/storage-strategy.ts';
 import type { RowsColumn, RowsStatement } from './database.ts';
 import type { Dialect } from './dialect.ts';
 import { type Column, quoted, type Table } from './schema.ts';
@@ -29,8 +30,8 @@ export class WriteStatements {
   readonly overwrite: (withReferences: boolean) => RowsStatement;
   /** Deletes the row of an id and a version. */
   readonly remove: RowsStatement;
-  /** Stores the row as it is, version included; over the same or a newer version only with `overwrite`. */
-  readonly load: (overwrite: boolean) => RowsStatement;
+  /** Stores the row as it is, version included, over nothing else than the key says. */
+  readonly load: Readonly<Record<LoadOver, RowsStatement>>;
   readonly #dialect: Dialect;
   readonly #table: Table;
   readonly #texts = new Map<string, string>();
@@ -66,13 +67,10 @@ export class WriteStatements {
         `DELETE FROM ${quoted(table.name)} WHERE (${quoted(table.id)}, "version") IN ` +
         `(SELECT input.${quoted(table.id)}, input.${EXPECTED} FROM ${input})${this.#returning}`,
     );
-    const older = ` WHERE ${this.#own('version')} < excluded."version"`;
-    this.load = bothWays((overwrite) =>
-      this.#statement(
-        table.columns,
-        insert(false, `DO UPDATE SET ${this.#assignments('excluded', [])}${overwrite ? '' : older}`),
-      ),
-    );
+    const loading = (condition: string) =>
+      this.#statement(table.columns, insert(false, `DO UPDATE SET ${this.#assignments('excluded', [])}${condition}`));
+    const versionIs = (comparison: string) => ` WHERE ${this.#own('version')} ${comparison} excluded."version"`;
+    this.load = { older: loading(versionIs('<')), same: loading(versionIs('<=')), any: loading('') };
   }
 
   /**

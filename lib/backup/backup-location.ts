@@ -1,0 +1,47 @@
+/** Where backups, and reports of migrations, are kept: a folder or a prefix of an S3 bucket. */
+import { isS3BasePath } from '../config/json-strategy.ts';
+
+/** What is stored under a name. */
+export interface StoredObject {
+  /** Relative to the location, with `/` between folders. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly modifiedAt: Date;
+}
+
+/** All methods throw `BackupError`, which says what to do. */
+export interface BackupLocation {
+  /** As the operator wrote it, such as `backups/` or `s3://bucket/prefix`. */
+  readonly text: string;
+  /** Everything whose name begins with `prefix`. */
+  list(prefix?: string): Promise<StoredObject[]>;
+  /** The bytes, part by part; undefined where there is nothing of this name. */
+  read(name: string): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** Stores the bytes whole and durably, or not at all. */
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Removes objects; it is no error where one is gone already. */
+  remove(names: readonly string[]): Promise<void>;
+}
+
+/** What an S3 location needs besides its path. */
+export interface LocationSettings {
+  readonly region?: string | undefined;
+  /** URL of an S3-compatible server; AWS where left out. */
+  readonly endpoint?: string | undefined;
+}
+
+/** Opens a folder, or `s3://bucket/prefix`. Nothing is looked at yet. */
+export async function openLocation(path: string, settings: LocationSettings = {}): Promise<BackupLocation> {
+  // Imported only when used: the AWS SDK is large.
+  if (isS3BasePath(path)) return (await import('./s3-location.ts')).openS3Location(path, settings);
+  return (await import('./local-location.ts')).openLocalLocation(path);
+}
+
+/** Reads a small object as text; undefined where there is none. */
+export async function readText(location: BackupLocation, name: string): Promise<string | undefined> {
+  const parts = await location.read(name);
+  if (parts === undefined) return undefined;
+  const chunks: Uint8Array[] = [];
+  for await (const part of parts) chunks.push(part);
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { canonicalJson } from '../model/canonical-json.ts';
+import { type CollectionName, collectionNames } from '../model/collections.ts';
+import { now } from '../model/timestamps.ts';
+import { BackupError } from '../repository/errors.ts';
+import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts';
+import { ContentDigest } from '../transfer/content-digest.ts';
+import { patiently } from '../transfer/patience.ts';
+import { pagesOf } from '../transfer/scan-pages.ts';
+import type { BackupLocation } from './backup-location.ts';
+import {
+  type BackupManifest,
+  FORMAT_VERSION,
+  MANIFEST,
+  manifestText,
+  parseManifest,
+  SCHEMA_VERSION,
+} from './manifest.ts';
+import { PartWriter } from './part-writer.ts';
+
+const PAGE_ENTITIES = 500;
+/** Segments that are read at the same time, where that is quicker. */
+const PARALLEL_SEGMENTS = 4;
+
+export interface BackupOptions {
+  readonly location: BackupLocation;
+  /** Where the store is, for people: no secrets. */
+  readonly place: string;
+  /** Begins the backup's id, such as 'backup'. */
+  readonly prefix?: string;
+  /** Called with the entities written since the last call. */
+  readonly progress?: ((collection: CollectionName, entities: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An id that sorts by time and that no other backup has: `backup-20261122T100000Z-1a2b3c`. */
+export const newBackupId = (prefix: string, at: string): string =>
+  `${prefix}-${at.replace(/[-:]|\.\d+/g, '')}-${randomUUID().slice(0, 6)}`;
+
+/**
+ * Writes every entity of a store, invalid records included, as compressed NDJSON with a manifest. The entities are those
+ * of one moment where the store can show one (`snapshotReads`), which the manifest says.
+ * @throws BackupError where it cannot be written; what was written of it is removed
+ */
+export async function createBackup(strategy: StorageStrategy, options: BackupOptions): Promise<BackupManifest> {
+  const { location, place, prefix = 'backup' } = options;
+  const created_at = now();
+  const id = newBackupId(prefix, created_at);
+  const { snapshotReads, parallelScans } = strategy.capabilities;
+  try {
+    await using stack = new AsyncDisposableStack();
+    const scanner = snapshotReads ? stack.use(await strategy.snapshot()) : strategy;
+    const collections: Partial<BackupManifest['collections']> = {};
+    for (const collection of collectionNames) {
+      const writer = new PartWriter(location, id, collection);
+      const digest = new ContentDigest();
+      const segments = parallelScans ? PARALLEL_SEGMENTS : 1;
+      await inParallel(segments, (segment) =>
+        writeSegment(scanner, collection, { segment, segments }, { writer, digest, options }),
+      );
+      await writer.end();
+      collections[collection] = { entities: digest.count, digest: digest.text, parts: writer.parts };
+    }
+    const text = manifestText({
+      format: 'hostfactory-backup',
+      format_version: FORMAT_VERSION,
+      schema_version: SCHEMA_VERSION,
+      id,
+      created_at,
+      finished_at: now(),
+      source: { store: strategy.name, place },
+      consistent: snapshotReads,
+      collections: collections as BackupManifest['collections'],
+    });
+    await location.write(`${id}/${MANIFEST}`, Buffer.from(text));
+    return parseManifest(text, id);
+  } catch (error) {
+    await removeUnfinished(location, id);
+    throw error;
+  }
+}
+
+interface Writing {
+  readonly writer: PartWriter;
+  readonly digest: ContentDigest;
+  readonly options: BackupOptions;
+}
+
+async function writeSegment(
+  scanner: Scanner,
+  collection: CollectionName,
+  position: { readonly segment: number; readonly segments: number },
+  { writer, digest, options: { progress, signal } }: Writing,
+): Promise<void> {
+  const patient: Scanner = { scan: (name, scan) => patiently(() => scanner.scan(name, scan)) };
+  for await (const { items } of pagesOf(patient, collection, PAGE_ENTITIES, position)) {
+    signal?.throwIfAborted();
+    const lines: string[] = [];
+    for (const entity of items) {
+      const json = canonicalJson(entity);
+      digest.add(collection, entity, json);
+      lines.push(json);
+    }
+    await writer.add(lines);
+    progress?.(collection, items.length);
+  }
+}
+
+async function inParallel(times: number, run: (i: number) => Promise<void>): Promise<void> {
+  const outcomes = await Promise.allSettled(Array.from({ length: times }, (_, i) => run(i)));
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+}
+
+/** Without its manifest it is no backup; what cannot be removed now, `prune` removes. */
+async function removeUnfinished(location: BackupLocation, id: string): Promise<void> {
+  try {
+    const left = await location.list(`${id}/`);
+    await location.remove(left.map(({ name }) => name));
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+  }
+}

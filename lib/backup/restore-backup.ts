@@ -1,0 +1,239 @@
+import { canonicalJson } from '../model/canonical-json.ts';
+import { type CollectionName, collectionNames, fieldsOf } from '../model/collections.ts';
+import type { Entity } from '../model/entities.ts';
+import { BackupError } from '../repository/errors.ts';
+import { idOf } from '../repository/guarded-write.ts';
+import type { StorageStrategy } from '../repository/storage-strategy.ts';
+import { digestOfTarget } from '../transfer/compare-contents.ts';
+import { ContentDigest } from '../transfer/content-digest.ts';
+import { copyPages, type PageToCopy } from '../transfer/copy-pages.ts';
+import { type FieldDefaults, Fitting, type Unfit } from '../transfer/fitting.ts';
+import { patiently } from '../transfer/patience.ts';
+import { Slots } from '../transfer/slots.ts';
+import type { BackupLocation } from './backup-location.ts';
+import type { BackupManifest } from './manifest.ts';
+import { entitiesOf, verifyBackup } from './read-backup.ts';
+
+const PAGE_ENTITIES = 500;
+const WORKERS = 4;
+/** Ids that a report names. */
+const MAX_NAMED = 1000;
+
+export interface RestoreOptions {
+  readonly location: BackupLocation;
+  readonly manifest: BackupManifest;
+  /** All where left out. */
+  readonly collections?: readonly CollectionName[] | undefined;
+  /** Only these, of one collection. */
+  readonly ids?: readonly string[] | undefined;
+  /** Whether entities that are newer in the store are replaced as well. */
+  readonly overwrite?: boolean | undefined;
+  /** What becomes of records that the store cannot hold: nothing is restored, or all others are. */
+  readonly onInvalid?: 'fail' | 'skip' | undefined;
+  readonly defaults?: FieldDefaults | undefined;
+  readonly enforceReferences: boolean;
+  readonly progress?:
+    | ((phase: 'check' | 'restore' | 'verify', collection: CollectionName, n: number) => void)
+    | undefined;
+}
+
+export interface RestoredCollection {
+  /** Entities of the backup that were asked for. */
+  entities: number;
+  /** Entities that were written; the others were there already. */
+  restored: number;
+}
+
+export interface RestoreReport {
+  readonly backup: string;
+  readonly collections: { readonly [C in CollectionName]?: RestoredCollection };
+  /** Entities that the store has in a newer version, and kept. The first thousand. */
+  readonly kept: { readonly collection: CollectionName; readonly id: string }[];
+  /** Records that the store cannot hold, and that were left out. The first thousand. */
+  readonly skipped: Unfit[];
+  /** How many there are of these. */
+  readonly totals: { kept: number; skipped: number };
+  /** Ids that were asked for and that the backup does not have. */
+  readonly missingIds: readonly string[];
+}
+
+/**
+ * Puts the entities of a backup into a store, versions and timestamps included. Entities that are newer in the store stay
+ * as they are unless `overwrite` is set; entities that the backup does not have are left alone. It may be repeated. What
+ * was restored is read back and compared.
+ * @throws BackupError where the backup is damaged, holds what the store cannot, or did not come back as it was
+ */
+export async function restoreBackup(target: StorageStrategy, options: RestoreOptions): Promise<RestoreReport> {
+  return new Restore(target, options).run();
+}
+
+/** While it is being filled in. */
+type Writable<T> = { -readonly [K in keyof T]: T[K] } & {
+  collections: { [C in CollectionName]?: RestoredCollection };
+};
+
+class Restore {
+  readonly #target: StorageStrategy;
+  readonly #options: RestoreOptions;
+  readonly #fitting: Fitting;
+  readonly #wantedIds: ReadonlySet<string> | undefined;
+  readonly #foundIds = new Set<string>();
+  readonly #report: Writable<RestoreReport>;
+
+  constructor(target: StorageStrategy, options: RestoreOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#wantedIds = options.ids && new Set(options.ids);
+    this.#fitting = new Fitting({
+      target,
+      enforceReferences: options.enforceReferences,
+      defaults: options.defaults,
+      // Parents are restored before their children.
+      parents: (collection, ids) => target.get(collection, ids),
+    });
+    this.#report = {
+      backup: options.manifest.id,
+      collections: {},
+      kept: [],
+      skipped: [],
+      totals: { kept: 0, skipped: 0 },
+      missingIds: [],
+    };
+  }
+
+  async run(): Promise<RestoreReport> {
+    const { location, manifest, collections = collectionNames, progress } = this.#options;
+    await verifyBackup(location, manifest, (collection, n) => progress?.('check', collection, n));
+    if (this.#options.onInvalid !== 'skip') await this.#requireFitting(collections);
+    for (const collection of collections) await this.#restore(collection);
+    this.#report.missingIds = (this.#options.ids ?? []).filter((id) => !this.#foundIds.has(id));
+    return this.#report;
+  }
+
+  /** @throws BackupError before anything is written, where a record breaks a rule that the store enforces */
+  async #requireFitting(collections: readonly CollectionName[]): Promise<void> {
+    const alone = new Fitting({
+      target: this.#target,
+      enforceReferences: false,
+      defaults: this.#options.defaults,
+      parents: async (_, ids) => ids.map(() => undefined),
+    });
+    const unfit: Unfit[] = [];
+    for (const collection of collections) {
+      for await (const page of this.#pages(collection)) {
+        const fitted = await alone.fitPage(collection, page.items);
+        unfit.push(...fitted.unfit.filter(({ problems }) => !isDerivable(collection, problems)));
+        if (unfit.length > MAX_NAMED) break;
+      }
+    }
+    if (unfit.length > 0) throw unfitError(unfit, this.#target.name);
+  }
+
+  async #restore(collection: CollectionName): Promise<void> {
+    const counts: RestoredCollection = { entities: 0, restored: 0 };
+    this.#report.collections[collection] = counts;
+    const expected = new ContentDigest();
+    let keptHere = 0;
+    await copyPages({
+      pages: this.#pages(collection),
+      slots: new Slots(WORKERS),
+      copy: (items) => this.#load(collection, items),
+      done: ({ items }, { stored, kept, entities }) => {
+        counts.entities += items.length;
+        counts.restored += stored;
+        keptHere += kept;
+        for (const entity of entities) expected.add(collection, entity);
+        this.#options.progress?.('restore', collection, items.length);
+      },
+    });
+    if (keptHere === 0 && (await this.#holdsJust(collection, expected))) return;
+    await this.#requireRestored(collection, keptHere);
+  }
+
+  async #load(collection: CollectionName, items: readonly Entity[]) {
+    const { entities, unfit } = await this.#fitting.fitPage(collection, items);
+    if (unfit.length > 0) this.#skip(unfit);
+    const over = this.#options.overwrite ? 'any' : 'older';
+    const stored = entities.length === 0 ? 0 : await patiently(() => this.#target.load(collection, entities, { over }));
+    const kept = stored === entities.length ? 0 : await this.#noteKept(collection, entities);
+    return { stored, kept, entities };
+  }
+
+  #skip(unfit: readonly Unfit[]): void {
+    if (this.#options.onInvalid !== 'skip') throw unfitError(unfit, this.#target.name);
+    this.#report.totals.skipped += unfit.length;
+    this.#report.skipped.push(...unfit.slice(0, MAX_NAMED - this.#report.skipped.length));
+  }
+
+  /** Notes entities that the store has otherwise, and says how many. */
+  async #noteKept(collection: CollectionName, entities: readonly Entity[]): Promise<number> {
+    const differing = await this.#differing(collection, entities);
+    this.#report.totals.kept += differing.length;
+    const room = MAX_NAMED - this.#report.kept.length;
+    this.#report.kept.push(...differing.slice(0, room).map((id) => ({ collection, id })));
+    return differing.length;
+  }
+
+  /** Ids of the entities that the store does not hold just so. */
+  async #differing(collection: CollectionName, entities: readonly Entity[]): Promise<string[]> {
+    const ids = entities.map((entity) => idOf(collection, entity));
+    const held = await patiently(() => this.#target.get(collection, ids));
+    return ids.filter((_, i) => canonicalJson(held[i] ?? null) !== canonicalJson(entities[i]));
+  }
+
+  /** Whether the store holds what was restored and nothing else: the quick way to verify. */
+  async #holdsJust(collection: CollectionName, expected: ContentDigest): Promise<boolean> {
+    if (this.#wantedIds !== undefined) return false;
+    const progress = (_: CollectionName, n: number): void => this.#options.progress?.('verify', collection, n);
+    return (await digestOfTarget(this.#target, collection, { progress })).text === expected.text;
+  }
+
+  /** @throws BackupError where an entity did not come back as it is in the backup */
+  async #requireRestored(collection: CollectionName, kept: number): Promise<void> {
+    const different: string[] = [];
+    for await (const { items } of this.#pages(collection)) {
+      const { entities } = await this.#fitting.fitPage(collection, items);
+      different.push(...(await this.#differing(collection, entities)));
+    }
+    if (different.length <= kept) return;
+    const named = different
+      .slice(0, 5)
+      .map((id) => JSON.stringify(id))
+      .join(', ');
+    throw new BackupError(
+      `${different.length} ${collection} do not have the backup's content after the restore, such as ${named}: somebody ` +
+        'else has written them meanwhile. Restore again when nobody writes.',
+    );
+  }
+
+  async *#pages(collection: CollectionName): AsyncGenerator<PageToCopy<Entity>> {
+    const { location, manifest } = this.#options;
+    for await (const page of entitiesOf(location, manifest, collection, PAGE_ENTITIES)) {
+      const items = page.filter((entity) => this.#isWanted(collection, entity));
+      if (items.length > 0) yield { items };
+    }
+  }
+
+  #isWanted(collection: CollectionName, entity: Entity): boolean {
+    if (this.#wantedIds === undefined) return true;
+    const id = idOf(collection, entity);
+    if (!this.#wantedIds.has(id)) return false;
+    this.#foundIds.add(id);
+    return true;
+  }
+}
+
+/** Whether all that is wrong is a field that the parent will give. */
+const isDerivable = (collection: CollectionName, problems: Unfit['problems']): boolean =>
+  problems.every(({ path }) => fieldsOf(collection).get(path)?.defaultFrom !== undefined);
+
+function unfitError(unfit: readonly Unfit[], store: string): BackupError {
+  const [first] = unfit as [Unfit];
+  const why = first.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+  const count = unfit.length > MAX_NAMED ? `More than ${MAX_NAMED}` : String(unfit.length);
+  return new BackupError(
+    `${count} of the records cannot be held by the ${store} store, such as ${first.collection} ` +
+      `${JSON.stringify(first.id)}: ${why}. Nothing of them was written. Leave such records out with --on-invalid skip, or give ` +
+      'defaults in migration.defaults.',
+  );
+}

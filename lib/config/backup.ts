@@ -1,0 +1,35 @@
+/** Keys of `backup`. */
+import { z } from 'zod';
+
+const number = (fallback: number) => z.int().min(0).max(10_000).default(fallback);
+
+const retention = z.strictObject({
+  keep_last: number(7).describe('The newest backups, however old. The newest one always stays.'),
+  keep_daily: number(7).describe('Days with backups of which the newest stays.'),
+  keep_weekly: number(4).describe('Weeks with backups of which the newest stays.'),
+  keep_monthly: number(12).describe('Months with backups of which the newest stays.'),
+});
+
+export const backup = z.strictObject({
+  location: z
+    .string()
+    .min(1)
+    .default('backups/')
+    .describe('Folder, relative to the current folder, or s3://bucket/prefix of the backups.'),
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, { error: 'must be a region such as eu-central-1' })
+    .optional()
+    .describe(
+      "Region of the bucket of an s3:// location, also of migration.backup_location. AWS's usual settings where left out.",
+    ),
+  endpoint: z
+    .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
+    .optional()
+    .describe(
+      'URL of an S3-compatible server for an s3:// location, also of migration.backup_location. AWS where left out.',
+    ),
+  retention: retention.prefault({}).describe('Which backups hfs backup prune keeps.'),
+});
+
+export type BackupConfig = z.output<typeof backup>;

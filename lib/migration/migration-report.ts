@@ -1,0 +1,57 @@
+import type { CollectionName } from '../model/collections.ts';
+import type { Difference, DifferenceKind } from '../transfer/compare-contents.ts';
+import type { Unfit } from '../transfer/fitting.ts';
+
+/** Entities that a report names; the others are counted. */
+export const MAX_NAMED = 1000;
+
+/** What preflight found, before anything was written. */
+export interface Preflight {
+  /** Entities of the source. */
+  readonly totals: Readonly<Record<CollectionName, number>>;
+  /** Their size as JSON, in bytes. */
+  readonly bytes: number;
+  /** Entities that the target cannot hold: how many, and the first thousand. */
+  readonly unfitTotals: Readonly<Record<CollectionName, number>>;
+  readonly unfit: readonly Unfit[];
+}
+
+/** What a comparison found, and mended. */
+export interface Validation {
+  /** Entities of the target, by collection. */
+  readonly templates: number;
+  readonly requests: number;
+  readonly machines: number;
+  /** Entities that were copied or deleted once more, because they had differed. */
+  readonly repaired: number;
+  readonly differences: Readonly<Record<DifferenceKind, number>>;
+  /** The first thousand of them. */
+  readonly listed: readonly Difference[];
+}
+
+export interface CollectionReport {
+  /** Entities that were read from the source. */
+  readonly read: number;
+  /** Entities that were written; the others were there already. */
+  readonly copied: number;
+  readonly skipped: number;
+}
+
+export interface MigrationReport {
+  readonly id: string;
+  readonly outcome: 'succeeded' | 'differences';
+  readonly source: string;
+  readonly target: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly collections: Readonly<Record<CollectionName, CollectionReport>>;
+  /** The backup of the source. */
+  readonly backup?: string;
+  /** Absent where it was not wanted. */
+  readonly validation?: Validation;
+  /** Entities that were deleted from the source. */
+  readonly removed?: number;
+}
+
+export const differencesIn = ({ differences }: Validation): number =>
+  Object.values(differences).reduce((sum, count) => sum + count, 0);

@@ -1,0 +1,214 @@
+import { type LocationSettings, openLocation } from '../backup/backup-location.ts';
+import { createBackup } from '../backup/create-backup.ts';
+import { canonicalJson } from '../model/canonical-json.ts';
+import { type CollectionName, collectionNames, referencesTo } from '../model/collections.ts';
+import type { Entity } from '../model/entities.ts';
+import { idOf, versionOf } from '../repository/guarded-write.ts';
+import type { StorageStrategy } from '../repository/storage-strategy.ts';
+import { COMPARED_PAGE } from '../transfer/compare-contents.ts';
+import { Fitting } from '../transfer/fitting.ts';
+import { patiently } from '../transfer/patience.ts';
+import { pagesOf } from '../transfer/scan-pages.ts';
+import { Slots } from '../transfer/slots.ts';
+import { type CopiedBatch, copyBatch, copySegment } from './copy-segment.ts';
+import { type MigrationLog, segmentKey } from './migration-log.ts';
+import type { Preflight, Validation } from './migration-report.ts';
+import type { MigrationSettings } from './migration-settings.ts';
+import { checkEntities, requireFitting, requireReadable, requireRoom, requireWritable } from './preflight.ts';
+import type { MigrationStore } from './stores.ts';
+import { validateContents } from './validate-contents.ts';
+
+export type Phase = 'check' | 'backup' | 'copy' | 'compare' | 'cleanup';
+
+/** Called with the entities that a phase has dealt with since the last call. */
+export type MigrationProgress = (phase: Phase, collection: CollectionName, entities: number) => void;
+
+export interface MigrationParts {
+  readonly source: MigrationStore;
+  readonly target: MigrationStore;
+  readonly settings: MigrationSettings;
+  /** Where checkpoints are kept; without it the migration cannot be resumed. */
+  readonly log?: MigrationLog | undefined;
+  /** Of an `s3://` backup location. */
+  readonly location?: LocationSettings;
+  readonly progress?: MigrationProgress | undefined;
+  /** Once aborted, batches under way are finished, and the step throws. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A batch of the source that has not been copied yet. */
+export interface MigrationBatch {
+  readonly collection: CollectionName;
+  readonly entities: readonly Entity[];
+  /** Copies it; harmless to repeat. */
+  migrate(): Promise<CopiedBatch>;
+}
+
+/** SPEC.md's migration, step by step; `migrateRepository` takes all of them. */
+export class Migration {
+  readonly #parts: MigrationParts;
+  readonly #fitting: Fitting;
+
+  constructor(parts: MigrationParts) {
+    this.#parts = parts;
+    const { source, target, settings } = parts;
+    this.#fitting = new Fitting({
+      target: target.repository.strategy,
+      enforceReferences: target.enforceReferences,
+      defaults: settings.defaults,
+      parents: (collection, ids) => patiently(() => source.repository.strategy.get(collection, ids)),
+    });
+  }
+
+  /** Segments of a collection that are read at the same time. */
+  get segments(): number {
+    const { source, settings } = this.#parts;
+    return source.repository.capabilities.parallelScans ? settings.parallelWorkers : 1;
+  }
+
+  /** @throws MigrationError where the source cannot be read */
+  async validateSourceConnection(): Promise<void> {
+    await requireReadable(this.#parts.source);
+  }
+
+  /** @throws MigrationError where the target cannot be written, or is not empty and `merge` is not set */
+  async validateTargetConnection(): Promise<void> {
+    await requireWritable(this.#parts.target, this.#parts.settings.merge);
+  }
+
+  /** Reads the whole source and says what the target cannot hold. Writes nothing. */
+  async validateSchemaCompatibility(): Promise<Preflight> {
+    const { source, signal } = this.#parts;
+    const options = { segments: this.segments, progress: this.#progress('check'), signal };
+    return checkEntities(source.repository.strategy, this.#fitting, options);
+  }
+
+  /** @throws MigrationError where entities do not fit and may not be skipped, or where a disk has too little room */
+  async requireCompatible(preflight: Preflight): Promise<void> {
+    const { target, settings } = this.#parts;
+    if (settings.onInvalid === 'fail') requireFitting(preflight, target);
+    await requireRoom(target, preflight.bytes, settings.createBackup ? settings.backupLocation : undefined);
+  }
+
+  /**
+   * Backs the source up.
+   * @returns where the backup is, such as `backups/migration-20261122T100000Z-1a2b3c`
+   * @throws BackupError
+   */
+  async createBackup(backupLocation = this.#parts.settings.backupLocation): Promise<string> {
+    const { source, signal, location: settings = {} } = this.#parts;
+    const location = await openLocation(backupLocation, settings);
+    const { id } = await createBackup(source.repository.strategy, {
+      location,
+      place: source.place,
+      prefix: 'migration',
+      progress: this.#progress('backup'),
+      signal,
+    });
+    return `${backupLocation.replace(/\/+$/, '')}/${id}`;
+  }
+
+  /** Batches in dependency order, for callers that copy one after the other. `copy` does it with workers and checkpoints. */
+  async *getMigrationBatches(batchSize = this.#parts.settings.batchSize): AsyncGenerator<MigrationBatch> {
+    for (const collection of collectionNames) {
+      for await (const { items } of pagesOf(this.#source, collection, batchSize)) {
+        yield { collection, entities: items, migrate: () => copyBatch(this.#copying, collection, items) };
+      }
+    }
+  }
+
+  /** Copies what the log does not say is copied, collection by collection. */
+  async copy(): Promise<void> {
+    const { log, settings, signal } = this.#parts;
+    const segments = log?.state.segments ?? this.segments;
+    const slots = new Slots(settings.parallelWorkers);
+    const progress = this.#progress('copy');
+    for (const collection of collectionNames) {
+      const copying = Array.from({ length: segments }, async (_, segment) => {
+        const before = log?.state.progress.get(segmentKey(collection, segment));
+        if (before?.done) return;
+        await copySegment(this.#copying, {
+          collection,
+          position: { segment, segments, cursor: before?.cursor },
+          batchSize: settings.batchSize,
+          slots,
+          signal,
+          done: (batch) => {
+            log?.add({ event: 'checkpoint', collection, segment, ...batch });
+            progress?.(collection, batch.read);
+          },
+        });
+      });
+      const failure = (await Promise.allSettled(copying)).find(({ status }) => status === 'rejected');
+      if (failure !== undefined) throw (failure as PromiseRejectedResult).reason;
+    }
+  }
+
+  /** Compares both stores, copies what differs once more, and says what still differs. */
+  async validateMigration({ repair = true }: { repair?: boolean } = {}): Promise<Validation> {
+    const { settings, signal } = this.#parts;
+    return validateContents(this.#copying, {
+      repair,
+      merge: settings.merge,
+      deleteExtra: settings.deleteExtra,
+      workers: settings.parallelWorkers,
+      progress: this.#progress('compare'),
+      signal,
+    });
+  }
+
+  /**
+   * Deletes from the source what the target holds in the very same form, children first. What was changed or added
+   * meanwhile stays, and so do the parents of what stays.
+   * @returns how many were deleted
+   */
+  async cleanupSource(): Promise<number> {
+    const progress = this.#progress('cleanup');
+    let removed = 0;
+    for (const collection of collectionNames.toReversed()) {
+      for await (const { items } of pagesOf(this.#source, collection, COMPARED_PAGE)) {
+        removed += await this.#removeCopied(collection, items);
+        progress?.(collection, items.length);
+      }
+    }
+    return removed;
+  }
+
+  async #removeCopied(collection: CollectionName, records: readonly Entity[]): Promise<number> {
+    const { entities } = await this.#fitting.fitPage(collection, records);
+    if (entities.length === 0) return 0;
+    const ids = entities.map((entity) => idOf(collection, entity));
+    const held = await patiently(() => this.#target.get(collection, ids));
+    const lists = entities
+      .filter((entity, i) => canonicalJson(entity) === canonicalJson(held[i] ?? null))
+      .map((entity) => [
+        {
+          kind: 'delete' as const,
+          collection,
+          id: idOf(collection, entity),
+          expect: versionOf(entity),
+          unreferencedBy: referencesTo(collection),
+        },
+      ]);
+    const outcomes = lists.length === 0 ? [] : await this.#source.writeEach(lists);
+    return outcomes.filter((outcome) => 'entities' in outcome).length;
+  }
+
+  get #source(): StorageStrategy {
+    return this.#parts.source.repository.strategy;
+  }
+
+  get #target(): StorageStrategy {
+    return this.#parts.target.repository.strategy;
+  }
+
+  get #copying() {
+    const { onInvalid } = this.#parts.settings;
+    return { source: this.#source, target: this.#target, fitting: this.#fitting, onInvalid };
+  }
+
+  #progress(phase: Phase): ((collection: CollectionName, entities: number) => void) | undefined {
+    const { progress } = this.#parts;
+    return progress && ((collection, entities) => progress(phase, collection, entities));
+  }
+}

@@ -1,0 +1,125 @@
+/** Whether two stores hold the same, entity by entity, both ways. */
+import { canonicalJson } from '../model/canonical-json.ts';
+import { type CollectionName, collectionNames } from '../model/collections.ts';
+import type { Entity } from '../model/entities.ts';
+import { idOf, versionOf } from '../repository/guarded-write.ts';
+import type { StorageStrategy } from '../repository/storage-strategy.ts';
+import { bucketOf, ContentDigest } from './content-digest.ts';
+import type { Fitting } from './fitting.ts';
+import { pagesOf, type SegmentPosition } from './scan-pages.ts';
+
+/** How the target differs from the source: it lacks the entity, has another or a newer one, or one that the source lacks. */
+export type DifferenceKind = 'missing' | 'different' | 'newer' | 'extra';
+
+export interface Difference {
+  readonly collection: CollectionName;
+  readonly id: string;
+  readonly kind: DifferenceKind;
+}
+
+/** Entities of one page of a comparison. */
+export const COMPARED_PAGE = 1000;
+
+export type Progress = (collection: CollectionName, entities: number) => void;
+
+/** The digest of a segment of the source, in the form that the target should hold. */
+export async function digestOfSource(
+  source: StorageStrategy,
+  collection: CollectionName,
+  fitting: Fitting,
+  { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
+): Promise<ContentDigest> {
+  const digest = new ContentDigest();
+  for await (const { items } of pagesOf(source, collection, COMPARED_PAGE, position)) {
+    const { entities } = await fitting.fitPage(collection, items);
+    for (const entity of entities) digest.add(collection, entity);
+    progress?.(collection, items.length);
+  }
+  return digest;
+}
+
+/** The digest of a segment as it is stored. */
+export async function digestOfTarget(
+  target: StorageStrategy,
+  collection: CollectionName,
+  { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
+): Promise<ContentDigest> {
+  const digest = new ContentDigest();
+  for await (const { items } of pagesOf(target, collection, COMPARED_PAGE, position)) {
+    for (const entity of items) digest.add(collection, entity);
+    progress?.(collection, items.length);
+  }
+  return digest;
+}
+
+export interface Compared {
+  readonly difference: Difference;
+  /** As the target should hold it; absent where the kind is 'extra'. */
+  readonly wanted?: Entity;
+  /** As the target holds it; absent where the kind is 'missing'. */
+  readonly found?: Entity | undefined;
+}
+
+export interface ComparedStores {
+  readonly source: StorageStrategy;
+  readonly target: StorageStrategy;
+  readonly fitting: Fitting;
+}
+
+/** The entities of some buckets, page by page. */
+async function* suspectsOf(
+  strategy: StorageStrategy,
+  collection: CollectionName,
+  buckets: ReadonlySet<number>,
+): AsyncGenerator<Entity[]> {
+  if (buckets.size === 0) return;
+  for await (const { items } of pagesOf(strategy, collection, COMPARED_PAGE)) {
+    const suspects = items.filter((entity) => buckets.has(bucketOf(idOf(collection, entity))));
+    if (suspects.length > 0) yield suspects;
+  }
+}
+
+/** What the target lacks or has otherwise, in the buckets that differ. */
+export async function* unlikeIn(
+  collection: CollectionName,
+  buckets: ReadonlySet<number>,
+  { source, target, fitting }: ComparedStores,
+): AsyncGenerator<Compared[]> {
+  for await (const suspects of suspectsOf(source, collection, buckets)) {
+    const { entities } = await fitting.fitPage(collection, suspects);
+    if (entities.length === 0) continue;
+    const ids = entities.map((entity) => idOf(collection, entity));
+    const held = await target.get(collection, ids);
+    yield entities.flatMap((wanted, i) => compared(collection, wanted, held[i]));
+  }
+}
+
+/** What the target has and the source has not, in the buckets that differ. */
+export async function* extrasIn(
+  collection: CollectionName,
+  buckets: ReadonlySet<number>,
+  { source, target, fitting }: ComparedStores,
+): AsyncGenerator<Compared[]> {
+  for await (const suspects of suspectsOf(target, collection, buckets)) {
+    const ids = suspects.map((entity) => idOf(collection, entity));
+    const records = (await source.get(collection, ids)).filter((record) => record !== undefined);
+    // What does not fit was not copied: if the target has it all the same, it is not from this source.
+    const { entities } = await fitting.fitPage(collection, records);
+    const wanted = new Set(entities.map((entity) => idOf(collection, entity)));
+    const extras = suspects.filter((_, i) => !wanted.has(ids[i] as string));
+    yield extras.map((found) => ({ difference: { collection, id: idOf(collection, found), kind: 'extra' }, found }));
+  }
+}
+
+function compared(collection: CollectionName, wanted: Entity, found: Entity | undefined): Compared[] {
+  const id = idOf(collection, wanted);
+  if (found === undefined) return [{ difference: { collection, id, kind: 'missing' }, wanted }];
+  if (canonicalJson(wanted) === canonicalJson(found)) return [];
+  const kind = versionOf(found) > versionOf(wanted) ? 'newer' : 'different';
+  return [{ difference: { collection, id, kind }, wanted, found }];
+}
+
+/** Buckets that differ, by collection. */
+export type DifferingBuckets = ReadonlyMap<CollectionName, ReadonlySet<number>>;
+
+export const isSame = (buckets: DifferingBuckets): boolean => collectionNames.every((name) => !buckets.get(name)?.size);
