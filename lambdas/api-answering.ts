@@ -3,16 +3,20 @@ import middy, { type MiddlewareObj } from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type { Repository } from '../lib/repository/repository.ts';
 import { CALL_DEADLINE_MS, withDeadline } from '../lib/service/deadline.ts';
+import type { Jobs } from '../lib/service/jobs.ts';
 import { isFailure, problemAnswer } from '../lib/service/problems.ts';
 import type { Operation } from '../lib/service/routes.ts';
 import type { ServiceRequest, ServiceResponse } from '../lib/service/service.ts';
 import { type ApiEvent, type ApiResult, toProxyResult, toServiceRequest } from './api-event.ts';
 import { loggedError, logger } from './api-log.ts';
+import { callMetrics } from './api-metrics.ts';
 
 /** Lambda's context, or what the local server and tests give instead. */
 export interface ApiContext extends Partial<Context> {
   /** The repository to use in place of the process's own. */
   readonly repository?: Repository;
+  /** The jobs to use in place of those on AWS. */
+  readonly jobs?: Jobs;
   /** Time the call may take, where it is not that of the API. */
   readonly deadlineMs?: number;
 }
@@ -71,6 +75,7 @@ export function answering(
   };
   // Middy's own early timeout would be an error like any other, and so a 500.
   const handler = middy<ApiEvent, ApiResult, Error, Context>({ timeoutEarlyInMillis: 0 })
+    .use(callMetrics(operation))
     .use(callLog(operation))
     .use(problems)
     .handler((event: ApiEvent, context: ApiContext) => withDeadline(answer(event, context), timeFor(context)));

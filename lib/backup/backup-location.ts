@@ -13,8 +13,8 @@ export interface StoredObject {
 export interface BackupLocation {
   /** As the operator wrote it, such as `backups/` or `s3://bucket/prefix`. */
   readonly text: string;
-  /** Everything whose name begins with `prefix`. */
-  list(prefix?: string): Promise<StoredObject[]>;
+  /** The files of one backup, or of all folders that may be backups. They lie right in their folder, no deeper. */
+  list(backup?: string): Promise<StoredObject[]>;
   /** The bytes, part by part; undefined where there is nothing of this name. */
   read(name: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Stores the bytes whole and durably, or not at all. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { now } from '../model/timestamps.ts';
@@ -7,7 +6,9 @@ import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts
 import { ContentDigest } from '../transfer/content-digest.ts';
 import { patiently } from '../transfer/patience.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
-import type { BackupLocation } from './backup-location.ts';
+import { newBackupId, requireBackupId } from './backup-id.ts';
+import { type BackupLocation, readText } from './backup-location.ts';
+import { isOfBackup } from './list-backups.ts';
 import {
   type BackupManifest,
   FORMAT_VERSION,
@@ -28,24 +29,36 @@ export interface BackupOptions {
   readonly place: string;
   /** Begins the backup's id, such as 'backup'. */
   readonly prefix?: string;
+  /** The id itself, where the caller has chosen it; by `newBackupId` where left out. */
+  readonly id?: string | undefined;
   /** Called with the entities written since the last call. */
   readonly progress?: ((collection: CollectionName, entities: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An id that sorts by time and that no other backup has: `backup-20261122T100000Z-1a2b3c`. */
-export const newBackupId = (prefix: string, at: string): string =>
-  `${prefix}-${at.replace(/[-:]|\.\d+/g, '')}-${randomUUID().slice(0, 6)}`;
+/** What is called like a backup, and is none, is never removed. */
+export const notOurs = (location: BackupLocation, id: string): BackupError =>
+  new BackupError(`${location.text} has a ${id} already, which is another kind of thing: choose another id.`);
 
 /**
  * Writes every entity of a store, invalid records included, as compressed NDJSON with a manifest. The entities are those
  * of one moment where the store can show one (`snapshotReads`), which the manifest says.
+ *
+ * With an id that the caller has chosen, the call may be repeated: a backup that is complete is returned as it is, and one
+ * that was cut off is begun again. Two calls with the same id must not run at the same time.
  * @throws BackupError where it cannot be written; what was written of it is removed
  */
 export async function createBackup(strategy: StorageStrategy, options: BackupOptions): Promise<BackupManifest> {
   const { location, place, prefix = 'backup' } = options;
   const created_at = now();
-  const id = newBackupId(prefix, created_at);
+  const id = options.id ?? newBackupId(prefix, created_at);
+  if (options.id !== undefined) {
+    requireBackupId(id);
+    const complete = await manifestOf(location, id);
+    if (complete !== undefined) return complete;
+    if (!(await location.list(id)).every(isOfBackup)) throw notOurs(location, id);
+    await removeAll(location, id);
+  }
   const { snapshotReads, parallelScans } = strategy.capabilities;
   try {
     await using stack = new AsyncDisposableStack();
@@ -55,12 +68,18 @@ export async function createBackup(strategy: StorageStrategy, options: BackupOpt
       const writer = new PartWriter(location, id, collection);
       const digest = new ContentDigest();
       const segments = parallelScans ? PARALLEL_SEGMENTS : 1;
-      await inParallel(segments, (segment) =>
-        writeSegment(scanner, collection, { segment, segments }, { writer, digest, options }),
-      );
-      await writer.end();
+      try {
+        await inParallel(segments, (segment) =>
+          writeSegment(scanner, collection, { segment, segments }, { writer, digest, options }),
+        );
+        await writer.end();
+      } finally {
+        // What is still under way would be stored after it was removed.
+        await writer.settled();
+      }
       collections[collection] = { entities: digest.count, digest: digest.text, parts: writer.parts };
     }
+    options.signal?.throwIfAborted();
     const text = manifestText({
       format: 'hostfactory-backup',
       format_version: FORMAT_VERSION,
@@ -112,11 +131,21 @@ async function inParallel(times: number, run: (i: number) => Promise<void>): Pro
   if (failure !== undefined) throw failure.reason;
 }
 
+async function manifestOf(location: BackupLocation, id: string): Promise<BackupManifest | undefined> {
+  const name = `${id}/${MANIFEST}`;
+  const text = await readText(location, name);
+  return text === undefined ? undefined : parseManifest(text, name);
+}
+
+async function removeAll(location: BackupLocation, id: string): Promise<void> {
+  const left = await location.list(id);
+  await location.remove(left.map(({ name }) => name));
+}
+
 /** Without its manifest it is no backup; what cannot be removed now, `prune` removes. */
 async function removeUnfinished(location: BackupLocation, id: string): Promise<void> {
   try {
-    const left = await location.list(`${id}/`);
-    await location.remove(left.map(({ name }) => name));
+    await removeAll(location, id);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
   }

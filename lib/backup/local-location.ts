@@ -1,8 +1,9 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, posix, resolve } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { BackupError } from '../repository/errors.ts';
+import { BACKUP_ID } from './backup-id.ts';
 import type { BackupLocation, StoredObject } from './backup-location.ts';
 
 const advice: Readonly<Record<string, string>> = {
@@ -14,7 +15,8 @@ const advice: Readonly<Record<string, string>> = {
   ENOTDIR: 'A part of the path is a file: choose another location.',
 };
 
-function asBackupError(error: unknown, action: string, path: string): BackupError {
+/** What went wrong with a file of a backup, and what to do. */
+export function asBackupError(error: unknown, action: string, path: string): BackupError {
   const { code = '', errno, message } = error as NodeJS.ErrnoException;
   const reason = advice[code] ?? `${errno === undefined ? message : getSystemErrorMessage(errno)}.`;
   return new BackupError(`Cannot ${action} ${path}. ${reason}`, { cause: error });
@@ -32,21 +34,28 @@ class LocalLocation implements BackupLocation {
     this.text = path;
   }
 
-  async list(prefix = ''): Promise<StoredObject[]> {
-    try {
-      const entries = await readdir(this.text, { recursive: true, withFileTypes: true });
-      const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-      const objects = files.map(async (file) => {
-        const name = relative(this.text, file).split(sep).join('/');
-        if (!name.startsWith(prefix)) return [];
-        const { size, mtime } = await stat(file);
-        return [{ name, bytes: size, modifiedAt: mtime }];
+  async list(backup?: string): Promise<StoredObject[]> {
+    if (backup !== undefined) return this.#filesIn(backup);
+    const entries = await entriesOf(this.text);
+    const folders = entries.filter((entry) => entry.isDirectory() && BACKUP_ID.test(entry.name));
+    return (await Promise.all(folders.map(({ name }) => this.#filesIn(name)))).flat();
+  }
+
+  async #filesIn(folder: string): Promise<StoredObject[]> {
+    const entries = await entriesOf(join(this.text, folder));
+    const objects = entries
+      .filter((entry) => entry.isFile())
+      .map(async (entry) => {
+        const path = join(entry.parentPath, entry.name);
+        const found = await stat(path).catch((error: unknown) => {
+          // Somebody prunes, or a file that was being written has got its name.
+          if (isMissing(error)) return undefined;
+          throw asBackupError(error, 'read', path);
+        });
+        if (found === undefined) return [];
+        return [{ name: posix.join(folder, entry.name), bytes: found.size, modifiedAt: found.mtime }];
       });
-      return (await Promise.all(objects)).flat();
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw asBackupError(error, 'list', this.text);
-    }
+    return (await Promise.all(objects)).flat();
   }
 
   async read(name: string): Promise<AsyncIterable<Uint8Array> | undefined> {
@@ -63,12 +72,13 @@ class LocalLocation implements BackupLocation {
   async write(name: string, bytes: Uint8Array): Promise<void> {
     const path = join(this.text, name);
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await writeDurably(`${path}${UNFINISHED}`, bytes);
       await rename(`${path}${UNFINISHED}`, path);
       await syncFolder(dirname(path));
     } catch (error) {
       await rm(`${path}${UNFINISHED}`, { force: true }).catch(() => {});
+      await rmdir(dirname(path)).catch(() => {});
       throw asBackupError(error, 'write', path);
     }
   }
@@ -87,6 +97,15 @@ class LocalLocation implements BackupLocation {
   }
 }
 
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw asBackupError(error, 'list', folder);
+  }
+}
+
 async function* readFrom(path: string): AsyncGenerator<Uint8Array> {
   try {
     yield* createReadStream(path, { highWaterMark: 256 * 1024 });
@@ -99,6 +118,15 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   await using file = await open(path, 'w', 0o600);
   await file.writeFile(bytes);
   await file.sync();
+}
+
+/** Makes a folder, and its name durable. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = resolve(folder); made.length >= resolve(first).length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
 }
 
 /** Makes the names in a folder durable. Windows can do no such thing, and needs it not. */

@@ -1,10 +1,7 @@
 /** What a backup says of itself. It is written last: without it, a backup was cut off. */
-import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
-import { parseJson } from '../model/parse-json.ts';
-import { BackupError } from '../repository/errors.ts';
+import { openSealed, sealedText } from './sealed-json.ts';
 
 export const MANIFEST = 'manifest.json';
 /** Version of the files' format. */
@@ -14,7 +11,7 @@ export const SCHEMA_VERSION = 1;
 
 const part = z.object({
   /** Within the backup, such as `machines-00001.ndjson.gz`. */
-  file: z.string(),
+  file: z.string().regex(/^[\w-][\w.-]*$/),
   entities: z.int(),
   /** Of the file. */
   bytes: z.int(),
@@ -50,36 +47,17 @@ type CollectionShapes = { readonly [C in CollectionName]: typeof collection };
 export type BackupManifest = z.output<typeof manifest>;
 export type BackupPart = z.output<typeof part>;
 
-const checksumOf = (content: object): string =>
-  hash('sha256', canonicalJson({ ...content, checksum: undefined }), 'hex');
+const FORMAT = {
+  format: 'hostfactory-backup',
+  versions: { format_version: FORMAT_VERSION, schema_version: SCHEMA_VERSION },
+};
 
 /** The text of a manifest, with its checksum. */
-export function manifestText(content: Omit<BackupManifest, 'checksum'>): string {
-  return `${JSON.stringify({ ...content, checksum: checksumOf(content) }, null, 2)}\n`;
-}
-
-function parsed(text: string, name: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (cause) {
-    throw new BackupError(`${name} is damaged: it is not JSON. Choose another backup.`, { cause });
-  }
-}
+export const manifestText = (content: Omit<BackupManifest, 'checksum'>): string => sealedText(content);
 
 /**
  * Reads a manifest.
  * @param name for messages
- * @throws BackupError where it is damaged, or of a newer program
+ * @throws DamagedBackupError, or NewerBackupError where a newer program wrote it
  */
-export function parseManifest(text: string, name: string): BackupManifest {
-  const value = parsed(text, name);
-  const { format, format_version = 0, schema_version = 0 } = (value ?? {}) as Partial<BackupManifest>;
-  if (format === 'hostfactory-backup' && (format_version > FORMAT_VERSION || schema_version > SCHEMA_VERSION)) {
-    throw new BackupError(`${name} was written by a newer version of this program. Restore it with that version.`);
-  }
-  const result = manifest.safeParse(value);
-  if (!result.success || result.data.checksum !== checksumOf(value as object)) {
-    throw new BackupError(`${name} is damaged: it does not have its own checksum. Choose another backup.`);
-  }
-  return result.data;
-}
+export const parseManifest = (text: string, name: string): BackupManifest => openSealed(text, name, FORMAT, manifest);

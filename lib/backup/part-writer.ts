@@ -58,6 +58,11 @@ export class PartWriter {
     await this.#store();
   }
 
+  /** Waits until nothing is being stored any more, also after a failure. */
+  async settled(): Promise<void> {
+    await this.#tail.catch(() => {});
+  }
+
   #compress(): void {
     const entities = this.#lines.length;
     const member = gzip(`${this.#lines.join('\n')}\n`);

@@ -5,13 +5,14 @@ import { createGunzip } from 'node:zlib';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { parseJson } from '../model/parse-json.ts';
-import { BackupError, StorageError } from '../repository/errors.ts';
+import { StorageError } from '../repository/errors.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
 import type { BackupLocation } from './backup-location.ts';
+import { DamagedBackupError } from './damage.ts';
 import type { BackupManifest, BackupPart } from './manifest.ts';
 
-const damaged = (id: string, what: string, cause?: unknown): BackupError =>
-  new BackupError(`The backup ${id} is damaged: ${what}. Choose another one.`, { cause });
+const damaged = (id: string, what: string, cause?: unknown): DamagedBackupError =>
+  new DamagedBackupError(`The backup ${id} is damaged: ${what}. Choose another one.`, { cause });
 
 async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string[]> {
   let rest = '';
@@ -60,7 +61,7 @@ function parsedLine(line: string, id: string, file: string): Entity {
 
 /**
  * The entities of a collection in a backup, in groups of at most `limit`.
- * @throws BackupError where anything is not as it was written
+ * @throws DamagedBackupError where anything is not as it was written
  */
 export async function* entitiesOf(
   location: BackupLocation,
@@ -93,14 +94,18 @@ const READ_PAGE = 1000;
 
 /**
  * Reads everything: checksums of files and entities, and their numbers.
- * @throws BackupError naming what is damaged
+ * @throws DamagedBackupError naming what is damaged, or BackupError where it cannot be read now
  */
 export async function verifyBackup(
   location: BackupLocation,
   manifest: BackupManifest,
   progress?: (collection: CollectionName, entities: number) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   for (const collection of collectionNames) {
-    for await (const page of entitiesOf(location, manifest, collection, READ_PAGE)) progress?.(collection, page.length);
+    for await (const page of entitiesOf(location, manifest, collection, READ_PAGE)) {
+      signal?.throwIfAborted();
+      progress?.(collection, page.length);
+    }
   }
 }

@@ -35,6 +35,8 @@ export interface RestoreOptions {
   readonly progress?:
     | ((phase: 'check' | 'restore' | 'verify', collection: CollectionName, n: number) => void)
     | undefined;
+  /** Once aborted, no more entities are restored; those that were stay, and the restore may be repeated. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RestoredCollection {
@@ -47,7 +49,7 @@ export interface RestoredCollection {
 export interface RestoreReport {
   readonly backup: string;
   readonly collections: { readonly [C in CollectionName]?: RestoredCollection };
-  /** Entities that the store has in a newer version, and kept. The first thousand. */
+  /** Entities that the store holds otherwise, mostly in a newer version, and kept. The first thousand. */
   readonly kept: { readonly collection: CollectionName; readonly id: string }[];
   /** Records that the store cannot hold, and that were left out. The first thousand. */
   readonly skipped: Unfit[];
@@ -102,8 +104,8 @@ class Restore {
   }
 
   async run(): Promise<RestoreReport> {
-    const { location, manifest, collections = collectionNames, progress } = this.#options;
-    await verifyBackup(location, manifest, (collection, n) => progress?.('check', collection, n));
+    const { location, manifest, collections = collectionNames, progress, signal } = this.#options;
+    await verifyBackup(location, manifest, (collection, n) => progress?.('check', collection, n), signal);
     if (this.#options.onInvalid !== 'skip') await this.#requireFitting(collections);
     for (const collection of collections) await this.#restore(collection);
     this.#report.missingIds = (this.#options.ids ?? []).filter((id) => !this.#foundIds.has(id));
@@ -137,6 +139,7 @@ class Restore {
     await copyPages({
       pages: this.#pages(collection),
       slots: new Slots(WORKERS),
+      signal: this.#options.signal,
       copy: (items) => this.#load(collection, items),
       done: ({ items }, { stored, kept, entities }) => {
         counts.entities += items.length;
@@ -190,25 +193,27 @@ class Restore {
 
   /** @throws BackupError where an entity did not come back as it is in the backup */
   async #requireRestored(collection: CollectionName, kept: number): Promise<void> {
-    const different: string[] = [];
+    let differing = 0;
+    const examples: string[] = [];
     for await (const { items } of this.#pages(collection)) {
       const { entities } = await this.#fitting.fitPage(collection, items);
-      different.push(...(await this.#differing(collection, entities)));
+      const ids = await this.#differing(collection, entities);
+      differing += ids.length;
+      examples.push(...ids.slice(0, 5 - examples.length));
+      this.#options.progress?.('verify', collection, items.length);
     }
-    if (different.length <= kept) return;
-    const named = different
-      .slice(0, 5)
-      .map((id) => JSON.stringify(id))
-      .join(', ');
+    if (differing <= kept) return;
+    const named = examples.map((id) => JSON.stringify(id)).join(', ');
     throw new BackupError(
-      `${different.length} ${collection} do not have the backup's content after the restore, such as ${named}: somebody ` +
+      `${differing} ${collection} do not have the backup's content after the restore, such as ${named}: somebody ` +
         'else has written them meanwhile. Restore again when nobody writes.',
     );
   }
 
   async *#pages(collection: CollectionName): AsyncGenerator<PageToCopy<Entity>> {
-    const { location, manifest } = this.#options;
+    const { location, manifest, signal } = this.#options;
     for await (const page of entitiesOf(location, manifest, collection, PAGE_ENTITIES)) {
+      signal?.throwIfAborted();
       const items = page.filter((entity) => this.#isWanted(collection, entity));
       if (items.length > 0) yield { items };
     }

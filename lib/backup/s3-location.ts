@@ -7,6 +7,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { BackupError } from '../repository/errors.ts';
+import { BACKUP_ID } from './backup-id.ts';
 import type { BackupLocation, LocationSettings, StoredObject } from './backup-location.ts';
 
 const MAX_ATTEMPTS = 5;
@@ -20,8 +21,17 @@ const advice: Readonly<Record<string, string>> = {
   NoSuchBucket: 'There is no such bucket: create it, or correct the location.',
   AccessDenied: 'Access is denied: give this role s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket there.',
   CredentialsProviderError: 'There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID.',
+  PermanentRedirect: 'The bucket is in another region: set backup.region.',
   ExpiredToken: 'The AWS credentials have expired: renew them.',
 };
+
+const adviceOn = (kind: string, message: string): string => advice[kind] ?? `${kind}: ${message}.`;
+
+/** Other objects may have the same prefix. */
+function isInBackup(name: string): boolean {
+  const [folder = '', file = '', ...deeper] = name.split('/');
+  return BACKUP_ID.test(folder) && file !== '' && deeper.length === 0;
+}
 
 class S3Location implements BackupLocation {
   readonly text: string;
@@ -37,7 +47,8 @@ class S3Location implements BackupLocation {
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
   }
 
-  async list(prefix = ''): Promise<StoredObject[]> {
+  async list(backup?: string): Promise<StoredObject[]> {
+    const prefix = backup === undefined ? '' : `${backup}/`;
     const objects: StoredObject[] = [];
     let ContinuationToken: string | undefined;
     do {
@@ -47,7 +58,8 @@ class S3Location implements BackupLocation {
         ),
       );
       for (const { Key = '', Size = 0, LastModified = new Date(0) } of page.Contents ?? []) {
-        objects.push({ name: Key.slice(this.#prefix.length), bytes: Size, modifiedAt: LastModified });
+        const name = Key.slice(this.#prefix.length);
+        if (isInBackup(name)) objects.push({ name, bytes: Size, modifiedAt: LastModified });
       }
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
@@ -100,7 +112,10 @@ class S3Location implements BackupLocation {
 
   #asBackupError(error: unknown, action: string, name: string): BackupError {
     const { name: kind, message } = error as Error;
-    const reason = advice[kind] ?? `${kind}: ${message}.`;
+    const reason =
+      message === 'Region is missing'
+        ? 'Its region is not known: set backup.region, or AWS_REGION.'
+        : adviceOn(kind, message);
     return new BackupError(`Cannot ${action} s3://${this.#bucket}/${this.#prefix}${name}. ${reason}`, { cause: error });
   }
 }

@@ -23,6 +23,18 @@ export const integerBetween =
 /** Gathers the values of an option that may be repeated. */
 export const gather = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
 
+/** Gathers the values of an option that are separated by commas. */
+export const gatherList = (value: string, earlier: readonly string[] = []): readonly string[] => [
+  ...earlier,
+  ...value.split(',').filter((text) => text !== ''),
+];
+
+/** `--collection`, which may be repeated. */
+export const collectionOption = (meaning: string): Option =>
+  new Option('--collection <collection>', meaning)
+    .argParser((name: string, earlier: readonly CollectionName[]) => [...earlier, parseCollection(name)])
+    .default([], 'all');
+
 export const collectionArgument = (): Argument =>
   new Argument('<collection>', collectionNames.join(', ')).argParser(parseCollection);
 

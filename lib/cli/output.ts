@@ -30,6 +30,12 @@ export class Output {
     return isTTY ? columns || 80 : undefined;
   }
 
+  /** The terminal that shows notes, or undefined where they go elsewhere. */
+  get errorTerminal(): NodeJS.WriteStream | undefined {
+    const { stderr } = this.#streams;
+    return stderr.isTTY ? stderr : undefined;
+  }
+
   /** Writes a part of the results, and waits until it is taken. */
   async write(text: string): Promise<void> {
     if (this.#closed) return;

@@ -2,17 +2,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { packageRoot } from '../config/package-root.ts';
+import { addBackupCommands } from './commands/backup.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addCountCommand } from './commands/count.ts';
 import { addDeleteCommand } from './commands/delete.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGetCommand } from './commands/get.ts';
 import { addImportCommand } from './commands/import.ts';
+import { addMigrateRepositoryCommand } from './commands/migrate-repository.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addSaveCommand } from './commands/save.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addUpdateCommand } from './commands/update.ts';
 import type { Streams } from './output.ts';
+import { remoteOf } from './remote-option.ts';
 import type { Session } from './session.ts';
 
 function packageVersion(): string {
@@ -28,6 +31,9 @@ export function createProgram(session: Session, { stdout, stderr }: Streams): Co
     .version(packageVersion(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
     .option('--config <file>', 'configuration (default: HFS_CONFIG, else config/default.json)')
+    .option('--remote <url>', 'work through the HTTP API at a URL (default: HFS_REMOTE, else the store itself)')
+    .option('--remote-region <region>', 'AWS region to sign calls for (default: from the URL, else AWS_REGION)')
+    .option('--profile <name>', 'AWS profile to sign calls with (default: AWS_PROFILE)')
     .option('--json', 'print one JSON value, for programs')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -40,6 +46,7 @@ export function createProgram(session: Session, { stdout, stderr }: Streams): Co
       const { config, json } = command.optsWithGlobals<{ config?: string; json?: true }>();
       session.configPath = config;
       session.output.json = json === true;
+      session.remote = remoteOf(command);
     });
   addServeCommand(program, session);
   addGetCommand(program, session);
@@ -49,6 +56,8 @@ export function createProgram(session: Session, { stdout, stderr }: Streams): Co
   addQueryCommand(program, session);
   addCountCommand(program, session);
   addImportCommand(program, session);
+  addMigrateRepositoryCommand(program, session);
+  addBackupCommands(program, session);
   addDoctorCommand(program, session);
   addConfigCommands(program, session);
   return program;

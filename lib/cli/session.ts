@@ -1,7 +1,9 @@
+import { createInterface } from 'node:readline/promises';
 import { type ConfigFile, readConfig } from '../config/load-config.ts';
-import type { StorageRepository } from '../repository/storage-repository.ts';
+import type { RemoteOptions } from '../remote/open-remote.ts';
+import type { Repository } from '../repository/repository.ts';
 import { openRepository } from '../strategies/open-repository.ts';
-import { type ExitCode, exitCodes } from './failures.ts';
+import { CommandFailure, type ExitCode, exitCodes, UsageError } from './failures.ts';
 import { readJsonArgument, readJsonFile } from './input.ts';
 import { Output, type Streams } from './output.ts';
 
@@ -10,6 +12,8 @@ export class Session {
   readonly output: Output;
   /** Value of --config. */
   configPath: string | undefined;
+  /** The service to work through, in place of the store itself. */
+  remote: RemoteOptions | undefined;
   exitCode: ExitCode = exitCodes.done;
   readonly #streams: Streams;
 
@@ -22,8 +26,10 @@ export class Session {
     return readConfig(this.configPath);
   }
 
-  async openRepository(): Promise<StorageRepository> {
-    return openRepository((await this.readConfig()).config);
+  async openRepository(): Promise<Repository> {
+    if (this.remote === undefined) return openRepository((await this.readConfig()).config);
+    const { openRemoteRepository } = await import('../remote/open-remote.ts');
+    return openRemoteRepository(this.remote);
   }
 
   /** JSON of an argument that is JSON text, `@file` or `-` for standard input. */
@@ -36,6 +42,20 @@ export class Session {
   async readJsonFile(file: string): Promise<unknown> {
     this.#announceInput(file);
     return readJsonFile(file, this.#streams.stdin);
+  }
+
+  /**
+   * Asks a person to agree, on a terminal.
+   * @param option what makes the question necessary, for programs: they must give --yes
+   * @throws UsageError where there is nobody to ask, CommandFailure where the answer is not yes
+   */
+  async confirm(question: string, option: string): Promise<void> {
+    const { stdin, stderr } = this.#streams;
+    if (!stdin.isTTY || !stderr.isTTY)
+      throw new UsageError(`${option} needs --yes where there is no terminal to ask on.`);
+    const lines = createInterface({ input: stdin, output: stderr });
+    const answer = await lines.question(`${question} [yes/no] `).finally(() => lines.close());
+    if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandFailure('Nothing was done.');
   }
 
   /** Names something that could not be done while the rest goes on. */

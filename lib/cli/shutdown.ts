@@ -2,17 +2,27 @@
 const SAME_PRESS_MS = 500;
 
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
+const signals = Object.keys(signalNumbers) as (keyof typeof signalNumbers)[];
 
-/** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once. */
-export async function untilStopped(): Promise<void> {
+/**
+ * Calls `stop` at the first SIGINT or SIGTERM. A second one ends the process at once.
+ * @returns lets go of the signals
+ */
+export function onStop(stop: () => void): Disposable {
   let first: number | undefined;
-  await new Promise<void>((resolve) => {
-    const stop = (signal: NodeJS.Signals) => {
-      const now = performance.now();
-      first ??= now;
-      if (now - first > SAME_PRESS_MS) process.exit(128 + signalNumbers[signal as keyof typeof signalNumbers]);
-      resolve();
-    };
-    for (const signal of Object.keys(signalNumbers)) process.on(signal, stop);
-  });
+  const listener = (signal: keyof typeof signalNumbers): void => {
+    const now = performance.now();
+    if (first === undefined) stop();
+    first ??= now;
+    if (now - first > SAME_PRESS_MS) process.exit(128 + signalNumbers[signal]);
+  };
+  for (const signal of signals) process.on(signal, listener);
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of signals) process.off(signal, listener);
+    },
+  };
 }
+
+/** Resolves at the first one. */
+export const untilStopped = (): Promise<void> => new Promise((resolve) => onStop(resolve));

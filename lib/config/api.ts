@@ -21,7 +21,9 @@ const customDomain = z
       .describe('Certificate of that name in ACM, in the region of the stacks.'),
     truststore: z
       .string()
-      .regex(/^s3:\/\/[^/]+\/.+$/, { error: 'must be an object such as s3://bucket/truststore.pem' })
+      .regex(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\/.+$/, {
+        error: 'must be an object such as s3://bucket/truststore.pem',
+      })
       .optional()
       .describe('CA certificates in PEM. With it, only callers with a certificate of theirs connect (mutual TLS).'),
     truststore_version: z

@@ -84,17 +84,23 @@ const lambda = z.strictObject({
     .describe('Most calls at the same time, of each function. The limit of the account where left out.'),
 });
 
-const alarms = z.strictObject({
-  emails: z
-    .array(z.email({ error: 'must be an e-mail address' }))
-    .default([])
-    .describe('Who is told of an alarm. Each has to confirm once.'),
-  topic_arn: z
-    .string()
-    .regex(/^arn:aws[a-z-]*:sns:/, { error: 'must be the ARN of an SNS topic' })
-    .optional()
-    .describe('An SNS topic that exists, in place of one that is made. Its subscriptions are its own.'),
-});
+const alarms = z
+  .strictObject({
+    emails: z
+      .array(z.email({ error: 'must be an e-mail address' }))
+      .default([])
+      .describe('Who is told of an alarm. Each has to confirm once.'),
+    topic_arn: z
+      .string()
+      .regex(/^arn:aws[a-z-]*:sns:/, { error: 'must be the ARN of an SNS topic' })
+      .optional()
+      .describe('An SNS topic that exists, in place of one that is made. Its subscriptions are its own.'),
+  })
+  .superRefine(({ emails, topic_arn }, context) => {
+    if (emails.length === 0 || topic_arn === undefined) return;
+    const message = 'applies without topic_arn only, whose subscriptions are its own; remove one';
+    context.addIssue({ code: 'custom', path: ['emails'], message });
+  });
 
 export const deployment = z
   .strictObject({

@@ -1,17 +1,17 @@
-import type { CollectionName } from '../model/collections.ts';
+import { type CollectionName, referencesFrom } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
-import { MigrationError } from '../repository/errors.ts';
-import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts';
+import { MigrationError, ReferenceNotFoundError } from '../repository/errors.ts';
+import type { LoadOptions } from '../repository/storage-strategy.ts';
 import { copyPages } from '../transfer/copy-pages.ts';
-import type { Fitting } from '../transfer/fitting.ts';
-import { patiently } from '../transfer/patience.ts';
+import { type Fitting, textsIn } from '../transfer/fitting.ts';
+import type { TransferStore } from '../transfer/patient-store.ts';
 import { pagesOf, type SegmentPosition } from '../transfer/scan-pages.ts';
 import type { Slots } from '../transfer/slots.ts';
 
 /** What copying takes, whoever does it. */
 export interface Copying {
-  readonly source: StorageStrategy;
-  readonly target: StorageStrategy;
+  readonly source: TransferStore;
+  readonly target: TransferStore;
   readonly fitting: Fitting;
   /** What becomes of an entity that the target cannot hold. */
   readonly onInvalid: 'fail' | 'skip';
@@ -38,21 +38,44 @@ export interface SegmentToCopy {
 
 /** Copies a batch: over older versions only, so that repeating it is harmless. */
 export async function copyBatch(
-  { target, fitting, onInvalid }: Copying,
+  copying: Copying,
   collection: CollectionName,
   records: readonly Entity[],
 ): Promise<CopiedBatch> {
-  const { entities, unfit } = await fitting.fitPage(collection, records);
+  const { entities, unfit } = await copying.fitting.fitPage(collection, records);
   const [first] = unfit;
-  if (first !== undefined && onInvalid === 'fail') {
+  if (first !== undefined && copying.onInvalid === 'fail') {
     const why = first.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
     throw new MigrationError(
       `${collection} ${JSON.stringify(first.id)} was written after the check and does not fit the target: ${why}. ` +
         'Correct it and resume, or leave such entities out with --on-invalid skip.',
     );
   }
-  const copied = entities.length === 0 ? 0 : await patiently(() => target.load(collection, entities));
+  const copied = entities.length === 0 ? 0 : await loadWithParents(copying, collection, entities);
   return { read: records.length, copied, skipped: unfit.length };
+}
+
+/** Loads entities into the target, and before them such parents as were added to the source after it was read. */
+export async function loadWithParents(
+  copying: Copying,
+  collection: CollectionName,
+  entities: readonly Entity[],
+  options?: LoadOptions,
+): Promise<number> {
+  try {
+    return await copying.target.load(collection, entities, options);
+  } catch (error) {
+    if (!(error instanceof ReferenceNotFoundError)) throw error;
+    for (const { field, parent } of referencesFrom(collection)) {
+      const parents = await copying.source.get(parent, textsIn(entities, field));
+      await copyBatch(
+        copying,
+        parent,
+        parents.filter((entity) => entity !== undefined),
+      );
+    }
+    return copying.target.load(collection, entities, options);
+  }
 }
 
 /** Copies a segment from a position to its end, several batches at a time. */
@@ -60,9 +83,8 @@ export async function copySegment(
   copying: Copying,
   { collection, position, batchSize, slots, done, signal }: SegmentToCopy,
 ): Promise<void> {
-  const source: Scanner = { scan: (...args) => patiently(() => copying.source.scan(...args)) };
   await copyPages({
-    pages: pagesOf(source, collection, batchSize, position),
+    pages: pagesOf(copying.source, collection, batchSize, position),
     copy: (records) => copyBatch(copying, collection, records),
     done: ({ cursor }, batch) => done({ ...batch, cursor }),
     slots,

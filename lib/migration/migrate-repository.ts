@@ -1,9 +1,9 @@
+import { newBackupId } from '../backup/backup-id.ts';
 import type { LocationSettings } from '../backup/backup-location.ts';
-import { newBackupId } from '../backup/create-backup.ts';
 import type { Config } from '../config/configuration.ts';
 import { storePlace } from '../config/store-place.ts';
 import { now } from '../model/timestamps.ts';
-import { MigrationError } from '../repository/errors.ts';
+import { MigrationError, StorageError } from '../repository/errors.ts';
 import { Migration, type MigrationParts, type MigrationProgress } from './migration.ts';
 import { MigrationLog } from './migration-log.ts';
 import { differencesIn, type MigrationReport, type Preflight, type Validation } from './migration-report.ts';
@@ -33,29 +33,39 @@ export interface MigrateOptions {
   /** Called with what the check of the source has found. */
   readonly checked?: ((preflight: Preflight) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** For how many milliseconds a store may be out of reach, or throttle, before the migration stops; a minute where left out. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** An id that sorts by time. */
 export const newMigrationId = (): string => newBackupId('migration', now());
 
-const plural = { source: '--source', target: '--target' } as const;
+interface Storages {
+  readonly source: Config['storage'];
+  readonly target: Config['storage'];
+}
 
-/** Opens both stores of `options`, runs `work` and closes them. */
-async function withStores<T>(
-  { source, target }: Pick<MigrateOptions, 'source' | 'target'>,
-  work: (stores: { source: MigrationStore; target: MigrationStore }) => Promise<T>,
-): Promise<T> {
+/** What both sides are, before anything is opened. @throws MigrationError where they are the same, or not described */
+function storagesOf({ source, target }: Pick<MigrateOptions, 'source' | 'target'>): Storages {
   const storages = {
-    source: storageOf(source.config, source.type, `${plural.source}-config`),
-    target: storageOf(target.config, target.type, `${plural.target}-config`),
+    source: storageOf(source.config, source.type, '--source-config'),
+    target: storageOf(target.config, target.type, '--target-config'),
   };
   requireDifferent(storages.source, storages.target);
+  return storages;
+}
+
+/** Opens both stores, runs `work` and closes them. */
+async function withStores<T>(
+  storages: Storages,
+  work: (stores: { source: MigrationStore; target: MigrationStore }) => Promise<T>,
+): Promise<T> {
   await using stack = new AsyncDisposableStack();
-  const opened = { source: await openStore('source', storages.source) };
-  stack.use(opened.source.repository);
-  const stores = { ...opened, target: await openStore('target', storages.target) };
-  stack.use(stores.target.repository);
-  return await work(stores);
+  const source = await openStore('source', storages.source);
+  stack.use(source.repository);
+  const target = await openStore('target', storages.target);
+  stack.use(target.repository);
+  return await work({ source, target });
 }
 
 const settingsFor = ({ config, settings }: MigrateOptions): MigrationSettings => {
@@ -69,11 +79,18 @@ const settingsFor = ({ config, settings }: MigrateOptions): MigrationSettings =>
   return effective;
 };
 
-const choiceOf = ({ type, configFile }: SideOptions, { place }: MigrationStore): StoreChoice => ({
-  type,
-  place,
-  ...(configFile !== undefined && { config: configFile }),
-});
+/**
+ * What a migration is to do, for its log.
+ * @throws MigrationError, ConfigurationError where the options cannot be carried out
+ */
+export function planOf(options: MigrateOptions, origin: MigrationPlan['origin']): MigrationPlan {
+  const storages = storagesOf(options);
+  const choice = (side: 'source' | 'target'): StoreChoice => {
+    const { type, configFile } = options[side];
+    return { type, place: storePlace(storages[side]), ...(configFile !== undefined && { config: configFile }) };
+  };
+  return { source: choice('source'), target: choice('target'), settings: settingsFor(options), origin };
+}
 
 const locationOf = ({ backup: { region, endpoint } }: Config): LocationSettings => ({ region, endpoint });
 
@@ -83,22 +100,10 @@ const locationOf = ({ backup: { region, endpoint } }: Config): LocationSettings 
  * @throws MigrationError, BackupError, ConfigurationError
  */
 export async function migrateRepository(options: MigrateOptions): Promise<MigrationReport> {
-  const settings = settingsFor(options);
-  return withStores(options, async ({ source, target }) => {
-    const parts = { ...partsOf(options), source, target, settings };
-    const migration = new Migration(parts);
-    const plan: MigrationPlan = {
-      source: choiceOf(options.source, source),
-      target: choiceOf(options.target, target),
-      settings,
-    };
-    await migration.validateSourceConnection();
-    await migration.validateTargetConnection();
-    const { id = newMigrationId() } = options;
-    const log = MigrationLog.create(options.config.migration.state_location, id, plan, migration.segments);
-    options.started?.(id);
-    return runLogged(log, { ...parts, log }, options);
-  });
+  const { id = newMigrationId() } = options;
+  const log = MigrationLog.create(options.config.migration.state_location, id, planOf(options, 'command'));
+  options.started?.(id);
+  return runLogged(log, options);
 }
 
 /**
@@ -118,9 +123,7 @@ export async function resumeMigration(id: string, options: MigrateOptions): Prom
     log.close();
     throw error;
   }
-  return withStores(options, (stores) =>
-    runLogged(log, { ...partsOf(options), ...stores, settings: log.state.plan.settings, log }, options),
-  ).finally(() => log.close());
+  return runLogged(log, options);
 }
 
 function requirePlace(side: 'source' | 'target', planned: string, { config, type }: SideOptions): void {
@@ -133,77 +136,88 @@ const partsOf = ({
   config,
   progress,
   signal,
-}: MigrateOptions): Pick<MigrationParts, 'location' | 'progress' | 'signal'> => ({
+  patienceMs,
+}: MigrateOptions): Pick<MigrationParts, 'location' | 'progress' | 'signal' | 'patienceMs'> => ({
   location: locationOf(config),
   progress,
   signal,
+  patienceMs,
 });
 
 /** Runs what is left of a migration, and logs how it ends. */
-async function runLogged(
-  log: MigrationLog,
-  parts: MigrationParts & { log: MigrationLog },
-  options: MigrateOptions,
-): Promise<MigrationReport> {
+async function runLogged(log: MigrationLog, options: MigrateOptions): Promise<MigrationReport> {
   try {
-    const report = await run(new Migration(parts), parts, options);
+    const { settings } = log.state.plan;
+    const report = await withStores(storagesOf(options), (stores) =>
+      run(new Migration({ ...partsOf(options), ...stores, settings, log }), log, options),
+    );
     log.add({ event: 'finished', report });
     return report;
   } catch (error) {
     const interrupted = options.signal?.aborted === true;
-    log.add(interrupted ? { event: 'interrupted' } : { event: 'failed', message: reasonOf(error) });
+    try {
+      log.add(interrupted ? { event: 'interrupted' } : { event: 'failed', message: reasonOf(error) });
+    } catch {
+      // The first error says more; where the log itself is what failed, it is that one.
+    }
     throw asMigrationError(interrupted ? new MigrationError('The migration was interrupted.') : error, log);
   } finally {
     log.close();
   }
 }
 
-async function run(
-  migration: Migration,
-  { log, settings }: MigrationParts & { log: MigrationLog },
-  { checked }: MigrateOptions,
-): Promise<MigrationReport> {
+async function run(migration: Migration, log: MigrationLog, { checked }: MigrateOptions): Promise<MigrationReport> {
   const { state } = log;
-  if (!state.checked) {
+  const { settings, source, target } = state.plan;
+  await migration.validateSourceConnection();
+  if (state.segments === undefined) {
+    await migration.validateTargetConnection();
     const preflight = await migration.validateSchemaCompatibility();
     checked?.(preflight);
     await migration.requireCompatible(preflight);
-    log.add({ event: 'checked', totals: preflight.totals });
+    log.add({ event: 'checked', totals: preflight.totals, segments: migration.segments });
   }
   if (settings.createBackup && state.backup === undefined) {
     log.add({ event: 'backed_up', backup: await migration.createBackup() });
   }
   await migration.copy();
-  const validation = settings.validate ? await migration.validateMigration() : undefined;
+  const validation = state.validation ?? (settings.validate ? await migration.validateMigration() : undefined);
   const clean = validation !== undefined && differencesIn(validation) === 0;
-  const removed = settings.cleanupSource && clean ? await migration.cleanupSource() : undefined;
+  if (settings.cleanupSource && clean) {
+    // What is deleted from the source would look like an extra of the target to a migration that goes on from here.
+    if (state.validation === undefined) log.add({ event: 'compared', validation });
+    await migration.cleanupSource();
+  }
   return {
     id: state.id,
     outcome: validation === undefined || clean ? 'succeeded' : 'differences',
-    source: state.plan.source.place,
-    target: state.plan.target.place,
+    source: source.place,
+    target: target.place,
     startedAt: state.startedAt,
     finishedAt: now(),
     collections: state.collections,
     ...(state.backup !== undefined && { backup: state.backup }),
     ...(validation !== undefined && { validation }),
-    ...(removed !== undefined && { removed }),
+    ...(state.removed !== undefined && { removed: state.removed }),
   };
 }
 
-/** An error that says how to go on. */
+/** An error that says how to go on, where something was begun. */
 function asMigrationError(error: unknown, { state }: MigrationLog): Error {
-  const copied = Object.values(state.collections).reduce((sum, { copied }) => sum + copied, 0);
-  const begun = copied > 0 ? ` ${copied} entities were copied.` : '';
-  return new MigrationError(`${reasonOf(error)}${begun} Go on with: hfs migrateRepository --resume ${state.id}`, {
-    cause: error,
-  });
+  if (state.segments === undefined) {
+    return error instanceof StorageError ? error : new MigrationError(reasonOf(error), { cause: error });
+  }
+  const copied = Object.values(state.collections).reduce((sum, collection) => sum + collection.copied, 0);
+  return new MigrationError(
+    `${reasonOf(error)} ${copied} entities are copied. Go on with: hfs migrateRepository --resume ${state.id}`,
+    { cause: error },
+  );
 }
 
 /** Looks at everything that a migration would look at before it writes, and writes no entity. */
 export async function planMigration(options: MigrateOptions): Promise<Preflight> {
   const settings = settingsFor(options);
-  return withStores(options, async (stores) => {
+  return withStores(storagesOf(options), async (stores) => {
     const migration = new Migration({ ...partsOf(options), ...stores, settings });
     await migration.validateSourceConnection();
     await migration.validateTargetConnection();
@@ -214,7 +228,7 @@ export async function planMigration(options: MigrateOptions): Promise<Preflight>
 /** Compares two stores entity by entity, and writes nothing. */
 export async function compareRepositories(options: MigrateOptions): Promise<Validation> {
   const settings = { ...settingsFor(options), merge: true };
-  return withStores(options, async (stores) => {
+  return withStores(storagesOf(options), async (stores) => {
     const migration = new Migration({ ...partsOf(options), ...stores, settings });
     await migration.validateSourceConnection();
     return migration.validateMigration({ repair: false });

@@ -2,7 +2,7 @@
  * What a migration has done, line by line: whoever reads the log knows where to go on. A line is appended after what it
  * says is durable in the target; one that was lost only means that a batch is copied again, which is harmless.
  */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
@@ -10,7 +10,7 @@ import { parseJson } from '../model/parse-json.ts';
 import { now } from '../model/timestamps.ts';
 import { MigrationError } from '../repository/errors.ts';
 import { RunLock } from '../transfer/run-lock.ts';
-import type { MigrationReport } from './migration-report.ts';
+import type { MigrationReport, Validation } from './migration-report.ts';
 import type { MigrationPlan } from './migration-settings.ts';
 
 export interface Checkpoint {
@@ -25,10 +25,13 @@ export interface Checkpoint {
 }
 
 type Event =
-  | { readonly event: 'started'; readonly plan: MigrationPlan; readonly segments: number }
-  | { readonly event: 'checked'; readonly totals: Readonly<Record<CollectionName, number>> }
+  | { readonly event: 'started'; readonly plan: MigrationPlan }
+  | { readonly event: 'checked'; readonly totals: Readonly<Record<CollectionName, number>>; readonly segments: number }
   | { readonly event: 'backed_up'; readonly backup: string }
   | ({ readonly event: 'checkpoint' } & Checkpoint)
+  /** Logged before the source is cleaned up: afterwards the stores differ. */
+  | { readonly event: 'compared'; readonly validation: Validation }
+  | { readonly event: 'removed'; readonly entities: number }
   | { readonly event: 'resumed' }
   | { readonly event: 'interrupted' }
   | { readonly event: 'failed'; readonly message: string }
@@ -51,15 +54,19 @@ export interface SegmentProgress {
 export interface MigrationState {
   readonly id: string;
   readonly plan: MigrationPlan;
-  readonly segments: number;
   readonly startedAt: string;
   /** When it last said something. */
   updatedAt: string;
   readonly collections: Record<CollectionName, CollectionProgress>;
   /** By collection and segment: `machines 0`. */
   readonly progress: Map<string, SegmentProgress>;
-  checked: boolean;
+  /** Into how many segments each collection is divided; absent until the source has been checked. */
+  segments?: number;
   backup?: string;
+  /** What the comparison found; present once the cleanup of the source has begun. */
+  validation?: Validation;
+  /** Entities that were deleted from the source. */
+  removed?: number;
   /** Why it failed last; absent while it runs, where it was interrupted, and once it is finished. */
   failure?: string | undefined;
   report?: MigrationReport;
@@ -67,24 +74,22 @@ export interface MigrationState {
 
 export const segmentKey = (collection: CollectionName, segment: number): string => `${collection} ${segment}`;
 
-const stateOf = (id: string, at: string, { plan, segments }: Event & { event: 'started' }): MigrationState => ({
+const stateOf = (id: string, at: string, plan: MigrationPlan): MigrationState => ({
   id,
   plan,
-  segments,
   startedAt: at,
   updatedAt: at,
   collections: Object.fromEntries(
     collectionNames.map((name) => [name, { read: 0, copied: 0, skipped: 0 }]),
   ) as MigrationState['collections'],
   progress: new Map(),
-  checked: false,
 });
 
 function apply(state: MigrationState, at: string, event: Event): void {
   state.updatedAt = at;
   switch (event.event) {
     case 'checked':
-      state.checked = true;
+      state.segments = event.segments;
       for (const name of collectionNames) state.collections[name].total = event.totals[name];
       break;
     case 'backed_up':
@@ -99,6 +104,12 @@ function apply(state: MigrationState, at: string, event: Event): void {
       state.progress.set(segmentKey(collection, segment), { done: cursor === undefined, cursor });
       break;
     }
+    case 'compared':
+      state.validation = event.validation;
+      break;
+    case 'removed':
+      state.removed = (state.removed ?? 0) + event.entities;
+      break;
     case 'resumed':
     case 'interrupted':
       state.failure = undefined;
@@ -130,7 +141,7 @@ function readLog(folder: string, id: string): { state: MigrationState; bytes: nu
   let bytes = 0;
   for (const line of text.split('\n').slice(0, -1)) {
     const { at, ...event } = parsedLine(line, id);
-    if (event.event === 'started') state ??= stateOf(id, at, event);
+    if (event.event === 'started') state ??= stateOf(id, at, event.plan);
     else if (state !== undefined) apply(state, at, event);
     bytes += Buffer.byteLength(line) + 1;
   }
@@ -163,23 +174,28 @@ export class MigrationLog {
   readonly state: MigrationState;
   readonly #file: number;
   readonly #lock: RunLock;
+  /** Of the lines that are whole. */
+  #bytes: number;
   #closed = false;
 
   private constructor(state: MigrationState, file: number, lock: RunLock) {
     this.state = state;
     this.#file = file;
     this.#lock = lock;
+    this.#bytes = fstatSync(file).size;
   }
 
   /** Begins the log of a new migration. @throws MigrationError where the folder cannot be written */
-  static create(folder: string, id: string, plan: MigrationPlan, segments: number): MigrationLog {
+  static create(folder: string, id: string, plan: MigrationPlan): MigrationLog {
     try {
+      if (!ID.test(id)) throw new Error(`${JSON.stringify(id)} is no id`);
       mkdirSync(folder, { recursive: true });
-      const lock = takeLock(folder, id);
+      using stack = new DisposableStack();
+      const lock = stack.use(takeLock(folder, id));
       const file = openSync(fileOf(folder, id), 'ax', 0o600);
-      const started = { event: 'started', plan, segments } as const;
-      const log = new MigrationLog(stateOf(id, now(), started), file, lock);
-      log.#append(started);
+      stack.move();
+      const log = new MigrationLog(stateOf(id, now(), plan), file, lock);
+      log.#append({ event: 'started', plan });
       fsyncSync(file);
       return log;
     } catch (cause) {
@@ -205,9 +221,10 @@ export class MigrationLog {
     return log;
   }
 
+  /** @throws MigrationError where it cannot be written */
   add(event: Event): void {
-    apply(this.state, now(), event);
     this.#append(event);
+    apply(this.state, now(), event);
   }
 
   /** Harmless where it is closed already. */
@@ -220,9 +237,23 @@ export class MigrationLog {
   }
 
   #append(event: Event): void {
-    writeSync(this.#file, `${JSON.stringify({ at: now(), ...event })}\n`);
+    const line = Buffer.from(`${JSON.stringify({ at: now(), ...event })}\n`);
+    try {
+      // A disk may take part of a line, and then none of the rest.
+      for (let written = 0; written < line.length; ) written += writeSync(this.#file, line, written);
+      this.#bytes += line.length;
+    } catch (cause) {
+      ftruncateSync(this.#file, this.#bytes);
+      throw new MigrationError(
+        `The log of the migration cannot be written: ${(cause as Error).message}. Free space, or correct migration.state_location.`,
+        { cause },
+      );
+    }
   }
 }
+
+/** Whether a process of this machine runs the migration now. */
+export const isRunning = (folder: string, id: string): boolean => RunLock.isHeld(folder, id);
 
 /** What a log says. @throws MigrationError where there is none */
 export const readMigration = (folder: string, id: string): MigrationState => readLog(folder, id).state;

@@ -25,6 +25,8 @@ export interface MigrationPlan {
   readonly source: StoreChoice;
   readonly target: StoreChoice;
   readonly settings: MigrationSettings;
+  /** Who asked for it: the server goes on with its own when it starts again. */
+  readonly origin: 'command' | 'server';
 }
 
 export interface StoreChoice {

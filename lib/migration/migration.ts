@@ -4,13 +4,13 @@ import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames, referencesTo } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { idOf, versionOf } from '../repository/guarded-write.ts';
-import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import { COMPARED_PAGE } from '../transfer/compare-contents.ts';
 import { Fitting } from '../transfer/fitting.ts';
-import { patiently } from '../transfer/patience.ts';
+import { patientStore, type TransferStore } from '../transfer/patient-store.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
 import { Slots } from '../transfer/slots.ts';
 import { type CopiedBatch, copyBatch, copySegment } from './copy-segment.ts';
+import { countDeleted } from './count-deleted.ts';
 import { type MigrationLog, segmentKey } from './migration-log.ts';
 import type { Preflight, Validation } from './migration-report.ts';
 import type { MigrationSettings } from './migration-settings.ts';
@@ -34,6 +34,8 @@ export interface MigrationParts {
   readonly progress?: MigrationProgress | undefined;
   /** Once aborted, batches under way are finished, and the step throws. */
   readonly signal?: AbortSignal | undefined;
+  /** For how many milliseconds a store may be out of reach, or throttle, before a step throws; a minute where left out. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** A batch of the source that has not been copied yet. */
@@ -47,23 +49,27 @@ export interface MigrationBatch {
 /** SPEC.md's migration, step by step; `migrateRepository` takes all of them. */
 export class Migration {
   readonly #parts: MigrationParts;
+  readonly #source: TransferStore;
+  readonly #target: TransferStore;
   readonly #fitting: Fitting;
 
   constructor(parts: MigrationParts) {
     this.#parts = parts;
-    const { source, target, settings } = parts;
+    const { source, target, settings, patienceMs } = parts;
+    this.#source = patientStore(source.repository.strategy, patienceMs);
+    this.#target = patientStore(target.repository.strategy, patienceMs);
     this.#fitting = new Fitting({
-      target: target.repository.strategy,
+      target: this.#target,
       enforceReferences: target.enforceReferences,
       defaults: settings.defaults,
-      parents: (collection, ids) => patiently(() => source.repository.strategy.get(collection, ids)),
+      parents: (collection, ids) => this.#source.get(collection, ids),
     });
   }
 
   /** Segments of a collection that are read at the same time. */
   get segments(): number {
-    const { source, settings } = this.#parts;
-    return source.repository.capabilities.parallelScans ? settings.parallelWorkers : 1;
+    const { settings } = this.#parts;
+    return this.#source.capabilities.parallelScans ? settings.parallelWorkers : 1;
   }
 
   /** @throws MigrationError where the source cannot be read */
@@ -78,9 +84,9 @@ export class Migration {
 
   /** Reads the whole source and says what the target cannot hold. Writes nothing. */
   async validateSchemaCompatibility(): Promise<Preflight> {
-    const { source, signal } = this.#parts;
+    const { signal } = this.#parts;
     const options = { segments: this.segments, progress: this.#progress('check'), signal };
-    return checkEntities(source.repository.strategy, this.#fitting, options);
+    return checkEntities(this.#source, this.#fitting, options);
   }
 
   /** @throws MigrationError where entities do not fit and may not be skipped, or where a disk has too little room */
@@ -163,11 +169,14 @@ export class Migration {
    * @returns how many were deleted
    */
   async cleanupSource(): Promise<number> {
+    const { log } = this.#parts;
     const progress = this.#progress('cleanup');
     let removed = 0;
     for (const collection of collectionNames.toReversed()) {
       for await (const { items } of pagesOf(this.#source, collection, COMPARED_PAGE)) {
-        removed += await this.#removeCopied(collection, items);
+        const entities = await this.#removeCopied(collection, items);
+        removed += entities;
+        log?.add({ event: 'removed', entities });
         progress?.(collection, items.length);
       }
     }
@@ -178,7 +187,7 @@ export class Migration {
     const { entities } = await this.#fitting.fitPage(collection, records);
     if (entities.length === 0) return 0;
     const ids = entities.map((entity) => idOf(collection, entity));
-    const held = await patiently(() => this.#target.get(collection, ids));
+    const held = await this.#target.get(collection, ids);
     const lists = entities
       .filter((entity, i) => canonicalJson(entity) === canonicalJson(held[i] ?? null))
       .map((entity) => [
@@ -190,16 +199,7 @@ export class Migration {
           unreferencedBy: referencesTo(collection),
         },
       ]);
-    const outcomes = lists.length === 0 ? [] : await this.#source.writeEach(lists);
-    return outcomes.filter((outcome) => 'entities' in outcome).length;
-  }
-
-  get #source(): StorageStrategy {
-    return this.#parts.source.repository.strategy;
-  }
-
-  get #target(): StorageStrategy {
-    return this.#parts.target.repository.strategy;
+    return lists.length === 0 ? 0 : countDeleted(await this.#source.writeEach(lists));
   }
 
   get #copying() {

@@ -8,9 +8,8 @@ import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { WriteRejected } from '../repository/guarded-write.ts';
-import type { StorageStrategy } from '../repository/storage-strategy.ts';
+import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts';
 import type { Fitting, Unfit } from '../transfer/fitting.ts';
-import { patiently } from '../transfer/patience.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
 import { MAX_NAMED, type Preflight } from './migration-report.ts';
 import type { MigrationStore } from './stores.ts';
@@ -113,7 +112,7 @@ async function freeBytes(folder: string): Promise<number | undefined> {
 
 /** Looks at every entity of the source: how many there are, how large they are, and which the target cannot hold. */
 export async function checkEntities(
-  source: StorageStrategy,
+  source: Scanner,
   fitting: Fitting,
   {
     segments,
@@ -131,8 +130,7 @@ export async function checkEntities(
   const unfit: Unfit[] = [];
   let bytes = 0;
   const checkSegment = async (collection: CollectionName, segment: number): Promise<void> => {
-    const patient = { scan: (...args: Parameters<typeof source.scan>) => patiently(() => source.scan(...args)) };
-    for await (const { items } of pagesOf(patient, collection, PAGE_ENTITIES, { segment, segments })) {
+    for await (const { items } of pagesOf(source, collection, PAGE_ENTITIES, { segment, segments })) {
       signal?.throwIfAborted();
       const page = await fitting.fitPage(collection, items);
       totals[collection] += items.length;

@@ -1,8 +1,7 @@
 /** The comparison of both stores after a copy, with repair. */
-import { type CollectionName, collectionNames } from '../model/collections.ts';
+import { type CollectionName, collectionNames, referencesTo } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { versionOf } from '../repository/guarded-write.ts';
-import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import {
   type Compared,
   type Difference,
@@ -15,8 +14,9 @@ import {
   unlikeIn,
 } from '../transfer/compare-contents.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
-import { patiently } from '../transfer/patience.ts';
-import type { Copying } from './copy-segment.ts';
+import type { TransferStore } from '../transfer/patient-store.ts';
+import { type Copying, loadWithParents } from './copy-segment.ts';
+import { countDeleted } from './count-deleted.ts';
 import { MAX_NAMED, type Validation } from './migration-report.ts';
 
 /** How often what differs is copied again: a source that is written to meanwhile may differ each time. */
@@ -40,11 +40,11 @@ interface Digests {
 
 /** The whole digest of a collection, by segments where they are quicker. */
 async function wholeDigest(
-  strategy: StorageStrategy,
+  store: TransferStore,
   workers: number,
   digestOf: (position: { segment: number; segments: number }) => Promise<ContentDigest>,
 ): Promise<ContentDigest> {
-  const segments = strategy.capabilities.parallelScans ? workers : 1;
+  const segments = store.capabilities.parallelScans ? workers : 1;
   const parts = await Promise.all(Array.from({ length: segments }, (_, segment) => digestOf({ segment, segments })));
   const whole = new ContentDigest();
   for (const part of parts) whole.merge(part);
@@ -85,26 +85,25 @@ class Findings {
 
 /** Copies what the target lacks, or has otherwise: its newer versions stay, and in a merge also the same ones. */
 async function repairUnlike(
-  target: StorageStrategy,
+  copying: Copying,
   collection: CollectionName,
   page: readonly Compared[],
   merge: boolean,
 ): Promise<number> {
   const wanted = page.map((compared) => compared.wanted).filter((entity): entity is Entity => entity !== undefined);
   if (wanted.length === 0) return 0;
-  return patiently(() => target.load(collection, wanted, { over: merge ? 'older' : 'same' }));
+  return loadWithParents(copying, collection, wanted, { over: merge ? 'older' : 'same' });
 }
 
 async function deleteExtras(
-  target: StorageStrategy,
+  target: TransferStore,
   collection: CollectionName,
   page: readonly Compared[],
 ): Promise<number> {
   const lists = page.map(({ difference: { id }, found }) => [
-    { kind: 'delete' as const, collection, id, expect: versionOf(found), unreferencedBy: [] },
+    { kind: 'delete' as const, collection, id, expect: versionOf(found), unreferencedBy: referencesTo(collection) },
   ]);
-  const outcomes = await target.writeEach(lists);
-  return outcomes.filter((outcome) => 'entities' in outcome).length;
+  return countDeleted(await target.writeEach(lists));
 }
 
 /** Goes through the buckets that differ, and mends what it may. */
@@ -118,7 +117,7 @@ async function examine(
   for (const collection of collectionNames) {
     for await (const page of unlikeIn(collection, buckets.get(collection) ?? new Set(), copying)) {
       findings.add(page);
-      if (repair) findings.repaired += await repairUnlike(copying.target, collection, page, merge);
+      if (repair) findings.repaired += await repairUnlike(copying, collection, page, merge);
     }
   }
   // Children before their parents.

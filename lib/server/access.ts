@@ -1,21 +1,9 @@
 /** Who may call the local server. On AWS this is IAM's part. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
 import { ConfigurationError } from '../repository/errors.ts';
+import { isLoopback } from '../service/loopback.ts';
 import { RequestError } from '../service/request-error.ts';
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether a name or address is this machine itself. */
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  const version = isIP(address);
-  if (version === 0) return /^(?:.+\.)?localhost\.?$/i.test(host);
-  return loopback.check(address, version === 6 ? 'ipv6' : 'ipv4');
-}
 
 /** @throws ConfigurationError where the server would be open to everybody on the network */
 export function requireSafeHost(host: string, token: string | undefined): void {

@@ -5,12 +5,20 @@ import { type ApiEvent, type ApiResult, toProxyResult } from '../../lambdas/api-
 import { loggedError, logger } from '../../lambdas/api-log.ts';
 import { setOwn } from '../model/json-values.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Jobs } from '../service/jobs.ts';
 import { isFailure, problemAnswer } from '../service/problems.ts';
 import { requireAccess } from './access.ts';
 import { handlers } from './handlers.ts';
 import { matchRoute } from './match-route.ts';
 import { readBody } from './read-body.ts';
 import { parseTarget } from './request-target.ts';
+
+/** What calls are served with. */
+export interface Services {
+  readonly repository: Repository;
+  /** Without it, calls on jobs are refused. */
+  readonly jobs?: Jobs;
+}
 
 /** A plain object, as events have them, of any names. */
 function toObject<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
@@ -22,7 +30,7 @@ function toObject<T>(entries: Iterable<readonly [string, T]>): Record<string, T>
 const lastOf = (values: Record<string, string[]>): Record<string, string> =>
   toObject(Object.entries(values).map(([name, list]) => [name, list.at(-1) ?? ''] as const));
 
-async function callHandler(request: IncomingMessage, repository: Repository, requestId: string): Promise<ApiResult> {
+async function callHandler(request: IncomingMessage, services: Services, requestId: string): Promise<ApiResult> {
   const { segments, query } = parseTarget(request.url ?? '');
   const { route, params } = matchRoute(request.method ?? '', segments);
   const bytes = await readBody(request);
@@ -43,19 +51,19 @@ async function callHandler(request: IncomingMessage, repository: Repository, req
     isBase64Encoded: !isText,
     requestContext: { requestId },
   };
-  return handlers[route.operation](event, { repository });
+  return handlers[route.operation](event, services);
 }
 
 /** The answer to a call: the handler's, or the problem that kept the call from reaching it. Never throws. */
 export async function serveCall(
   request: IncomingMessage,
-  repository: Repository,
+  services: Services,
   token: string | undefined,
 ): Promise<ApiResult> {
   const requestId = randomUUID();
   try {
     requireAccess(request, token);
-    return await callHandler(request, repository, requestId);
+    return await callHandler(request, services, requestId);
   } catch (error) {
     if (isFailure(error)) logger.error('call failed', { request_id: requestId, error: loggedError(error) });
     return toProxyResult(problemAnswer(error), requestId);

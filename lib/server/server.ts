@@ -5,6 +5,7 @@ import type { ApiResult } from '../../lambdas/api-event.ts';
 import { loggedError, logger } from '../../lambdas/api-log.ts';
 import { ConfigurationError } from '../repository/errors.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Jobs } from '../service/jobs.ts';
 import { requireSafeHost } from './access.ts';
 import { answerBrokenRequest, expectationFailed } from './broken-requests.ts';
 import { Connections } from './connections.ts';
@@ -14,6 +15,8 @@ import { writeAnswer } from './write-answer.ts';
 export interface ServerOptions {
   /** Stays the caller's: close it after the server. */
   readonly repository: Repository;
+  /** Migrations and backups; without it, calls on them are refused. Stays the caller's too. */
+  readonly jobs?: Jobs | undefined;
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
@@ -58,11 +61,12 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
  * Serves the API until `close`.
  * @throws ConfigurationError where the port cannot be used, or the host is open to others and there is no token
  */
-export async function startServer({ repository, host, port, token }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ repository, jobs, host, port, token }: ServerOptions): Promise<RunningServer> {
   const secret = token === '' ? undefined : token;
   requireSafeHost(host, secret);
   // Standard output belongs to the command that serves; warnings and errors go to standard error.
   if (process.env.POWERTOOLS_LOG_LEVEL === undefined) logger.setLogLevel('WARN');
+  const services = { repository, ...(jobs !== undefined && { jobs }) };
   const server = createServer({
     requireHostHeader: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -83,7 +87,7 @@ export async function startServer({ repository, host, port, token }: ServerOptio
   };
   server.on(
     'request',
-    answerBy((request) => serveCall(request, repository, secret)),
+    answerBy((request) => serveCall(request, services, secret)),
   );
   server.on(
     'checkExpectation',

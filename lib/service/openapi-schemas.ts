@@ -121,6 +121,42 @@ const collection: Schema = { type: 'string', enum: [...collectionNames] };
 const cursor: Schema = { type: 'string', description: 'Where the next page begins; absent on the last one.' };
 const entity: Schema = { anyOf: entityNames.map(schemaRef) };
 
+const jobId: Schema = { type: 'string', description: 'Sorts by time where the service has chosen it.' };
+const time: Schema = { type: 'string', format: 'date-time' };
+const perCollection = (value: Schema): Schema =>
+  strict(Object.fromEntries(collectionNames.map((name) => [name, value])));
+
+const migration: Schema = strict(
+  {
+    id: jobId,
+    state: { type: 'string', enum: ['running', 'interrupted', 'failed', 'succeeded', 'differences'] },
+    source: { type: 'string', description: 'Where the source is, without secrets.' },
+    target: { type: 'string', description: 'Where the target is, without secrets.' },
+    started_at: time,
+    updated_at: time,
+    collections: perCollection(
+      strict({ read: count, copied: count, skipped: count, total: count }, ['read', 'copied', 'skipped']),
+    ),
+    backup: { type: 'string', description: 'The backup of the source.' },
+    failure: { type: 'string', description: 'Why it failed, and what to do.' },
+    differences: strict(Object.fromEntries(['missing', 'different', 'newer', 'extra'].map((kind) => [kind, count]))),
+  },
+  ['id', 'state', 'source', 'target', 'started_at', 'updated_at', 'collections'],
+);
+
+const backup: Schema = strict(
+  {
+    id: jobId,
+    state: { type: 'string', enum: ['running', 'interrupted', 'failed', 'complete', 'incomplete', 'damaged', 'newer'] },
+    created_at: time,
+    entities: perCollection(count),
+    bytes: { ...count, description: 'Of its files.' },
+    consistent: { type: 'boolean', description: 'Whether it shows the store as it was at one moment.' },
+    failure: { type: 'string', description: 'What is wrong with it, and what to do.' },
+  },
+  ['id', 'state', 'created_at'],
+);
+
 const answerSchemas: Readonly<Record<AnswerSchema, Schema>> = {
   Entity: entity,
   Page: strict({ items: list(schemaRef('Entity')), next_cursor: cursor }, ['items']),
@@ -157,6 +193,10 @@ const answerSchemas: Readonly<Record<AnswerSchema, Schema>> = {
     },
     ['request', 'machines'],
   ),
+  Migration: migration,
+  MigrationList: strict({ items: list(schemaRef('Migration')) }),
+  Backup: backup,
+  BackupList: strict({ items: list(schemaRef('Backup')) }),
   Health: strict({ status: { type: 'string', const: 'ok' } }),
   OpenApi: { type: 'object' },
 };

@@ -34,6 +34,7 @@ const MAX_MESSAGE = 500;
 const hidden: Partial<Record<ProblemCode, string>> = {
   internal_error: 'The service failed over this call. The failure is in its log, under the id in X-Request-Id.',
   storage_unavailable: 'The store cannot be reached, is busy or is full. Send the same call again in a while.',
+  backup_failed: 'The backups cannot be read or written now. The log of the service says why.',
   storage_damaged: 'What is stored cannot be read as it was written. An operator must run `hfs doctor`.',
 };
 

@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { batchGetBody, batchSaveBody, provisionBody, transactionBody } from './body-schemas.ts';
+import { backupBody, migrationBody } from './job-schemas.ts';
 
 /** A body that the model describes: a whole entity, or changes of one. */
 export type EntityBody = 'entity' | 'changes';
@@ -17,6 +18,10 @@ export type AnswerSchema =
   | 'BatchSaveResult'
   | 'TransactionResult'
   | 'Provisioned'
+  | 'Migration'
+  | 'MigrationList'
+  | 'Backup'
+  | 'BackupList'
   | 'Health'
   | 'OpenApi';
 
@@ -35,7 +40,7 @@ export interface Route {
   readonly path: `/v1/${string}`;
   readonly summary: string;
   /** What the function does with the store, and so what it needs to be allowed. */
-  readonly access: 'none' | 'read' | 'write';
+  readonly access: 'none' | 'read' | 'write' | 'jobs';
   readonly body?: z.ZodType | EntityBody;
   /** Request headers it honours. */
   readonly preconditions?: readonly ('If-Match' | 'If-None-Match')[];
@@ -171,6 +176,53 @@ export const routes = [
       201: { description: 'The new request and its machines.', schema: 'Provisioned', headers: ['Location'] },
     },
     problems: [409, 413, 415],
+  },
+  {
+    operation: 'start-migration',
+    method: 'POST',
+    path: '/v1/migrations',
+    summary: 'Start copying one store to another',
+    access: 'jobs',
+    body: migrationBody,
+    answers: { 202: { description: 'The migration that has begun.', schema: 'Migration', headers: ['Location'] } },
+    problems: [409, 413, 415],
+  },
+  {
+    operation: 'list-migrations',
+    method: 'GET',
+    path: '/v1/migrations',
+    summary: 'List migrations, the newest first',
+    access: 'jobs',
+    answers: { 200: { description: 'All that are known.', schema: 'MigrationList' } },
+    problems: [],
+  },
+  {
+    operation: 'get-migration',
+    method: 'GET',
+    path: '/v1/migrations/{id}',
+    summary: 'How far a migration is',
+    access: 'jobs',
+    answers: { 200: { description: 'The migration.', schema: 'Migration' } },
+    problems: [404],
+  },
+  {
+    operation: 'start-backup',
+    method: 'POST',
+    path: '/v1/backups',
+    summary: 'Start a backup of the store',
+    access: 'jobs',
+    body: backupBody,
+    answers: { 202: { description: 'The backup that has begun.', schema: 'Backup' } },
+    problems: [409, 413, 415],
+  },
+  {
+    operation: 'list-backups',
+    method: 'GET',
+    path: '/v1/backups',
+    summary: 'List backups, the newest first',
+    access: 'jobs',
+    answers: { 200: { description: 'All that are known.', schema: 'BackupList' } },
+    problems: [],
   },
   {
     operation: 'get-health',

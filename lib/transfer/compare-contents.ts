@@ -3,9 +3,10 @@ import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { idOf, versionOf } from '../repository/guarded-write.ts';
-import type { StorageStrategy } from '../repository/storage-strategy.ts';
+import type { Scanner } from '../repository/storage-strategy.ts';
 import { bucketOf, ContentDigest } from './content-digest.ts';
 import type { Fitting } from './fitting.ts';
+import type { TransferStore } from './patient-store.ts';
 import { pagesOf, type SegmentPosition } from './scan-pages.ts';
 
 /** How the target differs from the source: it lacks the entity, has another or a newer one, or one that the source lacks. */
@@ -24,7 +25,7 @@ export type Progress = (collection: CollectionName, entities: number) => void;
 
 /** The digest of a segment of the source, in the form that the target should hold. */
 export async function digestOfSource(
-  source: StorageStrategy,
+  source: Scanner,
   collection: CollectionName,
   fitting: Fitting,
   { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
@@ -40,7 +41,7 @@ export async function digestOfSource(
 
 /** The digest of a segment as it is stored. */
 export async function digestOfTarget(
-  target: StorageStrategy,
+  target: Scanner,
   collection: CollectionName,
   { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
 ): Promise<ContentDigest> {
@@ -61,19 +62,19 @@ export interface Compared {
 }
 
 export interface ComparedStores {
-  readonly source: StorageStrategy;
-  readonly target: StorageStrategy;
+  readonly source: TransferStore;
+  readonly target: TransferStore;
   readonly fitting: Fitting;
 }
 
 /** The entities of some buckets, page by page. */
 async function* suspectsOf(
-  strategy: StorageStrategy,
+  store: Scanner,
   collection: CollectionName,
   buckets: ReadonlySet<number>,
 ): AsyncGenerator<Entity[]> {
   if (buckets.size === 0) return;
-  for await (const { items } of pagesOf(strategy, collection, COMPARED_PAGE)) {
+  for await (const { items } of pagesOf(store, collection, COMPARED_PAGE)) {
     const suspects = items.filter((entity) => buckets.has(bucketOf(idOf(collection, entity))));
     if (suspects.length > 0) yield suspects;
   }

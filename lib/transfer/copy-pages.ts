@@ -21,32 +21,43 @@ export interface CopyPages<T, R> {
 /**
  * Copies pages, several at a time, and reports them in order: whoever keeps the cursor of the last reported page can go
  * on after it, whatever happened to the pages behind.
- * @throws the first error of a page, after those before it were reported
+ * @throws the error of the first page that failed, after those before it were reported and all others have ended
  */
 export async function copyPages<T, R>({ pages, copy, done, slots, signal }: CopyPages<T, R>): Promise<void> {
   let failed = false;
   let reported: Promise<void> = Promise.resolve();
-  for await (const page of pages) {
-    await slots.enter();
-    if (failed || signal?.aborted) {
-      slots.leave();
-      break;
+  const reportAfter = async (before: Promise<void>, page: PageToCopy<T>, copied: Promise<R>): Promise<void> => {
+    try {
+      // Both to their ends: nobody may hear of a page once the caller was told of a failure.
+      const [earlier, own] = await Promise.allSettled([before, copied]);
+      if (earlier.status === 'rejected') throw earlier.reason;
+      if (own.status === 'rejected') throw own.reason;
+      await done(page, own.value);
+    } catch (error) {
+      failed = true;
+      throw error;
     }
-    const copied = copy(page.items).finally(() => slots.leave());
-    const before = reported;
-    reported = (async () => {
-      try {
-        // Both, so that a page that fails is never left without a listener.
-        const [, result] = await Promise.all([before, copied]);
-        await done(page, result);
-      } catch (error) {
-        failed = true;
-        await copied.catch(() => {});
-        throw error;
+  };
+  try {
+    for await (const page of pages) {
+      await slots.enter();
+      if (failed || signal?.aborted) {
+        slots.leave();
+        break;
       }
-    })();
-    reported.catch(() => {});
+      const copied = copy(page.items)
+        // Before whoever waits for the slot comes in.
+        .catch((error: unknown) => {
+          failed = true;
+          throw error;
+        })
+        .finally(() => slots.leave());
+      reported = reportAfter(reported, page, copied);
+      reported.catch(() => {});
+    }
+  } finally {
+    // Also where no more pages can be read: those that were read are reported first.
+    await reported;
   }
-  await reported;
   signal?.throwIfAborted();
 }

@@ -162,6 +162,7 @@ export class Fitting {
   }
 }
 
-const textsIn = (entities: readonly Entity[], field: string): string[] => [
+/** The texts that entities have in a field, each once. */
+export const textsIn = (entities: readonly Entity[], field: string): string[] => [
   ...new Set(entities.map((entity) => entity[field]).filter((value) => typeof value === 'string')),
 ];

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CollectionName } from '../model/collections.ts';
 import type { Scanner, ScanPage } from '../repository/storage-strategy.ts';
 
@@ -22,6 +23,8 @@ export async function* pagesOf(
   do {
     const page = await scanner.scan(collection, { ...position, limit, cursor });
     yield page;
+    // Stores in memory or in this process answer without waiting: signals and timers must get their turn all the same.
+    await setImmediate();
     cursor = page.cursor;
   } while (cursor !== undefined);
 }

@@ -6,11 +6,11 @@ import {
   ReferenceNotFoundError,
   ValidationError,
 } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { machine, newId, request, saveAll, saveMachine, saveRequest, saveTemplate, template } from './samples.ts';
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   describe('getEntities', () => {
     test('gives what is there in the order of the ids, each once, and names what is missing', async () => {
       const { repository } = store();

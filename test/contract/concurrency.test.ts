@@ -7,7 +7,7 @@ import {
   ReferenceNotFoundError,
 } from '../../lib/repository/errors.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
-import { onEveryStore, testIfCapable } from './on-every-store.ts';
+import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 import { machine, newId, request, saveRequest, saveTemplate, template } from './samples.ts';
 
 const WRITERS = 20;
@@ -47,7 +47,7 @@ function meeting(): () => Promise<void> {
   };
 }
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   /** Two repositories as two processes would have them, taken in turns. */
   const inTurns = async (): Promise<(i: number) => Repository> => {
     const { repository } = store();

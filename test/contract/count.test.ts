@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { request, saveAll, saveTemplate } from './samples.ts';
 
@@ -12,7 +12,7 @@ const requests = [
   { status: 'constructor', machine_count: 1 },
 ];
 
-onEveryStore((_, factory) => {
+onEveryRepository((_, factory) => {
   test('an empty store counts nothing', async () => {
     await using open = await factory.open();
     expect(await open.repository.countEntities('machines')).toEqual({ count: 0 });

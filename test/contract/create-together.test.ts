@@ -8,7 +8,7 @@ import {
   ValidationError,
 } from '../../lib/repository/errors.ts';
 import type { NewEntity, Repository } from '../../lib/repository/repository.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { machine, newId, request, saveRequest, saveTemplate, template } from './samples.ts';
 
@@ -24,7 +24,7 @@ const exist = async (repository: Repository, entities: readonly NewEntity[]): Pr
     }),
   );
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   test('creates parents and children, and returns them as stored, in order', async () => {
     const { repository } = store();
     const one = template();
@@ -41,7 +41,8 @@ onEveryStore((store, factory) => {
     expect(await repository.getEntity('machines', three.machine_id)).toEqual(created[2]);
   });
 
-  test('2,000 machines and their request', async () => {
+  const testMany = testIfCapable(factory.reach.manyWrites, 'it creates up to 100 entities together');
+  testMany('2,000 machines and their request', async () => {
     const { repository } = store();
     const { template_id } = await saveTemplate(repository);
     const parent = request(template_id, { machine_count: 2000 });
@@ -121,7 +122,7 @@ onEveryStore((store, factory) => {
     expect(await rejection(store().repository.createTogether(entities))).toBeInstanceOf(ValidationError);
   });
 
-  test('a reader of the request sees all of its machines or none', async () => {
+  testMany('a reader of the request sees all of its machines or none', async () => {
     const { repository } = store();
     const reader = await store().second();
     const { template_id } = await saveTemplate(repository);

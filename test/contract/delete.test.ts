@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { EntityNotFoundError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveMachine, saveTemplate } from './samples.ts';
 
-onEveryStore((store) => {
+onEveryRepository((store) => {
   test('a deleted entity is gone from every kind of read', async () => {
     const { repository } = store();
     const { machine_id, request_id } = await saveMachine(repository);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MAX_ENTITY_BYTES } from '../../lib/model/limits.ts';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { saveTemplate, template } from './samples.ts';
 
@@ -17,7 +17,7 @@ function templateOf(bytes: number, text: string) {
   return entity;
 }
 
-onEveryStore((store) => {
+onEveryRepository((store) => {
   describe.each([
     ['ASCII', 'x'],
     ['two bytes', 'é'],

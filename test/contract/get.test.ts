@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveTemplate } from './samples.ts';
 
@@ -45,7 +45,7 @@ const unusableIds: readonly [string, unknown][] = [
   ['an object', {}],
 ];
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   test('an entity that is not there is undefined', async () => {
     expect(await store().repository.getEntity('machines', newId('machine'))).toBeUndefined();
   });

@@ -14,14 +14,14 @@ import { predicateAnomalies } from './isolation/predicate-anomalies.ts';
 import { pausesOf, programs, scenarioOf } from './isolation/programs.ts';
 import type { Client } from './isolation/rows.ts';
 import { requireSerialOrder } from './isolation/serial-orders.ts';
-import { onEveryStore, testIfCapable } from './on-every-store.ts';
+import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 
 const { HFS_TEST_SEED: seed, HFS_TEST_RUNS: runs } = process.env;
 /** No new programs are begun after so long, unless a number of them was asked for: machines differ. */
 const ENOUGH_MS = runs === undefined ? 3_000 : Number.POSITIVE_INFINITY;
 const TIMEOUT_MS = runs === undefined ? 60_000 : 3_600_000;
 
-onEveryStore((store, { capabilities: { queriesInTransactions }, remote }) => {
+onEveryRepository((store, { capabilities: { queriesInTransactions }, reach, remote }) => {
   let others: Promise<[Repository, Repository]> | undefined;
   /** Three processes, on rows of their own. */
   const clients = async (): Promise<Client[]> => {
@@ -46,7 +46,7 @@ onEveryStore((store, { capabilities: { queriesInTransactions }, remote }) => {
     async () => {
       const start = Date.now();
       let failed = false;
-      const property = fc.asyncProperty(programs(queriesInTransactions), async (input) => {
+      const property = fc.asyncProperty(programs(queriesInTransactions, reach.noticesRecreation), async (input) => {
         // What shrinks a failure has to run, however late it is.
         if (!failed && Date.now() - start > ENOUGH_MS) return;
         const scenario = scenarioOf(input);

@@ -6,15 +6,20 @@ import { describe, test } from '@jest/globals';
 import fc from 'fast-check';
 import { begin, commands, compareAll, type Model } from './commands.ts';
 import { Oracle } from './oracle.ts';
-import { type OpenStore, stores } from './stores.ts';
+import { repositories } from './repositories.ts';
+import type { OpenRepository, Reach } from './stores.ts';
 
 const { HFS_TEST_SEED: seed, HFS_TEST_RUNS: runs } = process.env;
 /** No new sequence is begun after so long, unless a number of them was asked for: machines differ. */
 const ENOUGH_MS = runs === undefined ? 15_000 : Number.POSITIVE_INFINITY;
 const TIMEOUT_MS = runs === undefined ? 120_000 : 3_600_000;
 
-async function runSequence(store: OpenStore, sequence: Iterable<fc.AsyncCommand<Model, OpenStore>>): Promise<void> {
-  const model: Model = { oracle: new Oracle() };
+async function runSequence(
+  store: OpenRepository,
+  { knowsTimeOfCommit }: Reach,
+  sequence: Iterable<fc.AsyncCommand<Model, OpenRepository>>,
+): Promise<void> {
+  const model: Model = { oracle: new Oracle(), knowsTimeOfCommit };
   await begin(model, store);
   await fc.asyncModelRun(() => ({ model, real: store }), sequence);
   await compareAll(model, store);
@@ -22,7 +27,7 @@ async function runSequence(store: OpenStore, sequence: Iterable<fc.AsyncCommand<
   await compareAll(model, store);
 }
 
-describe.each(stores)('$name', (factory) => {
+describe.each(repositories)('$name', (factory) => {
   const parameters = {
     numRuns: Number(runs ?? (factory.remote ? 5 : 80)),
     ...(seed === undefined ? {} : { seed: Number(seed) }),
@@ -40,7 +45,7 @@ describe.each(stores)('$name', (factory) => {
         if (!failed && Date.now() - start > ENOUGH_MS) return;
         try {
           await using store = await factory.open();
-          await runSequence(store, sequence);
+          await runSequence(store, factory.reach, sequence);
         } catch (error) {
           failed = true;
           throw error;

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
-import { type OpenStore, type StoreFactory, stores } from './stores.ts';
+import { repositories } from './repositories.ts';
+import { type OpenRepository, type OpenStore, type RepositoryFactory, type StoreFactory, stores } from './stores.ts';
 
-/**
- * Runs tests on every store. The tests of one call share a store, so they use ids of their own (`newId`); a test that
- * counts or queries everything opens its own store from the factory.
- */
-export function onEveryStore(tests: (store: () => OpenStore, factory: StoreFactory) => void): void {
-  describe.each(stores)('$name', (factory) => {
-    let open: OpenStore | undefined;
+type Tests<O, F> = (store: () => O, factory: F) => void;
+
+function onEach<O extends OpenRepository, F extends { readonly name: string; open(): Promise<O> }>(
+  factories: readonly F[],
+  tests: Tests<O, F>,
+): void {
+  describe.each(factories)('$name', (factory) => {
+    let open: O | undefined;
     beforeAll(async () => {
       open = await factory.open();
     });
@@ -20,6 +22,15 @@ export function onEveryStore(tests: (store: () => OpenStore, factory: StoreFacto
     }, factory);
   });
 }
+
+/**
+ * Runs tests of what a Repository promises, on every store and on every way to reach one. The tests of one call share a
+ * store, so they use ids of their own (`newId`); a test that counts or queries everything opens its own from the factory.
+ */
+export const onEveryRepository = (tests: Tests<OpenRepository, RepositoryFactory>): void => onEach(repositories, tests);
+
+/** As `onEveryRepository`, for tests of what only the store itself does: its port, its configuration, its processes. */
+export const onEveryStore = (tests: Tests<OpenStore, StoreFactory>): void => onEach(stores, tests);
 
 /** `test`, or where the store declares that it lacks the capability: a skip that says so in its name. */
 export function testIfCapable(capable: boolean, reason: string): (name: string, body: () => Promise<void>) => void {

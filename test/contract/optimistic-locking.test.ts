@@ -5,11 +5,11 @@ import {
   EntityNotFoundError,
   ValidationError,
 } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveTemplate, template } from './samples.ts';
 
-onEveryStore((store) => {
+onEveryRepository((store) => {
   const saved = async () => {
     const { repository } = store();
     const { template_id } = await saveTemplate(repository);

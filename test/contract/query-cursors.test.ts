@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ValidationError } from '../../lib/repository/errors.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { queryAll } from './paging.ts';
 import { rejection } from './rejection.ts';
 import { saveAll, template } from './samples.ts';
@@ -18,7 +18,7 @@ const saveNamed = (repository: Repository, names: readonly string[]) =>
 
 const namesOf = (items: readonly { readonly name: string }[]): string => items.map(({ name }) => name).join('');
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   test('a page continues after the last entity, whatever was written in between', async () => {
     await using open = await factory.open();
     const { repository } = open;

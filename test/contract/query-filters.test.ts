@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ValidationError } from '../../lib/repository/errors.ts';
 import type { Filters } from '../../lib/repository/query.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 import { queryAll } from './paging.ts';
 import { rejection } from './rejection.ts';
 import { request, saveAll, saveMachine, saveTemplate } from './samples.ts';
@@ -91,7 +91,7 @@ const refused: readonly [string, Filters, string][] = [
   ['a list of filters', [] as never, 'filters'],
 ];
 
-onEveryStore((_, factory) => {
+onEveryRepository((_, factory) => {
   describe('filters', () => {
     let open: Awaited<ReturnType<typeof factory.open>>;
     beforeAll(async () => {
@@ -129,8 +129,16 @@ onEveryStore((_, factory) => {
       await saveMachine(open.repository);
       const { request_id, template_id, status } = saved;
       for (const filters of [{ request_id }, { template_id }, { status }, { request_id, status }]) {
+        expect((await open.repository.queryEntities('machines', { filters })).items).toEqual([saved]);
+      }
+    });
+
+    const testExplain = testIfCapable(factory.reach.explains, 'it does not hand on how a query was answered');
+    testExplain('a query says how it was answered where it is asked to', async () => {
+      const { request_id, template_id, status } = await saveMachine(open.repository, { status: 'STOPPED' });
+      for (const filters of [{ request_id }, { template_id }, { status }, { request_id, status }]) {
         const { items, explanation } = await open.repository.queryEntities('machines', { filters, explain: true });
-        expect(items).toEqual([saved]);
+        expect(items).toHaveLength(1);
         expect(explanation?.index).toEqual(expect.any(String));
         expect(explanation?.read).toBeGreaterThanOrEqual(1);
       }

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { EntityInput } from '../../lib/model/entities.ts';
 import { ValidationError } from '../../lib/repository/errors.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { pagesOf, queryAll } from './paging.ts';
 import { rejection } from './rejection.ts';
 import { machine, request, saveAll, saveRequest, saveTemplate, template } from './samples.ts';
@@ -21,7 +21,7 @@ async function saveRequests(repository: Repository, requests: readonly Partial<E
   );
 }
 
-onEveryStore((_, factory) => {
+onEveryRepository((_, factory) => {
   test('without orderBy the oldest come first; ties go by id', async () => {
     await using open = await factory.open();
     await saveRequests(open.repository, [

@@ -5,11 +5,11 @@ import {
   TemplateNotFoundError,
   type ValidationError,
 } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { machine, newId, request, saveMachine, saveRequest, saveTemplate } from './samples.ts';
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   describe('a child whose parent is missing is refused:', () => {
     test('a request without its template', async () => {
       const { repository } = store();

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { machine, newId, request, saveMachine, saveRequest, saveTemplate, template } from './samples.ts';
 
-onEveryStore((store) => {
+onEveryRepository((store) => {
   test('a new entity gets version 1 and both times, and is returned as it is stored', async () => {
     const { repository } = store();
     const before = new Date().toISOString();

@@ -10,12 +10,11 @@ import { openRepository } from '../../lib/strategies/open-repository.ts';
 import { createDatabase, dropDatabase } from '../services/test-database.ts';
 import { newTestTables } from '../services/test-tables.ts';
 
-/** A store of one test, holding nothing that another test can see. */
-export interface OpenStore extends AsyncDisposable {
+/** A repository of one test, on data that no other test can see. */
+export interface OpenRepository extends AsyncDisposable {
   readonly repository: Repository;
-  readonly strategy: StorageStrategy;
-  /** The configuration that opens the same data, also in another process. */
-  readonly config: ConfigInput;
+  /** The store below; absent where the repository reaches it over a network. */
+  readonly strategy?: StorageStrategy | undefined;
   /** Closes the repository and opens another on the same data. */
   reopen(): Promise<void>;
   /** Drops the repository as a killed process would, without closing it, and opens another on the same data. */
@@ -26,16 +25,42 @@ export interface OpenStore extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A store of one test, holding nothing that another test can see. */
+export interface OpenStore extends OpenRepository {
+  readonly strategy: StorageStrategy;
+  /** The configuration that opens the same data, also in another process. */
+  readonly config: ConfigInput;
+}
+
 export interface StoreOptions {
   readonly enforceReferences?: boolean;
 }
 
-export interface StoreFactory {
+/** What a repository hands on of what its store does. Every store itself does all of it. */
+export interface Reach {
+  /** Whether queries can say how they were answered. */
+  readonly explains: boolean;
+  /** Whether what a write in a transaction returns has the very `updated_at` that is stored. */
+  readonly knowsTimeOfCommit: boolean;
+  /** Whether more than 100 entities can be created together, and 100 entities of a transaction be written more often. */
+  readonly manyWrites: boolean;
+  /** Whether a transaction notices that an entity it read was deleted and created again, at the same version. */
+  readonly noticesRecreation: boolean;
+}
+
+const fullReach: Reach = { explains: true, knowsTimeOfCommit: true, manyWrites: true, noticesRecreation: true };
+
+export interface RepositoryFactory {
   readonly name: string;
-  /** What the store declares; the only reason for which a test may be skipped. */
+  /** What the repository declares; with `reach` the only reason for which a test may be skipped. */
   readonly capabilities: Capabilities;
+  readonly reach: Reach;
   /** Whether every write goes over a network: randomised tests then run fewer rounds. */
   readonly remote: boolean;
+  open(options?: StoreOptions): Promise<OpenRepository>;
+}
+
+export interface StoreFactory extends RepositoryFactory {
   open(options?: StoreOptions): Promise<OpenStore>;
 }
 
@@ -97,6 +122,7 @@ type JsonSettings = NonNullable<NonNullable<ConfigInput['storage']>['json_strate
 const jsonStore = (name: string, settings: JsonSettings): StoreFactory => ({
   name: `json ${name}`,
   capabilities: jsonCapabilities,
+  reach: fullReach,
   remote: false,
   open: async (options = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
@@ -108,6 +134,7 @@ const jsonStore = (name: string, settings: JsonSettings): StoreFactory => ({
 const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
   name: `json on S3 ${name}`,
   capabilities: jsonCapabilities,
+  reach: fullReach,
   remote: true,
   open: async (options = {}) => {
     const { HFS_TEST_S3_ENDPOINT: endpoint, HFS_TEST_S3_BUCKET: bucket } = process.env;
@@ -126,6 +153,7 @@ type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy
 const sqliteStore = (name: string, settings: SqlSettings = {}): StoreFactory => ({
   name: `sqlite${name}`,
   capabilities: { ...sqlCapabilities, queryStaleness: settings.enable_query_cache ? 1000 : 0 },
+  reach: fullReach,
   remote: false,
   open: async (options = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
@@ -137,6 +165,7 @@ const sqliteStore = (name: string, settings: SqlSettings = {}): StoreFactory => 
 const postgresqlStore: StoreFactory = {
   name: 'postgresql',
   capabilities: sqlCapabilities,
+  reach: fullReach,
   remote: true,
   open: async (options = {}) => {
     const name = `hfs-${randomUUID()}`;
@@ -165,6 +194,7 @@ const dynamodbStore: StoreFactory = {
     protectsParents: false,
     queryStaleness: Number.POSITIVE_INFINITY,
   },
+  reach: fullReach,
   remote: true,
   open: async (options = {}) => {
     const dynamodb_strategy = newTestTables();

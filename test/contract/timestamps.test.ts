@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveRequest, saveTemplate } from './samples.ts';
 
@@ -40,7 +40,7 @@ const refused = [
   {},
 ];
 
-onEveryStore((store) => {
+onEveryRepository((store) => {
   test.each(accepted)('%s is stored as %s', async (sent, stored) => {
     const { repository } = store();
     const saved = await saveRequest(repository, { completed_at: sent, created_at: sent });

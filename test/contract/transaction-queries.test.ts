@@ -1,10 +1,10 @@
 import { expect } from '@jest/globals';
-import { onEveryStore, testIfCapable } from './on-every-store.ts';
+import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 import { queryAll } from './paging.ts';
 import { rejection } from './rejection.ts';
 import { request, saveRequest, saveTemplate, template } from './samples.ts';
 
-onEveryStore((store, { capabilities: { queriesInTransactions } }) => {
+onEveryRepository((store, { capabilities: { queriesInTransactions } }) => {
   const testQueries = testIfCapable(queriesInTransactions, 'the store cannot protect queries from phantoms');
   const testRefusal = testIfCapable(!queriesInTransactions, 'the store protects queries from phantoms');
 

@@ -8,11 +8,14 @@ import {
   ValidationError,
 } from '../../lib/repository/errors.ts';
 import type { Transaction } from '../../lib/repository/repository.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { knownBeforeCommit } from './commit-times.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { machine, newId, request, saveMachine, saveRequest, saveTemplate, template } from './samples.ts';
 
-onEveryStore((store) => {
+onEveryRepository((store, factory) => {
+  const known = knownBeforeCommit(factory);
+
   test('commits everything when the work returns, and gives back what it returned', async () => {
     const { repository } = store();
     const [changed, gone] = [await saveTemplate(repository), await saveTemplate(repository)];
@@ -26,8 +29,8 @@ onEveryStore((store) => {
     });
     expect(result.saved).toMatchObject({ ...fresh, version: 1 });
     expect(result.updated).toMatchObject({ name: 'Changed', version: 2, created_at: changed.created_at });
-    expect(await repository.getEntity('templates', fresh.template_id)).toEqual(result.saved);
-    expect(await repository.getEntity('templates', changed.template_id)).toEqual(result.updated);
+    expect(known(await repository.getEntity('templates', fresh.template_id))).toEqual(known(result.saved));
+    expect(known(await repository.getEntity('templates', changed.template_id))).toEqual(known(result.updated));
     expect(await repository.getEntity('templates', gone.template_id)).toBeUndefined();
   });
 
@@ -242,6 +245,6 @@ onEveryStore((store) => {
     const { repository } = store();
     const parent = await repository.transaction((tx) => saveRequest(tx));
     const child = await repository.transaction((tx) => tx.saveEntity('machines', machine(parent)));
-    expect(await repository.getEntity('machines', child.machine_id)).toEqual(child);
+    expect(known(await repository.getEntity('machines', child.machine_id))).toEqual(known(child));
   });
 });

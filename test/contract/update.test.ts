@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { EntityNotFoundError, ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveMachine, saveRequest, saveTemplate } from './samples.ts';
 
-onEveryStore((store) => {
+onEveryRepository((store) => {
   test('the fields sent are replaced, the others stay', async () => {
     const { repository } = store();
     const saved = await saveTemplate(repository, { image_id: 'ami-1', attributes: { a: 1, b: { c: 2 } }, extra: [1] });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject, JsonValue } from '../../lib/model/entities.ts';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { onEveryStore } from './on-every-store.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveTemplate, template } from './samples.ts';
 
@@ -82,7 +82,7 @@ const refused: readonly [string, unknown, string][] = [
   ['bytes', Buffer.from('x'), ''],
 ];
 
-onEveryStore((store, factory) => {
+onEveryRepository((store, factory) => {
   describe('kept exactly:', () => {
     test.each(accepted)('%s', async (_, value) => {
       const { repository } = store();

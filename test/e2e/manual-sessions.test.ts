@@ -2,7 +2,7 @@
 import { test } from '@jest/globals';
 import { expectSessionsOf } from './compare-sessions.ts';
 
-test.each(['docs/command-line.md', 'docs/http-api.md', 'docs/sql-store.md'])(
+test.each(['docs/command-line.md', 'docs/http-api.md', 'docs/sql-store.md', 'docs/migration.md'])(
   'the examples of %s do what they say',
   async (document) => {
     await expectSessionsOf(document);

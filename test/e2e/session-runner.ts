@@ -34,7 +34,7 @@ exec '${process.execPath}' "$hfs" "$@"
 `;
 
 function environmentOf(bin: string): NodeJS.ProcessEnv {
-  const { HFS_CONFIG: _1, HFS_API_TOKEN: _2, HFS_DEBUG: _3, FORCE_COLOR: _4, ...env } = process.env;
+  const { HFS_CONFIG: _1, HFS_REMOTE: _5, HFS_API_TOKEN: _2, HFS_DEBUG: _3, FORCE_COLOR: _4, ...env } = process.env;
   return { ...env, NO_COLOR: '1', PATH: [bin, process.env.PATH].join(delimiter) };
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isLoopback } from '../../lib/server/access.ts';
 import { startServer } from '../../lib/server/server.ts';
+import { isLoopback } from '../../lib/service/loopback.ts';
 import { callServer, callSocket, type RunningApi, startApi } from './running-api.ts';
 
 const TOKEN = 'a-secret-token';

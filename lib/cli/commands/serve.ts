@@ -22,8 +22,11 @@ export function addServeCommand(program: Command, session: Session): void {
 async function serve(session: Session, { port, host }: ServeFlags): Promise<void> {
   const { output } = session;
   const { startServer } = await import('../../server/server.ts');
+  const { LocalJobs } = await import('../../server/local-jobs.ts');
   await using repository = await session.openRepository();
-  const server = await startServer({ repository, host, port, token: process.env.HFS_API_TOKEN });
+  await using jobs = new LocalJobs(await session.readConfig());
+  const server = await startServer({ repository, jobs, host, port, token: process.env.HFS_API_TOKEN });
+  await jobs.resume();
   const stopped = untilStopped();
   await (output.json ? output.value({ url: server.url }) : output.line(server.url));
   await stopped;

@@ -68,14 +68,14 @@ async function openDocuments(
   return new DaxDocument({ endpoint: dax_endpoint, region: region ?? (await client.config.region()) });
 }
 
-/** Opens the DynamoDB store, making its tables where they are missing. */
+/** Opens the DynamoDB store. Its tables are made where they are missing, unless the configuration says otherwise. */
 export async function openDynamodbStrategy(
   config: DynamodbStrategyConfig,
   enforceReferences: boolean,
 ): Promise<DynamodbStorageStrategy> {
   const client = openClient(config);
   try {
-    await ensureTables(client, tableDefinitions(config));
+    if (config.create_tables) await ensureTables(client, tableDefinitions(config));
   } catch (error) {
     client.destroy();
     throw error;

@@ -1,0 +1,4 @@
+import { startBackup } from '../../lib/service/start-backup.ts';
+import { jobsHandler } from '../jobs-handler.ts';
+
+export const handler = jobsHandler('start-backup', startBackup);

@@ -1,0 +1,62 @@
+import { Duration } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+import type { ApiConfig } from '../config/api.ts';
+import type { Config } from '../config/configuration.ts';
+import type { DeploymentConfig } from '../config/deployment.ts';
+import { type Operation, type Route, routes } from '../service/routes.ts';
+import type { FunctionSource } from './bundle.ts';
+import type { DeployedStore } from './deployed-store.ts';
+import { ServiceFunction } from './service-function.ts';
+import { needsOf } from './store-needs.ts';
+
+/** A little less than the 29 s of API Gateway: who waits no longer is not worked for. */
+const TIMEOUT = Duration.seconds(28);
+
+/** Operations of the route table. */
+export const operations: readonly Operation[] = [...new Set(routes.map(({ operation }) => operation))];
+
+/** What is bundled for the API. */
+export const apiSources: readonly FunctionSource[] = operations.map((operation) => ({
+  name: operation,
+  entry: `lambdas/api/${operation}.ts`,
+}));
+
+export interface ApiFunctionsProps {
+  readonly storage: Config['storage'];
+  readonly deployment: DeploymentConfig;
+  readonly api: ApiConfig;
+  readonly store: DeployedStore;
+  readonly bundles: string;
+}
+
+/** One function for each operation, each allowed what it needs. */
+export class ApiFunctions extends Construct {
+  readonly #functions = new Map<Operation, ServiceFunction>();
+
+  constructor(scope: Construct, id: string, { storage, deployment, api, store, bundles }: ApiFunctionsProps) {
+    super(scope, id);
+    for (const operation of operations) {
+      const { summary } = routes.find((route) => route.operation === operation) as Route;
+      const needs = needsOf(operation, storage);
+      const made = new ServiceFunction(this, operation, {
+        name: operation,
+        description: summary,
+        bundles,
+        deployment,
+        tracing: api.tracing,
+        timeout: TIMEOUT,
+        network: needs === undefined ? undefined : store.network,
+      });
+      if (needs !== undefined) store.connect(made, needs);
+      this.#functions.set(operation, made);
+    }
+  }
+
+  get(operation: Operation): ServiceFunction {
+    return this.#functions.get(operation) as ServiceFunction;
+  }
+
+  get all(): readonly ServiceFunction[] {
+    return [...this.#functions.values()];
+  }
+}

@@ -1,0 +1,23 @@
+import { Aws } from 'aws-cdk-lib';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { StoreNeeds } from './store-needs.ts';
+
+const READ = ['kms:Decrypt', 'kms:DescribeKey'];
+const WRITE = [...READ, 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'];
+
+/** Allows the use of a key through one service of AWS only: the functions themselves encrypt nothing. */
+export function allowKey(
+  grantee: IGrantable,
+  key: IKey | undefined,
+  service: 'dynamodb' | 's3' | 'secretsmanager',
+  access: StoreNeeds['access'],
+): void {
+  if (key === undefined) return;
+  const statement = new PolicyStatement({
+    actions: access === 'read' ? READ : WRITE,
+    resources: [key.keyArn],
+    conditions: { StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.amazonaws.com` } },
+  });
+  grantee.grantPrincipal.addToPrincipalPolicy(statement);
+}

@@ -1,0 +1,110 @@
+/** What each operation of the API does with the store, and so what its function may do. */
+import type { Config } from '../config/configuration.ts';
+import {
+  type CollectionName,
+  collectionNames,
+  declarationOf,
+  referencesFrom,
+  referencesTo,
+} from '../model/collections.ts';
+import type { Operation } from '../service/routes.ts';
+
+export type DynamodbAction =
+  | 'BatchGetItem'
+  | 'ConditionCheckItem'
+  | 'DeleteItem'
+  | 'GetItem'
+  | 'PutItem'
+  | 'Query'
+  | 'Scan'
+  | 'UpdateItem';
+
+/**
+ * Actions of DynamoDB on the tables of some collections, or on some of their indexes. TransactWriteItems has no permission
+ * of its own: its parts are PutItem, UpdateItem, DeleteItem and ConditionCheckItem.
+ */
+export interface TableNeed {
+  readonly actions: readonly DynamodbAction[];
+  readonly collections: readonly CollectionName[];
+  /** Partition keys of the indexes; the tables themselves where left out. */
+  readonly indexesOn?: readonly string[];
+}
+
+export interface StoreNeeds {
+  readonly access: 'read' | 'write';
+  readonly dynamodb: readonly TableNeed[];
+}
+
+const everything = collectionNames;
+const parents = collectionNames.filter((collection) => referencesTo(collection).length > 0);
+const children = collectionNames.filter((collection) => referencesFrom(collection).length > 0);
+const independent = collectionNames.filter((collection) => !children.includes(collection));
+
+const on = (collections: readonly CollectionName[], ...actions: DynamodbAction[]): TableNeed => ({
+  actions,
+  collections,
+});
+const query = (collection: CollectionName, ...indexesOn: string[]): TableNeed => ({
+  actions: ['Query'],
+  collections: [collection],
+  indexesOn,
+});
+
+/** Queries by every index there is: the planner chooses. */
+const allIndexes = collectionNames.flatMap((collection) => {
+  const keys = declarationOf(collection).indexes.map(({ partitionKey }) => partitionKey);
+  return keys.length === 0 ? [] : [query(collection, ...keys)];
+});
+/** Queries for children that refer to an entity which is to be deleted. */
+const childLookups = children.map((collection) =>
+  query(collection, ...referencesFrom(collection).map(({ field }) => field)),
+);
+/** Checks that parents are there. */
+const parentChecks = on(parents, 'ConditionCheckItem');
+/** A machine without template_id takes that of its request. Requests may also be hidden, which only reading tells. */
+const requestsRead = on(['requests'], 'GetItem');
+
+const read = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'read', dynamodb });
+const write = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'write', dynamodb });
+
+/**
+ * By operation, with references enforced or not. An entity with parents to check is written by a transaction, which
+ * replaces it (PutItem) after it was read; any other by one call (UpdateItem, or PutItem where it must be new).
+ */
+const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } = {
+  'get-entity': () => read(on(everything, 'GetItem')),
+  'get-health': () => read(on(['templates'], 'GetItem')),
+  'query-entities': () => read(on(everything, 'Scan'), ...allIndexes),
+  'count-entities': () => read(on(everything, 'Scan'), ...allIndexes),
+  'batch-get': () => read(on(everything, 'BatchGetItem', 'GetItem')),
+  'create-entity': (enforced) => write(on(everything, 'PutItem'), requestsRead, ...(enforced ? [parentChecks] : [])),
+  'save-entity': (enforced) =>
+    enforced
+      ? write(on(everything, 'PutItem'), on(independent, 'UpdateItem'), on(children, 'GetItem'), parentChecks)
+      : write(on(everything, 'PutItem', 'UpdateItem'), requestsRead),
+  // Entities that may become too large are read and replaced.
+  'update-entity': (enforced) =>
+    write(on(everything, 'GetItem', 'PutItem', 'UpdateItem'), ...(enforced ? [parentChecks] : [])),
+  'delete-entity': (enforced) =>
+    enforced
+      ? write(on(everything, 'DeleteItem'), on(parents, 'GetItem'), ...childLookups)
+      : write(on(everything, 'DeleteItem')),
+  'batch-save': (enforced) =>
+    enforced
+      ? write(on(independent, 'UpdateItem'), on(children, 'BatchGetItem', 'GetItem', 'PutItem'), parentChecks)
+      : write(on(everything, 'UpdateItem'), on(['requests'], 'BatchGetItem', 'GetItem', 'PutItem')),
+  'execute-transaction': (enforced) =>
+    write(on(everything, 'ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem'), ...(enforced ? childLookups : [])),
+  // UpdateItem unveils a request of more than 98 machines; DeleteItem takes back what could not be completed.
+  'provision-request': (enforced) =>
+    write(
+      on(['templates', 'requests'], 'GetItem'),
+      on(['requests', 'machines'], 'DeleteItem', 'PutItem', 'UpdateItem'),
+      query('machines', 'request_id'),
+      ...(enforced ? [on(['templates'], 'ConditionCheckItem')] : []),
+    ),
+};
+
+/** What an operation needs; undefined where it uses no store. */
+export const needsOf = (operation: Operation, { enforce_references }: Config['storage']): StoreNeeds | undefined =>
+  needs[operation]?.(enforce_references);

@@ -1,0 +1,134 @@
+import { mkdir } from 'node:fs/promises';
+import { newBackupId, requireBackupId } from '../../backup/backup-id.ts';
+import { entityCounts } from '../../backup/backup-summary.ts';
+import { createBackup } from '../../backup/create-backup.ts';
+import type { BackupManifest } from '../../backup/manifest.ts';
+import { createNativeBackup, type NativeManifest } from '../../backup/native-backups.ts';
+import type { Config } from '../../config/configuration.ts';
+import { storePlace } from '../../config/store-place.ts';
+import { type CollectionName, collectionNames } from '../../model/collections.ts';
+import { now } from '../../model/timestamps.ts';
+import type { KeptBackup } from '../../repository/native-copy.ts';
+import type { StorageStrategy } from '../../repository/storage-strategy.ts';
+import { copiesToFiles, copyNatively } from '../../strategies/native-backup.ts';
+import { openRepository } from '../../strategies/open-repository.ts';
+import { RunLock } from '../../transfer/run-lock.ts';
+import { CommandFailure } from '../failures.ts';
+import { Interruption } from '../interruption.ts';
+import { Progress } from '../progress.ts';
+import type { Session } from '../session.ts';
+import { keepHeapSmall } from '../steady-heap.ts';
+import { counted } from '../tables.ts';
+import { type BackupPlace, backupPlace, consistencyText, type LocationFlag, sizeText } from './place.ts';
+
+export interface CreateFlags extends LocationFlag {
+  readonly native?: true;
+  readonly id?: string;
+}
+
+/** Takes a backup and says what is in it. */
+export async function createCommand(session: Session, flags: CreateFlags): Promise<void> {
+  keepHeapSmall();
+  const place = await backupPlace(session, flags);
+  if (flags.id !== undefined) requireBackupId(flags.id);
+  using _lock = flags.id === undefined ? undefined : await takeLock(place.config, flags.id);
+  if (flags.native) return createNative(session, place, flags);
+  const manifest = await createPortable(session, place, flags.id);
+  await print(session, manifest, place.location.text);
+}
+
+/** Two processes with one id would remove each other's parts. */
+async function takeLock({ migration: { state_location } }: Config, id: string): Promise<Disposable> {
+  await mkdir(state_location, { recursive: true });
+  const lock = RunLock.take(state_location, `backup-${id}`);
+  if (lock === undefined) throw new CommandFailure(`Another process is making the backup ${id}: wait for it.`);
+  return lock;
+}
+
+async function createPortable(
+  session: Session,
+  { config, location }: BackupPlace,
+  id: string | undefined,
+): Promise<BackupManifest> {
+  await using repository = await openRepository(config);
+  using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
+  using progress = new Progress(session.output);
+  const { strategy } = repository;
+  const totals = await totalsOf(strategy);
+  return createBackup(strategy, {
+    location,
+    id,
+    place: storePlace(config.storage),
+    signal: interruption.signal,
+    progress: (collection, entities) => progress.add(`back up ${collection}`, entities, totals?.get(collection)),
+  });
+}
+
+/** How many entities there are, where counting them is not as much work as reading them. */
+async function totalsOf(strategy: StorageStrategy): Promise<ReadonlyMap<CollectionName, number> | undefined> {
+  if (!strategy.capabilities.snapshotReads) return undefined;
+  const totals = new Map<CollectionName, number>();
+  for (const name of collectionNames) totals.set(name, (await strategy.count(name, [])).count);
+  return totals;
+}
+
+async function createNative(
+  session: Session,
+  { config, location }: BackupPlace,
+  { id }: Pick<CreateFlags, 'id'>,
+): Promise<void> {
+  using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
+  const { signal } = interruption;
+  using progress = new Progress(session.output);
+  const options = { signal, progress: progress.add.bind(progress) };
+  if (!copiesToFiles(config)) {
+    const copied = await copyNatively(config, { ...options, folder: '', id: id ?? newBackupId('native', now()) });
+    progress[Symbol.dispose]();
+    if ('kept' in copied) await printKept(session, copied.kept);
+    return;
+  }
+  const manifest = await createNativeBackup({
+    location,
+    id,
+    store: storeName(config),
+    place: storePlace(config.storage),
+    copy: (folder, backup) => copyNatively(config, { ...options, folder, id: backup }),
+  });
+  progress[Symbol.dispose]();
+  await print(session, manifest, location.text);
+}
+
+const storeName = ({ storage: { strategy, sql_strategy } }: Config): string =>
+  strategy === 'sql' ? sql_strategy.type : strategy;
+
+async function print(session: Session, manifest: BackupManifest | NativeManifest, location: string): Promise<void> {
+  const { output } = session;
+  const { id, created_at, finished_at, source, consistent } = manifest;
+  const files =
+    'files' in manifest ? manifest.files : collectionNames.flatMap((name) => manifest.collections[name].parts);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const entities = 'files' in manifest ? undefined : entityCounts(manifest);
+  const kind = entities === undefined ? 'native' : 'portable';
+  if (output.json)
+    return output.value({ id, kind, location, created_at, finished_at, source, consistent, bytes, entities });
+  const about = entities === undefined ? files.map(({ file }) => file).join(', ') : entitiesText(entities);
+  await output.line(`${location.replace(/\/*$/, '/')}${id}: ${about}, ${sizeText(bytes)}.`);
+  if (consistencyText(manifest) === 'no') {
+    output.note('This store cannot show one moment: what was written meanwhile may be in the backup in part.');
+  }
+  if (entities !== undefined && Object.values(entities).every((count) => count === 0)) {
+    output.note(`The store is empty: ${source.place}. Is that the right one?`);
+  }
+}
+
+const entitiesText = (entities: Readonly<Record<CollectionName, number>>): string =>
+  collectionNames.map((name) => counted(entities[name], name.slice(0, -1))).join(', ');
+
+async function printKept({ output }: Session, kept: readonly KeptBackup[]): Promise<void> {
+  if (output.json) return output.value({ kind: 'native', consistent: false, backups: kept });
+  await output.table(
+    ['table', 'backup', 'arn'],
+    kept.map(({ table, name, arn }) => [table, name, arn]),
+  );
+  output.note('DynamoDB keeps these backups. Each shows its table at one moment, but not the three at the same one.');
+}

@@ -1,0 +1,25 @@
+import { summariesOf } from '../../backup/backup-summary.ts';
+import { collectionNames } from '../../model/collections.ts';
+import type { Session } from '../session.ts';
+import { displayText } from '../tables.ts';
+import { backupPlace, consistencyText, type LocationFlag, sizeText } from './place.ts';
+
+/** Shows what lies in a location, the oldest first, and what is wrong with it. */
+export async function listCommand(session: Session, flags: LocationFlag): Promise<void> {
+  const { output } = session;
+  const { location } = await backupPlace(session, flags);
+  const backups = await summariesOf(location);
+  if (output.json) return output.value({ location: location.text, backups });
+  if (backups.length === 0) return output.note(`There are no backups in ${location.text}.`);
+  const rows = backups.map((backup) => [
+    backup.id,
+    backup.created_at,
+    backup.source === undefined ? backup.kind : `${backup.kind} ${displayText(backup.source.store)}`,
+    backup.state,
+    sizeText(backup.bytes),
+    ...collectionNames.map((name) => String(backup.entities?.[name] ?? '')),
+    consistencyText(backup),
+  ]);
+  await output.table(['backup', 'taken', 'kind', 'state', 'size', ...collectionNames, 'of one moment'], rows);
+  for (const { id, reason } of backups) if (reason !== undefined) output.note(`${id}: ${displayText(reason)}`);
+}

@@ -1,0 +1,117 @@
+import { entityCounts } from '../../backup/backup-summary.ts';
+import { locateBackup } from '../../backup/find-backup.ts';
+import type { BackupManifest } from '../../backup/manifest.ts';
+import { type RestoreReport, restoreBackup } from '../../backup/restore-backup.ts';
+import { storePlace } from '../../config/store-place.ts';
+import { type CollectionName, collectionNames } from '../../model/collections.ts';
+import type { StorageStrategy } from '../../repository/storage-strategy.ts';
+import { openRepository } from '../../strategies/open-repository.ts';
+import { WHOLE } from '../../transfer/scan-pages.ts';
+import { exitCodes, UsageError } from '../failures.ts';
+import { Interruption } from '../interruption.ts';
+import { Progress } from '../progress.ts';
+import type { Session } from '../session.ts';
+import { keepHeapSmall } from '../steady-heap.ts';
+import { counted, displayText } from '../tables.ts';
+import { backupPlace, type LocationFlag } from './place.ts';
+
+export interface RestoreFlags extends LocationFlag {
+  readonly collection: readonly CollectionName[];
+  readonly id: readonly string[];
+  readonly overwrite?: true;
+  readonly onInvalid?: 'fail' | 'skip';
+  readonly yes?: true;
+}
+
+/** Entities of each kind that are named to people. */
+const MOST_NAMED = 20;
+
+/** Puts a backup into the configured store. Exit code 3 where entities were kept, left out, or not in the backup. */
+export async function restoreCommand(session: Session, id: string, flags: RestoreFlags): Promise<void> {
+  keepHeapSmall();
+  requireOneCollection(flags);
+  const { config, location } = await backupPlace(session, flags);
+  const { manifest, passedOver } = await locateBackup(location, id);
+  for (const backup of passedOver) session.output.note(`${backup.id} was passed over: it is ${backup.state}.`);
+  const place = storePlace(config.storage);
+  await using repository = await openRepository(config);
+  if (flags.overwrite && !flags.yes && (await holdsEntities(repository.strategy))) {
+    const question = `What ${place} holds in a newer version than ${manifest.id} is lost. Go on?`;
+    await session.confirm(question, '--overwrite of a store that holds entities');
+  }
+  using interruption = new Interruption(
+    session.output,
+    'What was restored stays; run the same command again to go on.',
+  );
+  using progress = new Progress(session.output);
+  const totals = flags.id.length > 0 ? undefined : entityCounts(manifest);
+  const report = await restoreBackup(repository.strategy, {
+    location,
+    manifest,
+    collections:
+      flags.collection.length > 0 ? collectionNames.filter((name) => flags.collection.includes(name)) : undefined,
+    ids: flags.id.length > 0 ? flags.id : undefined,
+    overwrite: flags.overwrite,
+    onInvalid: flags.onInvalid ?? config.migration.on_invalid,
+    defaults: config.migration.defaults,
+    enforceReferences: config.storage.enforce_references,
+    signal: interruption.signal,
+    progress: (phase, collection, n) => progress.add(`${phase} ${collection}`, n, totals?.[collection]),
+  });
+  progress[Symbol.dispose]();
+  await print(session, manifest, place, report);
+}
+
+/** @throws UsageError since an id alone does not say of what */
+function requireOneCollection({ id, collection }: RestoreFlags): void {
+  if (id.length > 0 && collection.length !== 1) throw new UsageError('--id and --ids need one --collection.');
+}
+
+async function holdsEntities(strategy: StorageStrategy): Promise<boolean> {
+  for (const collection of collectionNames) {
+    // A page of a DynamoDB table may be empty, and others follow.
+    const { items, cursor } = await strategy.scan(collection, { ...WHOLE, limit: 1 });
+    if (items.length > 0 || cursor !== undefined) return true;
+  }
+  return false;
+}
+
+async function print(
+  session: Session,
+  { id }: BackupManifest,
+  place: string,
+  { collections, kept, skipped, totals, missingIds }: RestoreReport,
+): Promise<void> {
+  const { output } = session;
+  const missed = totals.kept + totals.skipped + missingIds.length;
+  if (missed > 0) session.exitCode = exitCodes.differences;
+  if (output.json) {
+    return output.value({ backup: id, target: place, collections, totals, kept, skipped, missing_ids: missingIds });
+  }
+  const rows = Object.entries(collections).map(([name, { entities, restored }]) => [
+    name,
+    `${entities}`,
+    `${restored}`,
+  ]);
+  await output.table(['collection', 'in the backup', 'written'], rows);
+  const names = kept.map(({ collection, id: entity }) => `${collection} ${JSON.stringify(entity)}`);
+  printNamed(session, names, totals.kept, 'is otherwise in the store and was kept (--overwrite replaces it)');
+  const unfit = skipped.map(({ collection, id: entity, problems }) => {
+    const why = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    return `${collection} ${JSON.stringify(entity)} (${displayText(why)})`;
+  });
+  printNamed(session, unfit, totals.skipped, 'was left out');
+  printNamed(
+    session,
+    missingIds.map((entity) => JSON.stringify(entity)),
+    missingIds.length,
+    'is not in the backup',
+  );
+  output.note(`Restored ${id} into ${place}${missed === 0 ? ', read back and compared' : ''}.`);
+}
+
+function printNamed({ output }: Session, names: readonly string[], total: number, what: string): void {
+  for (const name of names.slice(0, MOST_NAMED)) output.note(`${name} ${what}.`);
+  const more = total - Math.min(names.length, MOST_NAMED);
+  if (more > 0) output.note(`… and ${counted(more, 'more entity').replace('entitys', 'entities')}.`);
+}

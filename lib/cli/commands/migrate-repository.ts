@@ -1,0 +1,178 @@
+import { type Command, Option } from 'commander';
+import type { Config } from '../../config/configuration.ts';
+import { readConfig } from '../../config/load-config.ts';
+import type { MigrateOptions, SideOptions } from '../../migration/migrate-repository.ts';
+import {
+  differencesIn,
+  type MigrationReport,
+  type Preflight,
+  type Validation,
+} from '../../migration/migration-report.ts';
+import type { MigrationSettings } from '../../migration/migration-settings.ts';
+import { type StoreType, storeTypes } from '../../migration/stores.ts';
+import { collectionNames } from '../../model/collections.ts';
+import { integerBetween } from '../arguments.ts';
+import { exitCodes, UsageError } from '../failures.ts';
+import { Interruption } from '../interruption.ts';
+import { printPreflight, printReport, printValidation } from '../migration-tables.ts';
+import { Progress } from '../progress.ts';
+import type { Session } from '../session.ts';
+import { keepHeapSmall } from '../steady-heap.ts';
+
+interface MigrateFlags {
+  readonly sourceType?: StoreType;
+  readonly targetType?: StoreType;
+  readonly sourceConfig?: string;
+  readonly targetConfig?: string;
+  readonly batchSize?: number;
+  readonly parallelWorkers?: number;
+  /** False for --no-backup, true where left out. */
+  readonly backup: boolean;
+  readonly validate: boolean;
+  readonly cleanupSource?: true;
+  readonly onInvalid?: 'fail' | 'skip';
+  readonly merge?: true;
+  readonly deleteExtra?: true;
+  readonly dryRun?: true;
+  readonly verifyOnly?: true;
+  readonly resume?: string;
+  readonly yes?: true;
+  readonly id?: string;
+}
+
+const typeOption = (flags: string, description: string): Option => new Option(flags, description).choices(storeTypes);
+
+export function addMigrateRepositoryCommand(program: Command, session: Session): void {
+  program
+    .command('migrateRepository')
+    .description('Copy all entities of one store to another: check, back up, copy, compare.')
+    .addOption(typeOption('--source-type <type>', 'store to copy from'))
+    .addOption(typeOption('--target-type <type>', 'store to copy to'))
+    .option('--source-config <file>', 'configuration that describes the source (default: as --config)')
+    .option('--target-config <file>', 'configuration that describes the target (default: as --config)')
+    .option('--batch-size <n>', 'entities of one batch (default: migration.batch_size)', integerBetween(1, 1000))
+    .option(
+      '--parallel-workers <n>',
+      'batches at the same time (default: migration.parallel_workers)',
+      integerBetween(1, 64),
+    )
+    .option('--no-backup', 'do not back the source up before')
+    .option('--no-validate', 'do not compare both stores afterwards')
+    .option('--cleanup-source', 'delete from the source what the comparison has found in the target')
+    .addOption(
+      new Option('--on-invalid <what>', 'what becomes of entities that the target cannot hold').choices([
+        'fail',
+        'skip',
+      ]),
+    )
+    .option('--merge', 'let the target hold entities already; what is newer there stays')
+    .option('--delete-extra', 'delete from the target what the source has not')
+    .option('--dry-run', 'check everything and write no entity')
+    .option('--verify-only', 'compare both stores and write nothing; exit code 3 where they differ')
+    .option('--resume <id>', 'go on with a migration that was interrupted')
+    .option('-y, --yes', 'do not ask before the source is cleaned up')
+    .addOption(new Option('--id <id>', 'id of the new migration').hideHelp())
+    .action((flags: MigrateFlags) => migrate(session, flags));
+}
+
+async function migrate(session: Session, flags: MigrateFlags): Promise<void> {
+  keepHeapSmall();
+  const { migrateRepository, resumeMigration, planMigration, compareRepositories } = await import(
+    '../../migration/migrate-repository.ts'
+  );
+  const { config } = await session.readConfig();
+  const options = await optionsOf(config, flags);
+  await confirmCleanup(session, flags, options);
+  using interruption = new Interruption(session.output, 'What was copied stays.');
+  using progress = new Progress(session.output);
+  const run = { ...options, signal: interruption.signal, ...progressOf(session, progress) };
+  if (flags.dryRun) return printDryRun(session, await planMigration(run), progress);
+  if (flags.verifyOnly) return printComparison(session, await compareRepositories(run), progress);
+  const report = flags.resume === undefined ? await migrateRepository(run) : await resumeMigration(flags.resume, run);
+  progress[Symbol.dispose]();
+  await print(session, report);
+}
+
+/** @throws UsageError where options contradict one another */
+async function optionsOf(config: Config, flags: MigrateFlags): Promise<MigrateOptions> {
+  if (flags.dryRun && flags.verifyOnly) throw new UsageError('Give --dry-run or --verify-only, not both.');
+  const sides = flags.resume === undefined ? flags : await sidesOfLog(config, flags.resume);
+  const { sourceType, targetType } = sides;
+  if (sourceType === undefined || targetType === undefined) {
+    throw new UsageError(`Give --source-type and --target-type, each one of ${storeTypes.join(', ')}, or --resume.`);
+  }
+  return {
+    config,
+    source: await sideOf(config, sourceType, sides.sourceConfig),
+    target: await sideOf(config, targetType, sides.targetConfig),
+    settings: settingsOf(flags),
+    id: flags.id,
+  };
+}
+
+/** The stores of a migration that is to go on. */
+async function sidesOfLog(
+  config: Config,
+  id: string,
+): Promise<Pick<MigrateFlags, 'sourceType' | 'targetType' | 'sourceConfig' | 'targetConfig'>> {
+  const { readMigration } = await import('../../migration/migration-log.ts');
+  const { source, target } = readMigration(config.migration.state_location, id).plan;
+  return {
+    sourceType: source.type,
+    targetType: target.type,
+    ...(source.config !== undefined && { sourceConfig: source.config }),
+    ...(target.config !== undefined && { targetConfig: target.config }),
+  };
+}
+
+const sideOf = async (config: Config, type: StoreType, file: string | undefined): Promise<SideOptions> =>
+  file === undefined ? { type, config } : { type, config: (await readConfig(file)).config, configFile: file };
+
+/** What the flags change of the configuration. */
+const settingsOf = (flags: MigrateFlags): Partial<MigrationSettings> => ({
+  ...(flags.batchSize !== undefined && { batchSize: flags.batchSize }),
+  ...(flags.parallelWorkers !== undefined && { parallelWorkers: flags.parallelWorkers }),
+  ...(!flags.backup && { createBackup: false }),
+  ...(!flags.validate && { validate: false }),
+  ...(flags.cleanupSource && { cleanupSource: true }),
+  ...(flags.onInvalid !== undefined && { onInvalid: flags.onInvalid }),
+  ...(flags.merge && { merge: true }),
+  ...(flags.deleteExtra && { deleteExtra: true }),
+});
+
+/** @throws UsageError where nobody has agreed to the deletion of the source */
+async function confirmCleanup(session: Session, flags: MigrateFlags, options: MigrateOptions): Promise<void> {
+  const { cleanupSource = options.config.migration.cleanup_source } = options.settings ?? {};
+  if (!cleanupSource || flags.yes || flags.dryRun || flags.verifyOnly) return;
+  const question = 'Once both stores have been compared, all that was copied is deleted from the source. Go on?';
+  await session.confirm(question, '--cleanup-source (migration.cleanup_source)');
+}
+
+/** Shows each phase of each collection; totals are known once the source has been checked. */
+function progressOf(session: Session, progress: Progress): Pick<MigrateOptions, 'started' | 'checked' | 'progress'> {
+  let totals: Preflight['totals'] | undefined;
+  return {
+    started: (id) => session.output.note(`Migration ${id}`),
+    checked: (preflight) => {
+      ({ totals } = preflight);
+    },
+    progress: (phase, collection, entities) => progress.add(`${phase} ${collection}`, entities, totals?.[collection]),
+  };
+}
+
+async function printDryRun(session: Session, preflight: Preflight, progress: Progress): Promise<void> {
+  progress[Symbol.dispose]();
+  if (collectionNames.some((name) => preflight.unfitTotals[name] > 0)) session.exitCode = exitCodes.differences;
+  await (session.output.json ? session.output.value(preflight) : printPreflight(session.output, preflight));
+}
+
+async function printComparison(session: Session, validation: Validation, progress: Progress): Promise<void> {
+  progress[Symbol.dispose]();
+  if (differencesIn(validation) > 0) session.exitCode = exitCodes.differences;
+  await (session.output.json ? session.output.value(validation) : printValidation(session.output, validation));
+}
+
+async function print(session: Session, report: MigrationReport): Promise<void> {
+  if (report.outcome === 'differences') session.exitCode = exitCodes.differences;
+  await (session.output.json ? session.output.value(report) : printReport(session.output, report));
+}

@@ -1,0 +1,43 @@
+/** `--remote`: which commands work through the HTTP API, and where it is. */
+import type { Command } from 'commander';
+import type { RemoteOptions } from '../remote/open-remote.ts';
+import { UsageError } from './failures.ts';
+
+/** Every other command is about the store itself, or this machine. */
+const remoteCommands: ReadonlySet<string> = new Set(['get', 'save', 'update', 'delete', 'query', 'count', 'import']);
+
+interface RemoteFlags {
+  readonly config?: string;
+  readonly remote?: string;
+  readonly remoteRegion?: string;
+  readonly profile?: string;
+}
+
+/** The command of a command line, without the program's own name: `config check`. */
+function nameOf(command: Command): string {
+  const parents: string[] = [];
+  for (let at: Command | null = command; at?.parent; at = at.parent) parents.unshift(at.name());
+  return parents.join(' ');
+}
+
+/**
+ * The service that a command is to work through; undefined for the store itself. What is on the command line counts more
+ * than the environment: `--config` asks for the store even where HFS_REMOTE is set.
+ * @throws UsageError where the options contradict one another, or the command cannot work so
+ */
+export function remoteOf(command: Command, env: NodeJS.ProcessEnv = process.env): RemoteOptions | undefined {
+  const { config, remote, remoteRegion: region, profile } = command.optsWithGlobals<RemoteFlags>();
+  if (remote !== undefined && config !== undefined) {
+    throw new UsageError('--remote works through a service, --config on a store: give one of them.');
+  }
+  const url = remote ?? (config === undefined ? env.HFS_REMOTE || undefined : undefined);
+  if (url === undefined) {
+    if (region === undefined && profile === undefined) return undefined;
+    throw new UsageError('--remote-region and --profile are for calls of a service: give --remote too.');
+  }
+  const name = nameOf(command);
+  if (remoteCommands.has(name))
+    return { url, ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) };
+  const remedy = remote === undefined ? 'unset HFS_REMOTE, or give --config' : 'leave out --remote';
+  throw new UsageError(`hfs ${name} works on the store itself, not through a service: ${remedy}.`);
+}

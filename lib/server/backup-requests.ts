@@ -1,0 +1,47 @@
+/** Backups that the server was asked for and that are not there yet: a file each, so that a restart forgets none. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseJson } from '../model/parse-json.ts';
+
+export interface BackupRequest {
+  readonly id: string;
+  readonly requested_at: string;
+  /** Why it failed; it is not tried again by itself. */
+  readonly failure?: string;
+}
+
+const ENDING = '.backup.json';
+
+export class BackupRequests {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  all(): BackupRequest[] {
+    try {
+      const names = readdirSync(this.#folder).filter((name) => name.endsWith(ENDING));
+      return names.map((name) => parseJson(readFileSync(join(this.#folder, name), 'utf8')) as BackupRequest);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  /** Written whole or not at all. */
+  put(request: BackupRequest): void {
+    mkdirSync(this.#folder, { recursive: true });
+    const path = this.#path(request.id);
+    writeFileSync(`${path}.new`, JSON.stringify(request), { mode: 0o600, flush: true });
+    renameSync(`${path}.new`, path);
+  }
+
+  remove(id: string): void {
+    rmSync(this.#path(id), { force: true });
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, id + ENDING);
+  }
+}

@@ -1,0 +1,60 @@
+/** Work that goes on after its call was answered. The server does it by itself; on AWS a state machine does. */
+import type { CollectionName } from '../model/collections.ts';
+import type { BackupBody, MigrationBody } from './job-schemas.ts';
+import type { ServiceRequest, ServiceResponse } from './service.ts';
+
+/**
+ * 'running'; 'interrupted' where its process ended, which goes on when the server starts again; 'failed' where a person has
+ * to remove the cause; 'succeeded'; 'differences' where a migration has ended and the stores differ.
+ */
+export type JobState = 'running' | 'interrupted' | 'failed' | 'succeeded' | 'differences';
+
+export interface MigrationJob {
+  readonly id: string;
+  readonly state: JobState;
+  /** Where the stores are, without secrets. */
+  readonly source: string;
+  readonly target: string;
+  readonly started_at: string;
+  readonly updated_at: string;
+  readonly collections: Readonly<
+    Record<
+      CollectionName,
+      { readonly read: number; readonly copied: number; readonly skipped: number; readonly total?: number }
+    >
+  >;
+  readonly backup?: string | undefined;
+  /** Why it failed. */
+  readonly failure?: string | undefined;
+  /** How many entities differ, once it has ended with differences. */
+  readonly differences?: Readonly<Record<string, number>> | undefined;
+}
+
+export interface BackupJob {
+  readonly id: string;
+  readonly state: 'running' | 'interrupted' | 'failed' | 'complete' | 'incomplete' | 'damaged' | 'newer';
+  readonly created_at: string;
+  readonly entities?: Readonly<Record<CollectionName, number>> | undefined;
+  readonly bytes?: number | undefined;
+  /** Whether it shows the store as it was at one moment. */
+  readonly consistent?: boolean | undefined;
+  readonly failure?: string | undefined;
+}
+
+export interface Jobs {
+  /**
+   * Starts a migration. The same id and order again starts nothing.
+   * @throws RequestError request_differs (another order), migration_running (another one between the same stores)
+   */
+  startMigration(order: MigrationBody): Promise<MigrationJob>;
+  /** The newest first. */
+  migrations(): Promise<MigrationJob[]>;
+  migration(id: string): Promise<MigrationJob | undefined>;
+  /** Starts a backup. The same id again starts nothing. */
+  startBackup(order: BackupBody): Promise<BackupJob>;
+  /** The newest first. */
+  backups(): Promise<BackupJob[]>;
+}
+
+/** Serves one operation on jobs. */
+export type JobsFunction = (jobs: Jobs, request: ServiceRequest) => Promise<ServiceResponse>;

@@ -1,0 +1,28 @@
+/** What docs/remote.md shows, done. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { run } from '../cli/run-hfs.ts';
+import { expectSessionsOf } from '../e2e/compare-sessions.ts';
+import { root } from '../e2e/session-runner.ts';
+import { startApi } from '../server/running-api.ts';
+
+const DOCUMENT = 'docs/remote.md';
+
+test('the sessions do what they say', async () => {
+  await expectSessionsOf(DOCUMENT);
+});
+
+test('the program of the library prints what is shown', async () => {
+  const manual = await readFile(join(root, DOCUMENT), 'utf8');
+  const [, program = '', shown = ''] = /^```ts\n(.*?)^```\n\n```text\n(.*?)^```/ms.exec(manual) ?? [];
+  const api = await startApi();
+  const file = join(api.folder, 'program.ts');
+  const code = program
+    .replace("'hostfactory-storage'", JSON.stringify(join(root, 'lib', 'library.ts')))
+    .replace('http://127.0.0.1:8080', api.url);
+  await writeFile(file, code);
+  expect(await run(process.execPath, [file])).toEqual({ code: 0, stdout: shown, stderr: '' });
+  await rm(file);
+  await api.close();
+});

@@ -1,0 +1,186 @@
+/** Migrations and backups over HTTP, by a server as `hfs serve` starts it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { openRepository } from '../../lib/strategies/open-repository.ts';
+import { launcher } from '../cli/run-hfs.ts';
+import { freePort } from '../services/kept-process.ts';
+import { type Body, callServer, type Reply, template } from './running-api.ts';
+
+let folder: string;
+let port: number;
+let server: ChildProcess | undefined;
+
+const storage = () => ({
+  strategy: 'json' as const,
+  json_strategy: { base_path: join(folder, 'data') },
+  sql_strategy: { name: join(folder, 'store.db') },
+});
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hfs-jobs-'));
+  port = await freePort();
+  const migration = {
+    batch_size: 1,
+    parallel_workers: 1,
+    backup_location: join(folder, 'backups'),
+    state_location: join(folder, 'migrations'),
+  };
+  const config = { storage: storage(), migration, backup: { location: join(folder, 'backups') } };
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+});
+afterEach(async () => {
+  server?.kill('SIGKILL');
+  await settled();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function serve(): Promise<void> {
+  const args = [launcher, '--config', join(folder, 'config.json'), 'serve', '--port', String(port)];
+  server = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' });
+  const isUp = () =>
+    call('GET', '/v1/health')
+      .then(({ status }) => status === 200)
+      .catch(() => false);
+  while (!(await isUp())) await sleep(50);
+}
+
+async function stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  const ended = once(server as ChildProcess, 'exit');
+  server?.kill(signal);
+  await ended;
+  server = undefined;
+}
+
+/** Waits until no process holds a migration's lock: what the server has started may outlive it. */
+async function settled(): Promise<void> {
+  const { RunLock } = await import('../../lib/transfer/run-lock.ts');
+  const names = await readdir(join(folder, 'migrations')).catch(() => []);
+  for (const name of names.filter((each) => each.endsWith('.lock'))) {
+    while (RunLock.isHeld(join(folder, 'migrations'), name.slice(0, -'.lock'.length))) await sleep(50);
+  }
+}
+
+const call = (method: string, path: string, body?: Body): Promise<Reply> =>
+  callServer(port, method, path, body === undefined ? {} : { body });
+
+async function fill(count: number): Promise<void> {
+  await using repository = await openRepository({ storage: storage() });
+  for (let at = 0; at < count; at += 1000) {
+    const ids = Array.from({ length: Math.min(1000, count - at) }, (_, i) => `t-${at + i}`);
+    await repository.saveEntities(
+      'templates',
+      ids.map((id) => ({ ...template(), template_id: id }) as never),
+    );
+  }
+}
+
+async function until(path: string, done: (body: Body) => boolean): Promise<Body> {
+  for (;;) {
+    const { body } = await call('GET', path);
+    if (done(body)) return body;
+    await sleep(50);
+  }
+}
+
+const order = { migration_id: 'm-1', source_type: 'json', target_type: 'sqlite' };
+
+test('a migration is started once, followed, and listed', async () => {
+  await fill(20);
+  await serve();
+  const [first, second] = await Promise.all([
+    call('POST', '/v1/migrations', order),
+    call('POST', '/v1/migrations', order),
+  ]);
+  expect([first.status, second.status]).toEqual([202, 202]);
+  expect(first.headers.get('location')).toBe('/v1/migrations/m-1');
+  expect(first.body).toMatchObject({ id: 'm-1', state: 'running' });
+  const other = await call('POST', '/v1/migrations', { ...order, batch_size: 7 });
+  expect(other).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:request_differs' } });
+  const ended = await until('/v1/migrations/m-1', ({ state }) => state !== 'running');
+  expect(ended).toMatchObject({
+    state: 'succeeded',
+    collections: { templates: { read: 20, copied: 20, skipped: 0, total: 20 } },
+    backup: expect.stringContaining('backups'),
+  });
+  const again = await call('POST', '/v1/migrations', order);
+  expect(again).toMatchObject({ status: 202, body: { state: 'succeeded' } });
+  // The target is not empty now: the next one begins, and fails.
+  const failing = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'sqlite' });
+  const { failure } = await until(`/v1/migrations/${failing.body.id}`, ({ state }) => state === 'failed');
+  expect(failure).toContain('is not empty');
+  const { items } = (await call('GET', '/v1/migrations')).body as { items: Body[] };
+  expect(items.map(({ id, state }) => [id, state])).toEqual([
+    [failing.body.id, 'failed'],
+    ['m-1', 'succeeded'],
+  ]);
+  expect(await call('GET', '/v1/migrations/m-2')).toMatchObject({ status: 404 });
+}, 60_000);
+
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  'a migration survives a restart of the server (%s)',
+  async (signal) => {
+    await fill(3_000);
+    await serve();
+    await call('POST', '/v1/migrations', { ...order, create_backup: false });
+    await until(
+      '/v1/migrations/m-1',
+      ({ collections }) => (collections as { templates: { copied: number } }).templates.copied > 20,
+    );
+    const busy = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'sqlite', merge: true });
+    expect(busy).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:migration_running' } });
+    await stop(signal);
+    await serve();
+    const ended = await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'interrupted');
+    expect(ended).toMatchObject({
+      state: 'succeeded',
+      collections: { templates: { read: 3000, copied: 3000, total: 3000 } },
+    });
+  },
+  60_000,
+);
+
+test('a backup is taken once, and listed', async () => {
+  await fill(3);
+  await serve();
+  const started = await call('POST', '/v1/backups', { backup_id: 'nightly-1' });
+  expect(started).toMatchObject({ status: 202, body: { id: 'nightly-1', state: 'running' } });
+  const find = (body: Body) => (body.items as Body[]).find(({ id }) => id === 'nightly-1');
+  const { items } = await until('/v1/backups', (body) => find(body)?.state !== 'running');
+  expect(items).toEqual([
+    expect.objectContaining({
+      id: 'nightly-1',
+      state: 'complete',
+      consistent: true,
+      entities: { templates: 3, requests: 0, machines: 0 },
+    }),
+  ]);
+  expect(await call('POST', '/v1/backups', { backup_id: 'nightly-1' })).toMatchObject({ body: { state: 'complete' } });
+}, 60_000);
+
+test.each<[string, Body]>([
+  ['an unknown type', { source_type: 'mongodb', target_type: 'sql' }],
+  [
+    'a folder in the name of a configuration',
+    { source_type: 'json', target_type: 'sql', target_config: '../other.json' },
+  ],
+  ['an unknown field', { source_type: 'json', target_type: 'sql', passwrd: 'x' }],
+  ['an id with a slash', { ...order, migration_id: '../x' }],
+  ['a batch of none', { ...order, batch_size: 0 }],
+])('%s is refused', async (_, body) => {
+  await serve();
+  expect(await call('POST', '/v1/migrations', body)).toMatchObject({ status: 400 });
+  expect((await call('GET', '/v1/migrations')).body).toEqual({ items: [] });
+});
+
+test('what cannot begin says why', async () => {
+  await serve();
+  const same = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'json' });
+  expect(same).toMatchObject({ status: 409, body: { detail: expect.stringContaining('same store') } });
+  const missing = await call('POST', '/v1/migrations', { ...order, target_config: 'nowhere.json' });
+  expect(missing).toMatchObject({ status: 409, body: { detail: expect.stringContaining('"nowhere.json"') } });
+});
