@@ -51,6 +51,8 @@ export interface Result {
   readonly baselineName: string;
   /** How many times the baseline it may cost at most. */
   readonly target: number;
+  /** Of both values; microseconds where left out. */
+  readonly unit?: 'MB';
 }
 
 /**
@@ -65,18 +67,21 @@ export function medianRuns(runs: readonly Result[][]): Result[] {
   });
 }
 
+const inUnit = (value: number, unit?: 'MB'): string =>
+  unit === undefined ? microseconds(value) : `${value.toFixed(0)} ${unit}`;
+
 const microseconds = (value: number): string =>
   value >= 10_000 ? `${(value / 1000).toFixed(1)} ms` : `${value.toFixed(1)} us`;
 
 /** Prints the results and returns whether every target was met. */
 export function report(results: readonly Result[]): boolean {
-  const rows = results.map(({ what, ours, baseline, baselineName, target }) => {
+  const rows = results.map(({ what, ours, baseline, baselineName, target, unit }) => {
     const ratio = ours / baseline;
     return {
       measured: what,
-      time: microseconds(ours),
+      ours: inUnit(ours, unit),
       'compared with': baselineName,
-      'its time': microseconds(baseline),
+      theirs: inUnit(baseline, unit),
       ratio: ratio.toFixed(3),
       'at most': target.toFixed(2),
       met: ratio <= target ? 'yes' : 'NO',

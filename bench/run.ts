@@ -1,13 +1,15 @@
-/** `npm run bench [json|sql|dynamodb]`: the benchmarks, with the ratio that each must keep. Exits with 1 where one is missed. */
+/** `npm run bench [json|sql|dynamodb|migration]`: the benchmarks, with the ratio that each must keep. Exits with 1 where one is missed. */
 import { benchDynamodbStore } from './dynamodb-store.ts';
 import { benchJsonStore } from './json-store.ts';
 import { type Result, report } from './measure.ts';
+import { benchMigration } from './migration.ts';
 import { benchSqlStore } from './sql-store.ts';
 
 const benchmarks: Readonly<Record<string, () => Promise<Result[]>>> = {
   json: benchJsonStore,
   sql: benchSqlStore,
   dynamodb: benchDynamodbStore,
+  migration: benchMigration,
 };
 
 const [wanted] = process.argv.slice(2);

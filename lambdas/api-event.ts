@@ -32,6 +32,15 @@ function valuesOf(multiple: Multiple, single: Single, nameOf = (name: string) =>
   return values;
 }
 
+/** REST APIs hand path parameters over as they were sent: percent-encoded. */
+function decoded(parameter: string): string {
+  try {
+    return decodeURIComponent(parameter);
+  } catch {
+    return parameter;
+  }
+}
+
 const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
 /**
@@ -42,7 +51,7 @@ export function toServiceRequest(event: ApiEvent): ServiceRequest {
   const headers = valuesOf(event.multiValueHeaders, event.headers, (name) => name.toLowerCase());
   const params = new Map<string, string>();
   for (const [name, value] of Object.entries(event.pathParameters ?? {})) {
-    if (value !== undefined) params.set(name, value);
+    if (value !== undefined) params.set(name, decoded(value));
   }
   const raw = event.isBase64Encoded ? Buffer.from(event.body ?? '', 'base64') : (event.body ?? '');
   return {

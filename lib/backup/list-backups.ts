@@ -31,7 +31,7 @@ export const byBackup = (objects: readonly StoredObject[]): Map<string, StoredOb
 };
 
 export const NO_MANIFEST = 'It has no manifest: it was cut off, or is being written.';
-const PART = new RegExp(`/(?:${collectionNames.join('|')})-\\d{5}\\.ndjson\\.gz`);
+const PART = new RegExp(`/(?:${collectionNames.join('|')})-\\d{5,}\\.ndjson\\.gz`);
 const BEGUN = `/${MANIFEST}.`;
 /** Told from the `manifest.json` of other programs, where nothing else tells them apart. */
 const OUR_MANIFEST = '"hostfactory-backup"';

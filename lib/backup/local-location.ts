@@ -122,7 +122,11 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
 
 /** Makes a folder, and its name durable. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+  const first = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    if (!isMissing(error)) throw error;
+    // What Node says of a read-only file system; without `recursive` it says the truth.
+    return mkdir(folder).then(() => folder);
+  });
   if (first === undefined) return;
   for (let made = resolve(folder); made.length >= resolve(first).length; made = dirname(made)) {
     await syncFolder(dirname(made));

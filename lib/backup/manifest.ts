@@ -1,5 +1,5 @@
 /** What a backup says of itself. It is written last: without it, a backup was cut off. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { openSealed, sealedText } from './sealed-json.ts';
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isS3BasePath } from '../config/json-strategy.ts';
 import { now } from '../model/timestamps.ts';
 import { BackupError, StorageError } from '../repository/errors.ts';

@@ -1,6 +1,6 @@
 /** JSON that says of itself whether it is whole: manifests. */
 import { hash } from 'node:crypto';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { canonicalJson } from '../model/canonical-json.ts';
 import { parseJson } from '../model/parse-json.ts';
 import { DamagedBackupError, NewerBackupError } from './damage.ts';

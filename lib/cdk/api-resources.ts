@@ -74,7 +74,9 @@ export function addResources(restApi: RestApi, functions: ApiFunctions, options:
     resource.addMethod('ANY', integration, { ...options, methodResponses });
   }
   const { integration, methodResponses } = unknownPath();
-  for (const resource of [restApi.root, restApi.root.addResource('{unknown+}')]) {
+  // API Gateway takes one variable part beside each other, so that what is deeper elsewhere is left to it.
+  const deeper = resourceAt(restApi.root, ['{collection}', '{id}', '{unknown+}'], () => {});
+  for (const resource of [restApi.root, deeper]) {
     resource.addMethod('ANY', integration, { ...options, methodResponses });
   }
 }

@@ -1,4 +1,5 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
@@ -35,6 +36,12 @@ export class MonitoringStack extends Stack {
   #topic({ name, alarms }: DeploymentConfig): ITopic {
     if (alarms.topic_arn !== undefined) return Topic.fromTopicArn(this, 'Alarms', alarms.topic_arn);
     const topic = new Topic(this, 'Alarms', { displayName: `Alarms of ${name}`, enforceSSL: true });
+    // A policy of its own takes the place of the one by which everybody in the account may publish.
+    topic.grantPublish(
+      new ServicePrincipal('cloudwatch.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
     for (const email of alarms.emails) topic.addSubscription(new EmailSubscription(email));
     return topic;
   }

@@ -1,5 +1,5 @@
 /** Keys of `backup`. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const number = (fallback: number) => z.int().min(0).max(10_000).default(fallback);
 

@@ -1,5 +1,5 @@
 /** The configuration, key by key. Validation, types and the JSON Schema for editors are all made from it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { api } from './api.ts';
 import { backup } from './backup.ts';
 import { deployment } from './deployment.ts';

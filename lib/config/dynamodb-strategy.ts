@@ -1,5 +1,5 @@
 /** Keys of `storage.dynamodb_strategy`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { collectionNames } from '../model/collections.ts';
 
 /** DynamoDB: 255 characters in the name of a table, which is the prefix, an underscore and the collection. */

@@ -1,5 +1,5 @@
 /** Keys of `storage.json_strategy`. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const S3_BASE_PATH = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?$/;
 const ANY_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;

@@ -1,5 +1,5 @@
 /** Keys of `migration`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CollectionName, type collectionNames, fieldsOf, systemFields } from '../model/collections.ts';
 import type { JsonValue } from '../model/entities.ts';
 import { checkField } from '../model/validation.ts';

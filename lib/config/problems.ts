@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, in words that name the key and what to write instead. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { childPath, type Problem } from '../model/json-values.ts';
 import { configSchema } from './configuration.ts';
 import { nearest } from './nearest.ts';

@@ -1,5 +1,5 @@
 /** Keys of `storage.sql_strategy`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DEFAULT_PORT, isHost, SSL_MODES } from './postgresql-access.ts';
 import { checkSqlKeys } from './sql-strategy-checks.ts';
 

@@ -3,10 +3,12 @@ import type { Entity } from '../model/entities.ts';
 import { MigrationError, ReferenceNotFoundError } from '../repository/errors.ts';
 import type { LoadOptions } from '../repository/storage-strategy.ts';
 import { copyPages } from '../transfer/copy-pages.ts';
-import { type Fitting, textsIn } from '../transfer/fitting.ts';
-import type { TransferStore } from '../transfer/patient-store.ts';
+import { Fitting, textsIn } from '../transfer/fitting.ts';
+import { patientStore, type TransferStore } from '../transfer/patient-store.ts';
 import { pagesOf, type SegmentPosition } from '../transfer/scan-pages.ts';
 import type { Slots } from '../transfer/slots.ts';
+import type { MigrationSettings } from './migration-settings.ts';
+import type { MigrationStore } from './stores.ts';
 
 /** What copying takes, whoever does it. */
 export interface Copying {
@@ -15,6 +17,29 @@ export interface Copying {
   readonly fitting: Fitting;
   /** What becomes of an entity that the target cannot hold. */
   readonly onInvalid: 'fail' | 'skip';
+}
+
+/** How entities get from one store to the other. @param patienceMs how long a store may be out of reach */
+export function copyingOf({
+  source,
+  target,
+  settings,
+  patienceMs,
+}: {
+  readonly source: MigrationStore;
+  readonly target: MigrationStore;
+  readonly settings: Pick<MigrationSettings, 'onInvalid' | 'defaults'>;
+  readonly patienceMs?: number | undefined;
+}): Copying {
+  const from = patientStore(source.repository.strategy, patienceMs);
+  const to = patientStore(target.repository.strategy, patienceMs);
+  const fitting = new Fitting({
+    target: to,
+    enforceReferences: target.enforceReferences,
+    defaults: settings.defaults,
+    parents: (collection, ids) => from.get(collection, ids),
+  });
+  return { source: from, target: to, fitting, onInvalid: settings.onInvalid };
 }
 
 /** What became of a batch. */

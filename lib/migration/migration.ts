@@ -1,20 +1,17 @@
 import { type LocationSettings, openLocation } from '../backup/backup-location.ts';
 import { createBackup } from '../backup/create-backup.ts';
-import { canonicalJson } from '../model/canonical-json.ts';
-import { type CollectionName, collectionNames, referencesTo } from '../model/collections.ts';
+import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
-import { idOf, versionOf } from '../repository/guarded-write.ts';
 import { COMPARED_PAGE } from '../transfer/compare-contents.ts';
-import { Fitting } from '../transfer/fitting.ts';
-import { patientStore, type TransferStore } from '../transfer/patient-store.ts';
+import type { TransferStore } from '../transfer/patient-store.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
 import { Slots } from '../transfer/slots.ts';
-import { type CopiedBatch, copyBatch, copySegment } from './copy-segment.ts';
-import { countDeleted } from './count-deleted.ts';
+import { type CopiedBatch, type Copying, copyBatch, copyingOf, copySegment } from './copy-segment.ts';
 import { type MigrationLog, segmentKey } from './migration-log.ts';
 import type { Preflight, Validation } from './migration-report.ts';
 import type { MigrationSettings } from './migration-settings.ts';
 import { checkEntities, requireFitting, requireReadable, requireRoom, requireWritable } from './preflight.ts';
+import { removeCopied } from './remove-copied.ts';
 import type { MigrationStore } from './stores.ts';
 import { validateContents } from './validate-contents.ts';
 
@@ -49,21 +46,11 @@ export interface MigrationBatch {
 /** SPEC.md's migration, step by step; `migrateRepository` takes all of them. */
 export class Migration {
   readonly #parts: MigrationParts;
-  readonly #source: TransferStore;
-  readonly #target: TransferStore;
-  readonly #fitting: Fitting;
+  readonly #copying: Copying;
 
   constructor(parts: MigrationParts) {
     this.#parts = parts;
-    const { source, target, settings, patienceMs } = parts;
-    this.#source = patientStore(source.repository.strategy, patienceMs);
-    this.#target = patientStore(target.repository.strategy, patienceMs);
-    this.#fitting = new Fitting({
-      target: this.#target,
-      enforceReferences: target.enforceReferences,
-      defaults: settings.defaults,
-      parents: (collection, ids) => this.#source.get(collection, ids),
-    });
+    this.#copying = copyingOf(parts);
   }
 
   /** Segments of a collection that are read at the same time. */
@@ -86,7 +73,7 @@ export class Migration {
   async validateSchemaCompatibility(): Promise<Preflight> {
     const { signal } = this.#parts;
     const options = { segments: this.segments, progress: this.#progress('check'), signal };
-    return checkEntities(this.#source, this.#fitting, options);
+    return checkEntities(this.#source, this.#copying.fitting, options);
   }
 
   /** @throws MigrationError where entities do not fit and may not be skipped, or where a disk has too little room */
@@ -174,7 +161,7 @@ export class Migration {
     let removed = 0;
     for (const collection of collectionNames.toReversed()) {
       for await (const { items } of pagesOf(this.#source, collection, COMPARED_PAGE)) {
-        const entities = await this.#removeCopied(collection, items);
+        const entities = await removeCopied(this.#copying, collection, items);
         removed += entities;
         log?.add({ event: 'removed', entities });
         progress?.(collection, items.length);
@@ -183,28 +170,8 @@ export class Migration {
     return removed;
   }
 
-  async #removeCopied(collection: CollectionName, records: readonly Entity[]): Promise<number> {
-    const { entities } = await this.#fitting.fitPage(collection, records);
-    if (entities.length === 0) return 0;
-    const ids = entities.map((entity) => idOf(collection, entity));
-    const held = await this.#target.get(collection, ids);
-    const lists = entities
-      .filter((entity, i) => canonicalJson(entity) === canonicalJson(held[i] ?? null))
-      .map((entity) => [
-        {
-          kind: 'delete' as const,
-          collection,
-          id: idOf(collection, entity),
-          expect: versionOf(entity),
-          unreferencedBy: referencesTo(collection),
-        },
-      ]);
-    return lists.length === 0 ? 0 : countDeleted(await this.#source.writeEach(lists));
-  }
-
-  get #copying() {
-    const { onInvalid } = this.#parts.settings;
-    return { source: this.#source, target: this.#target, fitting: this.#fitting, onInvalid };
+  get #source(): TransferStore {
+    return this.#copying.source;
   }
 
   #progress(phase: Phase): ((collection: CollectionName, entities: number) => void) | undefined {

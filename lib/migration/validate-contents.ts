@@ -20,7 +20,7 @@ import { countDeleted } from './count-deleted.ts';
 import { MAX_NAMED, type Validation } from './migration-report.ts';
 
 /** How often what differs is copied again: a source that is written to meanwhile may differ each time. */
-const MAX_REPAIRS = 3;
+export const MAX_REPAIRS = 3;
 
 export interface ValidationOptions {
   readonly repair: boolean;
@@ -84,7 +84,7 @@ class Findings {
 }
 
 /** Copies what the target lacks, or has otherwise: its newer versions stay, and in a merge also the same ones. */
-async function repairUnlike(
+export async function repairUnlike(
   copying: Copying,
   collection: CollectionName,
   page: readonly Compared[],
@@ -95,7 +95,8 @@ async function repairUnlike(
   return loadWithParents(copying, collection, wanted, { over: merge ? 'older' : 'same' });
 }
 
-async function deleteExtras(
+/** Deletes what only the target has, unless something refers to it. */
+export async function deleteExtras(
   target: TransferStore,
   collection: CollectionName,
   page: readonly Compared[],

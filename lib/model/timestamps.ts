@@ -1,6 +1,9 @@
 const ISO_8601 =
   /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)$/i;
 
+/** The stored form, of days that every month has: what a store holds is looked at several times on its way to another. */
+const STORED = /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
+
 const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
 
 /**
@@ -8,6 +11,7 @@ const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(y
  * undefined where it is no such date-time. Finer fractions are cut to milliseconds.
  */
 export function normalizeTimestamp(text: string): string | undefined {
+  if (STORED.test(text)) return text;
   const parts = ISO_8601.exec(text);
   if (!parts) return undefined;
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map((part) => Number(part ?? 0)) as [

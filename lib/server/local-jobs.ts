@@ -3,14 +3,13 @@
  * neither slows the API down nor ends with it; what it has done is in its log. When the server starts, it goes on with
  * those of its own that were interrupted.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { newBackupId } from '../backup/backup-id.ts';
 import { type BackupLocation, openLocation } from '../backup/backup-location.ts';
 import { type ListedBackup, listBackups, timeOf } from '../backup/list-backups.ts';
-import { type ConfigFile, readConfig } from '../config/load-config.ts';
-import type { MigrationConfig } from '../config/migration.ts';
-import { type MigrateOptions, newMigrationId, planOf, type SideOptions } from '../migration/migrate-repository.ts';
+import type { ConfigFile } from '../config/load-config.ts';
+import { newMigrationId, planOf } from '../migration/migrate-repository.ts';
 import {
   isRunning,
   MigrationLog,
@@ -18,12 +17,11 @@ import {
   migrationIds,
   readMigration,
 } from '../migration/migration-log.ts';
-import { type MigrationPlan, type MigrationSettings, settingsOf } from '../migration/migration-settings.ts';
-import type { StoreType } from '../migration/stores.ts';
+import type { MigrationPlan } from '../migration/migration-settings.ts';
+import { optionsOfOrder } from '../migration/order.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
 import { collectionNames } from '../model/collections.ts';
 import { now } from '../model/timestamps.ts';
-import { MigrationError } from '../repository/errors.ts';
 import type { BackupBody, MigrationBody } from '../service/job-schemas.ts';
 import type { BackupJob, Jobs, MigrationJob } from '../service/jobs.ts';
 import { RequestError } from '../service/request-error.ts';
@@ -102,7 +100,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
 
   async #startMigration(order: MigrationBody): Promise<MigrationJob> {
     const { migration_id: id = newMigrationId() } = order;
-    const plan = planOf(await this.#optionsOf(order), 'server');
+    const plan = planOf(await optionsOfOrder(this.#file, order), 'server');
     const ids = await migrationIds(this.#folder);
     if (ids.includes(id)) return this.#startedBefore(id, plan);
     for (const other of ids) this.#requireOtherStores(other, plan);
@@ -173,37 +171,11 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     throw new RequestError('migration_running', detail);
   }
 
-  async #optionsOf(order: MigrationBody): Promise<MigrateOptions> {
-    return {
-      config: this.#file.config,
-      source: await this.#sideOf(order.source_type, order.source_config),
-      target: await this.#sideOf(order.target_type, order.target_config),
-      settings: settingsIn(order, this.#file.config.migration),
-    };
-  }
-
-  async #sideOf(type: StoreType, name: string | undefined): Promise<SideOptions> {
-    if (name === undefined) return { type, config: this.#file.config };
-    const configFile = join(dirname(this.#file.path), name);
-    if (!existsSync(configFile)) {
-      throw new MigrationError(`There is no configuration file ${JSON.stringify(name)} beside that of the service.`);
-    }
-    return { type, config: (await readConfig(configFile)).config, configFile };
-  }
-
   async #location(): Promise<BackupLocation> {
     const { location, ...settings } = this.#file.config.backup;
     return openLocation(location, settings);
   }
 }
-
-/** The settings of the configuration, with what an order changes. */
-const settingsIn = (order: MigrationBody, config: MigrationConfig): MigrationSettings => {
-  const { source_type, target_type, source_config, target_config, migration_id, merge, delete_extra, ...changed } =
-    order;
-  const effective = { ...config, ...changed } as MigrationConfig;
-  return { ...settingsOf(effective), merge: merge ?? false, deleteExtra: delete_extra ?? false };
-};
 
 function listedBackup(backup: ListedBackup): BackupJob {
   const { id, state, bytes } = backup;

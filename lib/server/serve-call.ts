@@ -42,7 +42,7 @@ async function callHandler(request: IncomingMessage, services: Services, request
   const parameters = toObject(query);
   const event: ApiEvent = {
     httpMethod: route.method,
-    pathParameters: toObject(params),
+    pathParameters: toObject([...params].map(([name, value]) => [name, encodeURIComponent(value)] as const)),
     queryStringParameters: lastOf(parameters),
     multiValueQueryStringParameters: parameters,
     headers: lastOf(headers),

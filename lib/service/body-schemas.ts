@@ -1,5 +1,5 @@
 /** The bodies of the calls that are more than one entity. Entities themselves are checked by the model. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { collectionNames, MAX_INTEGER } from '../model/collections.ts';
 import { isPlainObject } from '../model/json-values.ts';
 import { MAX_BATCH_ENTITIES, MAX_PROVISION_MACHINES, MAX_TRANSACTION_ENTITIES } from '../model/limits.ts';

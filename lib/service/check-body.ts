@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { childPath, isPlainObject, type Problem } from '../model/json-values.ts';
 import { ValidationError } from '../repository/errors.ts';
 import { RequestError } from './request-error.ts';

@@ -1,5 +1,5 @@
 /** The bodies of the calls that start jobs. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** An id becomes the name of a file, and of an execution on AWS. */
 export const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document, made from the route table and the model. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type CollectionName, collectionNames, fieldsOf } from '../model/collections.ts';
 import type { JsonObject, JsonValue } from '../model/entities.ts';
 import { DEFAULT_PAGE_ENTITIES, MAX_PAGE_ENTITIES } from '../model/limits.ts';

@@ -2,7 +2,7 @@
  * The route table: every call of the API once, as data. The local server, the OpenAPI document and API Gateway's
  * methods are made from it. What serves a route is `lambdas/api/<operation>.ts`, which is not imported here.
  */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { batchGetBody, batchSaveBody, provisionBody, transactionBody } from './body-schemas.ts';
 import { backupBody, migrationBody } from './job-schemas.ts';
 

@@ -67,6 +67,12 @@ export interface ComparedStores {
   readonly fitting: Fitting;
 }
 
+export const entitiesIn = (
+  buckets: ReadonlySet<number>,
+  collection: CollectionName,
+  entities: readonly Entity[],
+): Entity[] => entities.filter((entity) => buckets.has(bucketOf(idOf(collection, entity))));
+
 /** The entities of some buckets, page by page. */
 async function* suspectsOf(
   store: Scanner,
@@ -75,23 +81,48 @@ async function* suspectsOf(
 ): AsyncGenerator<Entity[]> {
   if (buckets.size === 0) return;
   for await (const { items } of pagesOf(store, collection, COMPARED_PAGE)) {
-    const suspects = items.filter((entity) => buckets.has(bucketOf(idOf(collection, entity))));
+    const suspects = entitiesIn(buckets, collection, items);
     if (suspects.length > 0) yield suspects;
   }
+}
+
+/** Of entities of the source: what the target lacks or has otherwise. */
+export async function unlikeOf(
+  collection: CollectionName,
+  records: readonly Entity[],
+  { target, fitting }: ComparedStores,
+): Promise<Compared[]> {
+  const { entities } = await fitting.fitPage(collection, records);
+  if (entities.length === 0) return [];
+  const ids = entities.map((entity) => idOf(collection, entity));
+  const held = await target.get(collection, ids);
+  return entities.flatMap((wanted, i) => compared(collection, wanted, held[i]));
+}
+
+/** Of entities of the target: what the source has not. */
+export async function extrasOf(
+  collection: CollectionName,
+  records: readonly Entity[],
+  { source, fitting }: ComparedStores,
+): Promise<Compared[]> {
+  if (records.length === 0) return [];
+  const ids = records.map((entity) => idOf(collection, entity));
+  const held = (await source.get(collection, ids)).filter((record) => record !== undefined);
+  // What does not fit was not copied: if the target has it all the same, it is not from this source.
+  const { entities } = await fitting.fitPage(collection, held);
+  const wanted = new Set(entities.map((entity) => idOf(collection, entity)));
+  const extras = records.filter((_, i) => !wanted.has(ids[i] as string));
+  return extras.map((found) => ({ difference: { collection, id: idOf(collection, found), kind: 'extra' }, found }));
 }
 
 /** What the target lacks or has otherwise, in the buckets that differ. */
 export async function* unlikeIn(
   collection: CollectionName,
   buckets: ReadonlySet<number>,
-  { source, target, fitting }: ComparedStores,
+  stores: ComparedStores,
 ): AsyncGenerator<Compared[]> {
-  for await (const suspects of suspectsOf(source, collection, buckets)) {
-    const { entities } = await fitting.fitPage(collection, suspects);
-    if (entities.length === 0) continue;
-    const ids = entities.map((entity) => idOf(collection, entity));
-    const held = await target.get(collection, ids);
-    yield entities.flatMap((wanted, i) => compared(collection, wanted, held[i]));
+  for await (const suspects of suspectsOf(stores.source, collection, buckets)) {
+    yield await unlikeOf(collection, suspects, stores);
   }
 }
 
@@ -99,16 +130,10 @@ export async function* unlikeIn(
 export async function* extrasIn(
   collection: CollectionName,
   buckets: ReadonlySet<number>,
-  { source, target, fitting }: ComparedStores,
+  stores: ComparedStores,
 ): AsyncGenerator<Compared[]> {
-  for await (const suspects of suspectsOf(target, collection, buckets)) {
-    const ids = suspects.map((entity) => idOf(collection, entity));
-    const records = (await source.get(collection, ids)).filter((record) => record !== undefined);
-    // What does not fit was not copied: if the target has it all the same, it is not from this source.
-    const { entities } = await fitting.fitPage(collection, records);
-    const wanted = new Set(entities.map((entity) => idOf(collection, entity)));
-    const extras = suspects.filter((_, i) => !wanted.has(ids[i] as string));
-    yield extras.map((found) => ({ difference: { collection, id: idOf(collection, found), kind: 'extra' }, found }));
+  for await (const suspects of suspectsOf(stores.target, collection, buckets)) {
+    yield await extrasOf(collection, suspects, stores);
   }
 }
 

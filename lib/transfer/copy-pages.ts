@@ -12,7 +12,7 @@ export interface CopyPages<T, R> {
   readonly copy: (items: readonly T[]) => Promise<R>;
   /** Called in the order of the pages, once a page and all before it are durable. */
   readonly done: (page: PageToCopy<T>, result: R) => void | Promise<void>;
-  /** Shared by all segments: how many pages are copied at the same time. */
+  /** Shared by all segments: how many pages are under way at the same time, from their copy to their report. */
   readonly slots: Slots;
   /** Once aborted, no more pages are begun; those under way are finished. */
   readonly signal?: AbortSignal | undefined;
@@ -36,6 +36,9 @@ export async function copyPages<T, R>({ pages, copy, done, slots, signal }: Copy
     } catch (error) {
       failed = true;
       throw error;
+    } finally {
+      // Not before: no more pages than there are slots are in memory, or copied again after a crash.
+      slots.leave();
     }
   };
   try {
@@ -45,13 +48,11 @@ export async function copyPages<T, R>({ pages, copy, done, slots, signal }: Copy
         slots.leave();
         break;
       }
-      const copied = copy(page.items)
-        // Before whoever waits for the slot comes in.
-        .catch((error: unknown) => {
-          failed = true;
-          throw error;
-        })
-        .finally(() => slots.leave());
+      const copied = copy(page.items).catch((error: unknown) => {
+        // At once, though it is reported later: nothing more is to begin.
+        failed = true;
+        throw error;
+      });
       reported = reportAfter(reported, page, copied);
       reported.catch(() => {});
     }

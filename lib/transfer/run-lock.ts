@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
+/** Whoever looks whether a lock is held has it for a moment itself. */
+const WAIT_MS = 500;
+
 /**
  * Keeps a second process of this machine from doing the same work. The kernel holds the lock, and lets go of it when the
  * process ends, however it ends: there are no stale locks.
@@ -13,11 +16,11 @@ export class RunLock implements Disposable {
   }
 
   /** Takes the lock of a name in a folder that exists; undefined where another process has it. */
-  static take(folder: string, name: string): RunLock | undefined {
+  static take(folder: string, name: string, waitMs = WAIT_MS): RunLock | undefined {
     const database = new DatabaseSync(join(folder, `${name}.lock`));
     try {
       // Nothing is ever written, so there is nothing to recover.
-      database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+      database.exec(`PRAGMA busy_timeout = ${waitMs}; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE`);
       return new RunLock(database);
     } catch (error) {
       database.close();
@@ -28,7 +31,7 @@ export class RunLock implements Disposable {
 
   /** Whether a process holds the lock. */
   static isHeld(folder: string, name: string): boolean {
-    using lock = RunLock.take(folder, name);
+    using lock = RunLock.take(folder, name, 0);
     return lock === undefined;
   }
 

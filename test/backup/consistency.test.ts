@@ -1,9 +1,9 @@
 /** Backups, portable and native, of a store that another process writes all the time. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { entitiesOf } from '../../lib/backup/read-backup.ts';
 import type { ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
@@ -18,18 +18,20 @@ const MACHINES = 3_000;
 const AMOUNT = 100;
 const ROUNDS = 3;
 
-const started: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill('SIGKILL');
-});
-
-async function startTransfers({ config }: OpenStore): Promise<void> {
+/** Begins to move amounts; ends, whatever it is doing, before its store is closed. */
+async function startTransfers({ config }: OpenStore): Promise<AsyncDisposable> {
   const program = join(import.meta.dirname, 'transfer-process.ts');
   const child = spawn(process.execPath, [program, JSON.stringify(config), `${MACHINES}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  started.push(child);
+  const ended = once(child, 'close');
   await once(child.stdout, 'data');
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
 }
 
 async function fill({ repository, strategy }: OpenStore): Promise<void> {
@@ -53,7 +55,7 @@ test.each(['json single file', 'json split files', 'sqlite', 'postgresql'])(
     await using folder = await newFolder();
     await using store = await named(name).open();
     await fill(store);
-    await startTransfers(store);
+    await using _transfers = await startTransfers(store);
     let changed = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const manifest = await backUp(store.strategy, folder.location);
@@ -72,7 +74,7 @@ test('of DynamoDB: every entity is there, and the backup says that it is not of 
   await using folder = await newFolder();
   await using store = await named('dynamodb').open();
   await fill(store);
-  await startTransfers(store);
+  await using _transfers = await startTransfers(store);
   const manifest = await backUp(store.strategy, folder.location);
   expect(manifest.consistent).toBe(false);
   expect(manifest.collections.machines.entities).toBe(MACHINES);
@@ -91,7 +93,7 @@ describe('native backups of files', () => {
     await using folder = await newFolder();
     await using store = await named(name).open();
     await fill(store);
-    await startTransfers(store);
+    await using _transfers = await startTransfers(store);
     let changed = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const [copy, opened] = [join(folder.path, `${round}`), join(folder.path, `${round}-opened`)];

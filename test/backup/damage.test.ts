@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DamagedBackupError, NewerBackupError } from '../../lib/backup/damage.ts';
 import { findBackup } from '../../lib/backup/find-backup.ts';
 import { listBackups } from '../../lib/backup/list-backups.ts';
-import type { BackupManifest } from '../../lib/backup/manifest.ts';
+import type { BackupManifest, BackupPart } from '../../lib/backup/manifest.ts';
 import { pruneBackups } from '../../lib/backup/prune-backups.ts';
 import { verifyBackup } from '../../lib/backup/read-backup.ts';
 import { sealedText } from '../../lib/backup/sealed-json.ts';
@@ -62,7 +62,7 @@ describe('a flipped bit in a part', () => {
 });
 
 test('a truncated part, and a missing one, are damage that the list shows', async () => {
-  const [part] = manifest.collections.machines.parts as [{ file: string; bytes: number }];
+  const part = manifest.collections.machines.parts[0] as BackupPart;
   await truncate(pathOf(part.file), part.bytes - 1);
   await expectRefused();
   expect(await listBackups(folder.location)).toMatchObject([
@@ -89,10 +89,8 @@ test('a truncated part, and a missing one, are damage that the list shows', asyn
 });
 
 test('parts that were exchanged', async () => {
-  const [[machines], [requests]] = [manifest.collections.machines.parts, manifest.collections.requests.parts] as [
-    [{ file: string }],
-    [{ file: string }],
-  ];
+  const machines = manifest.collections.machines.parts[0] as BackupPart;
+  const requests = manifest.collections.requests.parts[0] as BackupPart;
   await rename(pathOf(machines.file), pathOf('aside'));
   await rename(pathOf(requests.file), pathOf(machines.file));
   await rename(pathOf('aside'), pathOf(requests.file));

@@ -11,7 +11,7 @@ import { type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
 import { backUp, contentOf, newFolder, restore } from './places.ts';
 
-const ENTITIES = 2_000;
+const ENTITIES = 1_000;
 
 onEveryStore((_, factory) => {
   test('every awkward id, value, version and time comes back into an empty store, byte for byte', async () => {

@@ -82,6 +82,13 @@ describe('methods', () => {
     expect(served.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(wanted.toSorted());
   });
 
+  test('have no two variable parts beside each other, which API Gateway refuses', () => {
+    const variable = ofType(template, 'AWS::ApiGateway::Resource')
+      .filter(([, { PathPart }]) => PathPart.startsWith('{'))
+      .map(([, { ParentId }]) => JSON.stringify(ParentId));
+    expect(new Set(variable).size).toBe(variable.length);
+  });
+
   test('call the function of their operation', () => {
     for (const { operation, method, path } of routes) {
       const { properties } = methods.find((one) => one.method === method && one.path === path) ?? {};
@@ -106,7 +113,7 @@ describe('methods', () => {
     const entity = answerAt('/v1/{collection}/{id}');
     expect(entity.problem).toMatchObject({ type: 'urn:hostfactory:problem:method_not_allowed', status: 405 });
     expect(entity.headers['method.response.header.Allow']).toBe("'GET, HEAD, PUT, PATCH, DELETE'");
-    for (const path of ['/v1', '/v1/{unknown+}', '/v1/batch', '/v1/counts']) {
+    for (const path of ['/v1', '/v1/{collection}/{id}/{unknown+}', '/v1/batch', '/v1/counts']) {
       expect(answerAt(path).problem).toMatchObject({ type: 'urn:hostfactory:problem:unknown_path', status: 404 });
     }
   });

@@ -1,6 +1,6 @@
 /** The bundles of the functions: small, with one store each, and able to run by themselves. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,6 +9,8 @@ import { apiSources } from '../../lib/cdk/api-functions.ts';
 import { bundle, unusedModules } from '../../lib/cdk/bundle.ts';
 import { deployedConfig } from '../../lib/cdk/placeholders.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
+import { openRepository } from '../../lib/strategies/open-repository.ts';
+import { newTestTables } from '../services/test-tables.ts';
 import { environment } from './synthesized.ts';
 
 const run = promisify(execFile);
@@ -80,6 +82,33 @@ test('an operation that needs no store is answered without a configuration', asy
   const env = { PATH: process.env.PATH, POWERTOOLS_LOG_LEVEL: 'SILENT' };
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { env });
   expect(JSON.parse(stdout)).toEqual({ statusCode: 200, openapi: '3.1.0' });
+});
+
+test('a function answers from its folder, with the configuration beside it and the variables of Lambda', async () => {
+  const { endpoint, region, table_prefix } = newTestTables();
+  const storage = { strategy: 'dynamodb', dynamodb_strategy: { table_prefix } } as const;
+  const made = { ...storage, dynamodb_strategy: { endpoint, region, table_prefix } };
+  await (await openRepository({ storage: made })).close();
+  const folder = join(bundlesOf('dev'), 'get-health');
+  writeFileSync(join(folder, 'config.json'), deployedConfig(parseConfig({ storage })));
+  const event = { httpMethod: 'GET', requestContext: { requestId: 'r' } };
+  const script = `const { handler } = await import('./index.mjs');
+    const { statusCode } = await handler(${JSON.stringify(event)}, {});
+    console.log('answered', statusCode);`;
+  const env = {
+    PATH: process.env.PATH,
+    HFS_CONFIG: 'config.json',
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
+    AWS_LAMBDA_FUNCTION_NAME: 'get-health',
+    POWERTOOLS_METRICS_NAMESPACE: 'HostFactory',
+    POWERTOOLS_SERVICE_NAME: 'hostfactory',
+  };
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, env });
+  expect(stdout).toContain('answered 200');
+  expect(stdout).toContain('"Namespace":"HostFactory"');
 });
 
 describe('the configuration beside a bundle', () => {

@@ -1,11 +1,10 @@
 /** What a user types: `npx cdk synth`, without a network or credentials. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { shipped, templateFiles } from './synthesized.ts';
+import { newFolder, shipped, templateFiles } from './synthesized.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
@@ -28,14 +27,14 @@ const synth = (outdir: string, ...options: string[]) =>
   });
 
 test.each(shipped)('%s is synthesized, code included', async (name) => {
-  const outdir = mkdtempSync(join(tmpdir(), 'hfs-synth-'));
+  const outdir = newFolder();
   await synth(outdir, '-c', `env=${name}`);
   expect(templateFiles(outdir)).toHaveLength(3);
   expect(readdirSync(outdir).some((entry) => entry.startsWith('asset.'))).toBe(true);
 });
 
 test('an unknown environment is one sentence, without a stack trace', async () => {
-  const outdir = mkdtempSync(join(tmpdir(), 'hfs-synth-'));
+  const outdir = newFolder();
   const { stderr } = await synth(outdir, '-c', 'env=nowhere').catch((error) => error as { stderr: string });
   expect(stderr).toContain('There is no environment "nowhere". There are: dax, dev, json, prod, sql');
   expect(stderr).not.toMatch(/^\s+at /m);

@@ -1,8 +1,9 @@
 /** Environments as CDK synthesizes them, without the bundles: those have tests of their own. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
 import type { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { createApp } from '../../lib/cdk/app.ts';
@@ -35,8 +36,19 @@ export function environment(name: string): Config {
 /** A configuration as `readEnvironment` would give it. */
 export const configured = (config: unknown): Config => parseConfig(config as ConfigInput, { ...standIns });
 
-export const appOf = (config: Config): App =>
-  createApp(config, { outdir: mkdtempSync(join(tmpdir(), 'hfs-cdk-')), bundler: noBundles });
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that is there until the tests of this file have ended. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'hfs-cdk-'));
+  folders.push(folder);
+  return folder;
+}
+
+export const appOf = (config: Config): App => createApp(config, { outdir: newFolder(), bundler: noBundles });
 
 type Part = 'data' | 'api' | 'monitoring';
 

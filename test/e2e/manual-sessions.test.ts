@@ -2,9 +2,12 @@
 import { test } from '@jest/globals';
 import { expectSessionsOf } from './compare-sessions.ts';
 
-test.each(['docs/command-line.md', 'docs/http-api.md', 'docs/sql-store.md', 'docs/migration.md'])(
-  'the examples of %s do what they say',
-  async (document) => {
-    await expectSessionsOf(document);
-  },
-);
+test.each([
+  'docs/command-line.md',
+  'docs/http-api.md',
+  'docs/sql-store.md',
+  'docs/migration.md',
+  'docs/backup-and-recovery.md',
+])('the examples of %s do what they say', async (document) => {
+  await expectSessionsOf(document);
+});

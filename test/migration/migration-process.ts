@@ -3,12 +3,10 @@
  * `MigrationOrder`. It prints a line for each batch that it gives to the target, and `done` at the end.
  */
 import { writeSync } from 'node:fs';
-import type { ConfigInput } from '../../lib/config/configuration.ts';
+import type { ConfigInput, StrategyName } from '../../lib/config/configuration.ts';
 import { type MigrateOptions, migrateRepository, resumeMigration } from '../../lib/migration/migrate-repository.ts';
 import type { Phase } from '../../lib/migration/migration.ts';
-import { DynamodbStorageStrategy } from '../../lib/strategies/dynamodb/dynamodb-strategy.ts';
-import { JsonStorageStrategy } from '../../lib/strategies/json/json-strategy.ts';
-import { SqlStorageStrategy } from '../../lib/strategies/sql/sql-strategy.ts';
+import type { StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { type MigrationSection, optionsOf } from './migrating.ts';
 
 /** When the process is to die: at the n-th step of a phase, or some milliseconds after the n-th batch was begun. */
@@ -41,13 +39,18 @@ function noteBatch(collection: string): void {
   else setTimeout(die, death.afterMs);
 }
 
-for (const { prototype } of [JsonStorageStrategy, SqlStorageStrategy, DynamodbStorageStrategy]) {
-  const { load } = prototype;
-  prototype.load = function (this: never, ...args: Parameters<typeof load>) {
-    noteBatch(args[0]);
-    return load.apply(this, args);
-  };
-}
+// One store's libraries only: most of these processes live for half a second.
+const strategies: { readonly [S in StrategyName]: () => Promise<{ readonly prototype: StorageStrategy }> } = {
+  json: async () => (await import('../../lib/strategies/json/json-strategy.ts')).JsonStorageStrategy,
+  sql: async () => (await import('../../lib/strategies/sql/sql-strategy.ts')).SqlStorageStrategy,
+  dynamodb: async () => (await import('../../lib/strategies/dynamodb/dynamodb-strategy.ts')).DynamodbStorageStrategy,
+};
+const { prototype } = await strategies[order.target.storage.strategy]();
+const { load } = prototype;
+prototype.load = function (this: StorageStrategy, ...args) {
+  noteBatch(args[0]);
+  return load.apply(this, args);
+};
 
 let steps = 0;
 const progress: MigrateOptions['progress'] = (phase) => {

@@ -68,10 +68,22 @@ describe('copying pages', () => {
     const copying = new Copying(5, 2);
     await settled();
     expect(copying.begun).toEqual([0, 1]);
-    await copying.end(1);
+    await copying.end(0);
     expect(copying.begun).toEqual([0, 1, 2]);
-    await copying.end(0, 2);
+    await copying.end(1, 2);
     await copying.end(3, 4);
+    expect(await copying.outcome).toBe('copied');
+  });
+
+  test('no page is begun far ahead of one that takes long: after a crash it would be copied again', async () => {
+    const copying = new Copying(9, 3);
+    await settled();
+    await copying.end(1, 2);
+    expect(copying.begun).toEqual([0, 1, 2]);
+    await copying.end(0);
+    expect(copying.begun).toEqual([0, 1, 2, 3, 4, 5]);
+    await copying.end(3, 4, 5);
+    await copying.end(6, 7, 8);
     expect(await copying.outcome).toBe('copied');
   });
 

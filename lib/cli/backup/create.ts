@@ -18,8 +18,7 @@ import { Interruption } from '../interruption.ts';
 import { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { keepHeapSmall } from '../steady-heap.ts';
-import { counted } from '../tables.ts';
-import { type BackupPlace, backupPlace, consistencyText, type LocationFlag, sizeText } from './place.ts';
+import { type BackupPlace, backupPlace, consistencyText, entitiesText, type LocationFlag, sizeText } from './place.ts';
 
 export interface CreateFlags extends LocationFlag {
   readonly native?: true;
@@ -32,7 +31,7 @@ export async function createCommand(session: Session, flags: CreateFlags): Promi
   const place = await backupPlace(session, flags);
   if (flags.id !== undefined) requireBackupId(flags.id);
   using _lock = flags.id === undefined ? undefined : await takeLock(place.config, flags.id);
-  if (flags.native) return createNative(session, place, flags);
+  if (flags.native) return await createNative(session, place, flags);
   const manifest = await createPortable(session, place, flags.id);
   await print(session, manifest, place.location.text);
 }
@@ -55,7 +54,8 @@ async function createPortable(
   using progress = new Progress(session.output);
   const { strategy } = repository;
   const totals = await totalsOf(strategy);
-  return createBackup(strategy, {
+  // Awaited here: what is declared with `using` is let go of as soon as this function returns.
+  return await createBackup(strategy, {
     location,
     id,
     place: storePlace(config.storage),
@@ -120,9 +120,6 @@ async function print(session: Session, manifest: BackupManifest | NativeManifest
     output.note(`The store is empty: ${source.place}. Is that the right one?`);
   }
 }
-
-const entitiesText = (entities: Readonly<Record<CollectionName, number>>): string =>
-  collectionNames.map((name) => counted(entities[name], name.slice(0, -1))).join(', ');
 
 async function printKept({ output }: Session, kept: readonly KeptBackup[]): Promise<void> {
   if (output.json) return output.value({ kind: 'native', consistent: false, backups: kept });

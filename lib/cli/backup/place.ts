@@ -2,7 +2,9 @@
 import { type BackupLocation, openLocation } from '../../backup/backup-location.ts';
 import type { BackupSummary } from '../../backup/backup-summary.ts';
 import type { Config } from '../../config/configuration.ts';
+import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import type { Session } from '../session.ts';
+import { counted } from '../tables.ts';
 
 export interface LocationFlag {
   /** Value of --location. */
@@ -34,3 +36,7 @@ export const consistencyText = ({ consistent }: Pick<BackupSummary, 'consistent'
   if (consistent === undefined) return '';
   return consistent ? 'yes' : 'no';
 };
+
+/** How many entities there are: `5 templates, 1 request, 0 machines`. */
+export const entitiesText = (entities: Readonly<Record<CollectionName, number>>): string =>
+  collectionNames.map((name) => counted(entities[name], name.slice(0, -1))).join(', ');

@@ -9,7 +9,7 @@ import { Interruption } from '../interruption.ts';
 import { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { keepHeapSmall } from '../steady-heap.ts';
-import { backupPlace, type LocationFlag } from './place.ts';
+import { backupPlace, entitiesText, type LocationFlag } from './place.ts';
 
 /** Reads all of a backup. Exit code 3 where it is damaged. */
 export async function verifyCommand(session: Session, id: string, flags: LocationFlag): Promise<void> {
@@ -18,7 +18,7 @@ export async function verifyCommand(session: Session, id: string, flags: Locatio
   const { location } = await backupPlace(session, flags);
   try {
     const verified = await verify(session, location, id);
-    if (output.json) await output.value({ ...verified, ok: true });
+    if (output.json) await output.value({ id: verified.id, ok: true, entities: verified.entities });
     else await output.line(`${verified.id} is sound: ${verified.what}.`);
   } catch (error) {
     if (!(error instanceof DamagedBackupError)) throw error;
@@ -49,6 +49,5 @@ async function verify(session: Session, location: BackupLocation, id: string): P
   const read = (collection: keyof typeof entities, n: number): void =>
     progress.add(`read ${collection}`, n, entities[collection]);
   await verifyBackup(location, manifest, read, interruption.signal);
-  const what = Object.entries(entities).map(([name, count]) => `${count} ${name}`);
-  return { id: manifest.id, what: what.join(', '), entities };
+  return { id: manifest.id, what: entitiesText(entities), entities };
 }

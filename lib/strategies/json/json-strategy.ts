@@ -112,14 +112,18 @@ export class JsonStorageStrategy implements StorageStrategy {
   async writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     this.#requireOpen();
     this.#scope.requireOutside();
-    return this.#transactions.submit(lists);
+    const outcomes = await this.#transactions.submit(lists);
+    await this.#foldedIfNeeded();
+    return outcomes;
   }
 
   /** Runs `work` under the write lock: nobody else reads half of it or writes between. */
   async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireOpen();
     this.#scope.requireOutside();
-    return this.#scope.enter(work, (scoped) => this.#transactions.transaction(scoped));
+    const result = await this.#scope.enter(work, (scoped) => this.#transactions.transaction(scoped));
+    await this.#foldedIfNeeded();
+    return result;
   }
 
   /**
@@ -165,7 +169,9 @@ export class JsonStorageStrategy implements StorageStrategy {
   ): Promise<number> {
     this.#requireOpen();
     this.#scope.requireOutside();
-    return this.#transactions.exclusively((at) => this.#loadWanted(collection, entities, over, at));
+    const loaded = await this.#transactions.exclusively((at) => this.#loadWanted(collection, entities, over, at));
+    await this.#foldedIfNeeded();
+    return loaded;
   }
 
   async health(): Promise<void> {
@@ -238,6 +244,14 @@ export class JsonStorageStrategy implements StorageStrategy {
     const enough = this.#files.exclusive ? Math.max(MIN_FOLD_BYTES, foldedBytes) : MAX_REWRITTEN_BYTES;
     if (unfoldedBytes > enough) this.#foldInBackground();
     else this.#foldTimer ??= setTimeout(() => this.#foldInBackground(), FOLD_AFTER_MS).unref();
+  }
+
+  /**
+   * On S3 a fold that has become necessary is part of the call: a Lambda function is frozen once it has answered, and the
+   * journal, which is written whole at each commit, would grow without end.
+   */
+  async #foldedIfNeeded(): Promise<void> {
+    if (!this.#files.exclusive) await this.#folding;
   }
 
   #foldInBackground(): void {

@@ -6,8 +6,8 @@ import { BackupError } from '../../../repository/errors.ts';
 import type { NativeCopy, NativeCopyOptions } from '../../../repository/native-copy.ts';
 import { asStorageError } from './faults.ts';
 
-/** Pages that are copied between two looks at the signal: 4 MB. */
-const PAGES_AT_ONCE = 1000;
+/** Pages that are copied between two looks at the signal: 1 MB. */
+const PAGES_AT_ONCE = 250;
 /** Problems of SQLite's own check that are named. */
 const MOST_PROBLEMS = 3;
 
@@ -36,15 +36,19 @@ async function copy(
 ): Promise<void> {
   const source = openSource(from, timeout);
   let copied = 0;
+  const report = (done: number, total: number): void => {
+    progress?.('copy pages', done - copied, total);
+    copied = done;
+  };
   try {
-    await backup(source, to, {
+    const total = await backup(source, to, {
       rate: PAGES_AT_ONCE,
       progress: ({ totalPages, remainingPages }) => {
         signal?.throwIfAborted();
-        progress?.('copy pages', totalPages - remainingPages - copied, totalPages);
-        copied = totalPages - remainingPages;
+        report(totalPages - remainingPages, totalPages);
       },
     });
+    report(total, total);
   } catch (error) {
     signal?.throwIfAborted();
     throw asStorageError(error, to);

@@ -1,0 +1,3 @@
+import { backupTask } from '../backup-task.ts';
+
+export const handler = backupTask('begin', (tasks) => tasks.begin());

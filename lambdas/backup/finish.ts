@@ -1,0 +1,6 @@
+import { backupTask } from '../backup-task.ts';
+
+export const handler = backupTask('finish', async (tasks, { backup_id }) => {
+  await tasks.finish();
+  return { backup_id };
+});

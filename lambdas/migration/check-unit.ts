@@ -1,0 +1,6 @@
+import type { Unit } from '../../lib/backup/task-state.ts';
+import { type MigrationTaskInput, migrationTask } from '../migration-task.ts';
+
+export const handler = migrationTask('check-unit', (tasks, { unit }: MigrationTaskInput & { readonly unit: Unit }) =>
+  tasks.checkUnit(unit),
+);

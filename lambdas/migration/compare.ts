@@ -1,0 +1,3 @@
+import { migrationTask } from '../migration-task.ts';
+
+export const handler = migrationTask('compare', (tasks) => tasks.compare());

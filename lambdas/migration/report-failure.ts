@@ -1,0 +1,49 @@
+/**
+ * What becomes of a migration that has failed. It keeps the reason, tells the operators and fails itself, so that the
+ * execution fails in this state: when that is redriven, this task is what runs first, and sends the migration back to its
+ * beginning, where every unit goes on from its own checkpoint.
+ */
+import { stateOf } from '../../lib/migration/planned-migration.ts';
+import { now } from '../../lib/model/timestamps.ts';
+import { MigrationError } from '../../lib/repository/errors.ts';
+import { stateLocation } from '../deployed-stores.ts';
+import type { MigrationTaskInput } from '../migration-task.ts';
+import { notify } from '../notify.ts';
+import { logged } from '../task-log.ts';
+
+interface Input extends MigrationTaskInput {
+  readonly error: { readonly Error?: string; readonly Cause?: string };
+  /** How often the execution was redriven. */
+  readonly redrive_count: number;
+}
+
+/** What `failure.json` holds. */
+export interface Failure {
+  readonly at: string;
+  readonly message: string;
+  readonly redrive_count: number;
+}
+
+/** Lambda gives errors as JSON. */
+function messageIn({ Error: name = 'Error', Cause: cause = '' }: Input['error']): string {
+  try {
+    const { errorMessage } = JSON.parse(cause) as { errorMessage?: string };
+    return errorMessage ?? name;
+  } catch {
+    return cause === '' ? name : cause;
+  }
+}
+
+export const handler = (input: Input): Promise<{ resumed: true }> =>
+  logged('report-failure', input, async () => {
+    const { migration_id: id, redrive_count = 0 } = input;
+    const state = stateOf(await stateLocation(), id);
+    const before = await state.read<Failure>('failure');
+    if (before !== undefined && redrive_count > before.redrive_count) return { resumed: true };
+    const message = messageIn(input.error);
+    if (before?.redrive_count !== redrive_count || before.message !== message) {
+      await state.write('failure', { at: now(), message, redrive_count } satisfies Failure);
+      await notify(`Migration ${id} has failed`, `${message}\n\nRemove the cause, then redrive the execution ${id}.`);
+    }
+    throw new MigrationError(message);
+  });

@@ -1,0 +1,154 @@
+/** Migrations and backups of a deployment: each is an execution of a state machine, and what it has done is in S3. */
+import {
+  DescribeExecutionCommand,
+  ExecutionAlreadyExists,
+  ExecutionDoesNotExist,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { newBackupId } from '../lib/backup/backup-id.ts';
+import { type BackupSummary, summariesOf } from '../lib/backup/backup-summary.ts';
+import type { UnitProgress } from '../lib/backup/run-unit.ts';
+import type { TaskState } from '../lib/backup/task-state.ts';
+import type { CopiedBatch } from '../lib/migration/copy-segment.ts';
+import { newMigrationId } from '../lib/migration/migrate-repository.ts';
+import type { MigrationReport, Preflight } from '../lib/migration/migration-report.ts';
+import { type PlannedMigration, plannedMigrations, stateOf } from '../lib/migration/planned-migration.ts';
+import { canonicalJson } from '../lib/model/canonical-json.ts';
+import { type CollectionName, collectionNames } from '../lib/model/collections.ts';
+import { now } from '../lib/model/timestamps.ts';
+import { ConfigurationError } from '../lib/repository/errors.ts';
+import type { BackupBody, MigrationBody } from '../lib/service/job-schemas.ts';
+import type { BackupJob, JobState, Jobs, MigrationJob } from '../lib/service/jobs.ts';
+import { RequestError } from '../lib/service/request-error.ts';
+import { backupLocation, stateLocation } from './deployed-stores.ts';
+import { planned } from './migration-plans.ts';
+
+/** Executions that are asked about at the same time. */
+const MAX_LISTED = 50;
+
+interface Failure {
+  readonly at: string;
+  readonly message: string;
+}
+
+export class StateMachineJobs implements Jobs {
+  readonly #client = new SFNClient({});
+
+  async startMigration(order: MigrationBody): Promise<MigrationJob> {
+    const { migration_id: id = newMigrationId(), ...rest } = order;
+    const plan = await planned(id, rest);
+    const state = stateOf(await stateLocation(), id);
+    const before = await state.read<PlannedMigration>('plan');
+    if (before === undefined) await state.write('plan', plan);
+    else if (!isSameOrder(before, plan)) {
+      const detail = `The migration ${JSON.stringify(id)} was ordered otherwise before. Choose another migration_id.`;
+      throw new RequestError('request_differs', detail);
+    }
+    await this.#start('HFS_MIGRATION_STATE_MACHINE', id, { migration_id: id });
+    return this.#job(state, before ?? plan);
+  }
+
+  async migrations(): Promise<MigrationJob[]> {
+    const location = await stateLocation();
+    const ids = (await plannedMigrations(location)).toSorted().toReversed().slice(0, MAX_LISTED);
+    const jobs = await Promise.all(ids.map((id) => this.migration(id)));
+    return jobs.filter((job) => job !== undefined).sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
+  }
+
+  async migration(id: string): Promise<MigrationJob | undefined> {
+    const state = stateOf(await stateLocation(), id);
+    const plan = await state.read<PlannedMigration>('plan');
+    return plan === undefined ? undefined : this.#job(state, plan);
+  }
+
+  async startBackup({ backup_id: id = newBackupId('backup', now()) }: BackupBody): Promise<BackupJob> {
+    const known = (await this.backups()).find((backup) => backup.id === id);
+    if (known?.state === 'running' || known?.state === 'complete') return known;
+    await this.#start('HFS_BACKUP_STATE_MACHINE', id, { backup_id: id });
+    return { id, state: 'running', created_at: now() };
+  }
+
+  async backups(): Promise<BackupJob[]> {
+    const summaries = (await summariesOf(await backupLocation())).toReversed();
+    return Promise.all(
+      summaries.map(async (summary) =>
+        summary.state === 'incomplete' && (await this.#status('HFS_BACKUP_STATE_MACHINE', summary.id)) === 'RUNNING'
+          ? { id: summary.id, state: 'running', created_at: summary.created_at }
+          : backupJob(summary),
+      ),
+    );
+  }
+
+  async #job(state: TaskState, plan: PlannedMigration): Promise<MigrationJob> {
+    const [report, failure, status] = await Promise.all([
+      state.read<MigrationReport>('report'),
+      state.read<Failure>('failure'),
+      this.#status('HFS_MIGRATION_STATE_MACHINE', plan.id),
+    ]);
+    const running = status === 'RUNNING' || status === 'PENDING_REDRIVE';
+    const failed: JobState = failure === undefined ? 'interrupted' : 'failed';
+    return {
+      id: plan.id,
+      state: report?.outcome ?? (running ? 'running' : failed),
+      source: plan.source.place,
+      target: plan.target.place,
+      started_at: plan.started_at,
+      updated_at: report?.finishedAt ?? failure?.at ?? now(),
+      collections: report?.collections ?? (await this.#progress(state, plan)),
+      ...(report?.backup !== undefined && { backup: report.backup }),
+      ...(failure !== undefined && !running && report === undefined && { failure: failure.message }),
+      ...(report?.outcome === 'differences' && { differences: { ...report.validation?.differences } }),
+    };
+  }
+
+  /** What the units have copied so far. */
+  async #progress(state: TaskState, { settings }: PlannedMigration): Promise<MigrationJob['collections']> {
+    const checked = await state.read<Preflight>('checked');
+    const collected = collectionNames.map(
+      async (name): Promise<[CollectionName, MigrationJob['collections'][CollectionName]]> => {
+        const units = Array.from({ length: settings.parallelWorkers }, (_, segment) =>
+          state.read<UnitProgress<CopiedBatch>>(`copy/${name}-${segment}`),
+        );
+        const done = (await Promise.all(units)).filter((unit) => unit !== undefined).map(({ result }) => result);
+        const sum = (key: keyof CopiedBatch): number => done.reduce((total, batch) => total + batch[key], 0);
+        const counts = { read: sum('read'), copied: sum('copied'), skipped: sum('skipped') };
+        return [name, checked === undefined ? counts : { ...counts, total: checked.totals[name] }];
+      },
+    );
+    return Object.fromEntries(await Promise.all(collected)) as MigrationJob['collections'];
+  }
+
+  /** Starts an execution, or finds that it was started before. */
+  async #start(variable: string, name: string, input: object): Promise<void> {
+    try {
+      const command = { stateMachineArn: stateMachine(variable), name, input: JSON.stringify(input) };
+      await this.#client.send(new StartExecutionCommand(command));
+    } catch (error) {
+      if (!(error instanceof ExecutionAlreadyExists)) throw error;
+    }
+  }
+
+  async #status(variable: string, name: string): Promise<string | undefined> {
+    const executionArn = `${stateMachine(variable).replace(':stateMachine:', ':execution:')}:${name}`;
+    try {
+      return (await this.#client.send(new DescribeExecutionCommand({ executionArn }))).status;
+    } catch (error) {
+      if (error instanceof ExecutionDoesNotExist) return undefined;
+      throw error;
+    }
+  }
+}
+
+function stateMachine(variable: string): string {
+  const arn = process.env[variable];
+  if (arn !== undefined) return arn;
+  throw new ConfigurationError(`The environment variable ${variable} is not set: deploy this function again.`);
+}
+
+const isSameOrder = (a: PlannedMigration, b: PlannedMigration): boolean =>
+  canonicalJson({ ...a, started_at: '' }) === canonicalJson({ ...b, started_at: '' });
+
+function backupJob({ id, state, created_at, bytes, entities, consistent, reason }: BackupSummary): BackupJob {
+  return { id, state, created_at, bytes, entities, consistent, failure: reason };
+}

@@ -1,0 +1,34 @@
+/**
+ * A process that backs a store up and kills itself once so many files are written: `backup-process.ts CONFIG FOLDER FILES
+ * ID`. As late as possible: the file has its name by then.
+ */
+import { openLocation } from '../../lib/backup/backup-location.ts';
+import { createBackup } from '../../lib/backup/create-backup.ts';
+import { createNativeBackup } from '../../lib/backup/native-backups.ts';
+import { parseConfig } from '../../lib/config/parse-config.ts';
+import { copyNatively } from '../../lib/strategies/native-backup.ts';
+import { openRepository } from '../../lib/strategies/open-repository.ts';
+
+const [config, path, files, id, kind] = process.argv.slice(2) as [string, string, string, string, string];
+const location = await openLocation(path);
+let written = 0;
+const fatal = {
+  text: location.text,
+  list: location.list.bind(location),
+  read: location.read.bind(location),
+  remove: location.remove.bind(location),
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    if (written === Number(files)) process.kill(process.pid, 'SIGKILL');
+    written++;
+    await location.write(name, bytes);
+  },
+};
+if (kind === 'native') {
+  const parsed = parseConfig(JSON.parse(config));
+  const copy = (folder: string, backup: string) => copyNatively(parsed, { folder, id: backup });
+  await createNativeBackup({ location: fatal, store: 'sqlite', place: 'the store of a test', id, copy });
+} else {
+  const repository = await openRepository(JSON.parse(config));
+  await createBackup(repository.strategy, { location: fatal, place: 'the store of a test', id });
+  await repository.close();
+}

@@ -1,0 +1,168 @@
+/**
+ * An environment as it would be deployed, on this machine: everything is read from the assembly that CDK synthesizes. The
+ * functions run from their assets, the API routes by its own methods, tables and buckets are made from their definitions, and
+ * each call to AWS is checked against the policies of the role that makes it.
+ */
+import { randomUUID } from 'node:crypto';
+import { createDatabase, dropDatabase } from '../../services/test-database.ts';
+import { assemblyOf } from './assembly.ts';
+import { type AwsEndpoint, type Backend, type Caller, startAwsEndpoint } from './aws-endpoint.ts';
+import { createBuckets, createTables, keyOfBucket } from './data-stores.ts';
+import { startApiGateway } from './gateway.ts';
+import { policiesOf, RolePolicies } from './iam-policies.ts';
+import { LambdaFunction } from './lambda-function.ts';
+import { arn } from './physical-ids.ts';
+import { DATABASE_CERTIFICATE, startRdsProxy } from './rds-proxy.ts';
+import { RestApi } from './rest-api.ts';
+import type { Network } from './runtime-client.ts';
+import { Stacks } from './stacks.ts';
+
+/** A login of callers, which has the policy that the API's stack makes for them. */
+export const CALLER = { accessKeyId: 'AKIACALLER', secretAccessKey: 'secret of the caller' } as const;
+/** A login without any policy. */
+export const STRANGER = { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'secret of the stranger' } as const;
+
+/** What stands in for stores, for the tests to reach past the functions. */
+export interface StoreAddresses {
+  readonly dynamodb: Backend;
+  readonly s3: Backend;
+  /** Of the PostgreSQL database; undefined where the templates have none. */
+  readonly database: string | undefined;
+}
+
+export interface DeployedApp {
+  readonly stacks: Stacks;
+  readonly api: RestApi;
+  readonly functions: readonly LambdaFunction[];
+  readonly aws: AwsEndpoint;
+  readonly port: number;
+  readonly stores: StoreAddresses;
+  /** The function whose logical id has this text. @throws Error where it is not one */
+  functionNamed(text: string): LambdaFunction;
+  /** What went wrong unseen: calls that were not allowed, calls that nobody knows. Empty where all is well. */
+  problems(): string[];
+  close(): Promise<void>;
+}
+
+const required = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: run the test by Jest, which starts the servers.`);
+  return value;
+};
+
+interface Database {
+  readonly url: string;
+  readonly network: Network;
+  problems(): readonly string[];
+  close(): Promise<void>;
+}
+
+/** The database of the templates, behind what stands in for RDS Proxy. */
+async function openDatabase(
+  stacks: Stacks,
+  mayConnect: (accessKeyId: string, resource: string) => boolean,
+): Promise<Database | undefined> {
+  const [instance] = stacks.ofType('AWS::RDS::DBInstance');
+  const [proxy] = stacks.ofType('AWS::RDS::DBProxy');
+  if (instance === undefined || proxy === undefined) return undefined;
+  const name = `deployed-${randomUUID()}`;
+  const database = await createDatabase(name);
+  const proxyId = proxy.arn.split(':').at(-1) as string;
+  const host = `${proxy.logicalId.toLowerCase()}.hfs.us-east-1.rds.amazonaws.com`;
+  const listening = await startRdsProxy({
+    database,
+    databaseName: String(instance.properties.DBName),
+    mayConnect: ({ user, host: asked, accessKeyId }) =>
+      asked === host && mayConnect(accessKeyId, arn('rds-db', `dbuser:${proxyId}/${user}`)),
+  });
+  return {
+    url: database,
+    network: { hosts: { [`${host}:5432`]: listening.port }, ca: DATABASE_CERTIFICATE },
+    problems: () => listening.refused,
+    close: async () => {
+      await listening.close();
+      await dropDatabase(name);
+    },
+  };
+}
+
+/** Deploys a shipped environment, such as `dev`, with data of its own. */
+export async function deploy(environment: string): Promise<DeployedApp> {
+  const id = randomUUID().replaceAll('-', '');
+  const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
+  // DynamoDB Local keeps other tables for each access key: the names of the templates are free.
+  const dynamodb = { endpoint: required('HFS_TEST_DYNAMODB_ENDPOINT'), accessKeyId: id.slice(0, 20) };
+  const s3 = { endpoint: required('HFS_TEST_S3_ENDPOINT') };
+  const callers = new Map<string, Caller>();
+  const buckets = stacks.ofType('AWS::S3::Bucket');
+  const aws = await startAwsEndpoint({
+    callerOf: (accessKeyId) => callers.get(accessKeyId),
+    backends: { dynamodb, s3 },
+    keyOf: (resource) => {
+      const bucket = buckets.find((each) => each.arn === resource);
+      return bucket === undefined ? undefined : keyOfBucket(bucket);
+    },
+  });
+  const database = await openDatabase(stacks, (accessKeyId, resource) => {
+    const caller = callers.get(accessKeyId);
+    return caller !== undefined && aws.check(caller, { action: 'rds-db:connect', resource });
+  });
+  await Promise.all([createTables(stacks, dynamodb), createBuckets(stacks, s3)]);
+  const functions = stacks.ofType('AWS::Lambda::Function').map((resource) => {
+    const made = new LambdaFunction({ stacks, resource, awsEndpoint: aws.url, network: database?.network ?? {} });
+    const policies = policiesOf(stacks, stacks.find(made.role));
+    callers.set(made.accessKeyId, { name: resource.logicalId, policies });
+    return made;
+  });
+  const functionOf = (functionArn: string): LambdaFunction => {
+    const found = functions.find((each) => each.arn === functionArn);
+    if (found === undefined) throw new Error(`The templates have no function ${functionArn}.`);
+    return found;
+  };
+  const api = new RestApi(stacks);
+  const gateway = await startApiGateway({ api, functionOf, callerOf: apiCallers(stacks) });
+  return {
+    stacks,
+    api,
+    functions,
+    aws,
+    port: gateway.port,
+    stores: { dynamodb, s3, database: database?.url },
+    functionNamed: (text) => {
+      const found = functions.filter(({ name }) => name.includes(text));
+      if (found.length !== 1) throw new Error(`${found.length} functions have ${text} in their name.`);
+      return found[0] as LambdaFunction;
+    },
+    problems: () => [
+      ...aws.used
+        .filter(({ allowed }) => !allowed)
+        .map(({ caller, action, resource }) => `${caller}: ${action} on ${resource} is not allowed`),
+      ...aws.faults,
+      ...(database?.problems() ?? []),
+    ],
+    close: async () => {
+      await gateway.close();
+      await Promise.all(functions.map((each) => each.stop()));
+      await aws.close();
+      await database?.close();
+    },
+  };
+}
+
+/** Who may call the API: one with the policy for callers, and one without any. */
+function apiCallers(stacks: Stacks) {
+  const statements = stacks
+    .ofType('AWS::IAM::ManagedPolicy')
+    .flatMap(({ properties }) => (properties.PolicyDocument as { Statement: unknown[] }).Statement);
+  const policies = new Map([
+    [
+      CALLER.accessKeyId as string,
+      { secret: CALLER.secretAccessKey as string, policies: new RolePolicies(statements) },
+    ],
+    [STRANGER.accessKeyId, { secret: STRANGER.secretAccessKey, policies: new RolePolicies([]) }],
+  ]);
+  return (accessKeyId: string) => {
+    const found = policies.get(accessKeyId);
+    return found && { ...found, userArn: arn('iam', `user/${accessKeyId}`, '') };
+  };
+}
