@@ -1,4 +1,5 @@
 import type { Jobs, JobsFunction } from '../lib/service/jobs.ts';
+import { RequestError } from '../lib/service/request-error.ts';
 import type { Operation } from '../lib/service/routes.ts';
 import { type ApiHandler, answering } from './api-answering.ts';
 
@@ -10,6 +11,14 @@ const deployedJobs = (): Promise<Jobs> => {
   return deployed;
 };
 
-/** The handler of an operation on jobs: those of the caller, who is the local server, or those of the deployment. */
+/**
+ * The handler of an operation on jobs: those of the caller, who is the local server, or those of the deployment.
+ * @throws RequestError where a local server has none
+ */
 export const jobsHandler = (operation: Operation, serve: JobsFunction): ApiHandler =>
-  answering(operation, async (request, { jobs }) => serve(jobs ?? (await deployedJobs()), request));
+  answering(operation, async (request, { jobs, repository }) => {
+    if (jobs === undefined && repository !== undefined) {
+      throw new RequestError('unsupported_operation', 'This server runs no migrations and backups. Use `hfs serve`.');
+    }
+    return serve(jobs ?? (await deployedJobs()), request);
+  });

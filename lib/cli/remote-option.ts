@@ -4,7 +4,16 @@ import type { RemoteOptions } from '../remote/open-remote.ts';
 import { UsageError } from './failures.ts';
 
 /** Every other command is about the store itself, or this machine. */
-const remoteCommands: ReadonlySet<string> = new Set(['get', 'save', 'update', 'delete', 'query', 'count', 'import']);
+const remoteCommands: ReadonlySet<string> = new Set([
+  'get',
+  'save',
+  'update',
+  'delete',
+  'query',
+  'count',
+  'import',
+  'migrateRepository',
+]);
 
 interface RemoteFlags {
   readonly config?: string;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { launcher } from '../cli/run-hfs.ts';
+import { launcher, run } from '../cli/run-hfs.ts';
 import { freePort } from '../services/kept-process.ts';
 import { type Body, callServer, type Reply, template } from './running-api.ts';
 
@@ -143,6 +143,20 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
   },
   60_000,
 );
+
+test('hfs --remote migrateRepository starts it and follows it', async () => {
+  await fill(20);
+  await serve();
+  const remote = ['--remote', `http://127.0.0.1:${port}`, 'migrateRepository'];
+  const args = [launcher, ...remote, '--source-type', 'json', '--target-type', 'sqlite'];
+  const done = await run(process.execPath, [...args, '--no-backup'], { cwd: folder });
+  expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/^templates +20 +20 +0 +0$/m) });
+  const failed = await run(process.execPath, args, { cwd: folder });
+  expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') });
+  const same = await run(process.execPath, [...args.slice(0, -1), 'json'], { cwd: folder });
+  expect(same).toMatchObject({ code: 1, stderr: expect.stringContaining('same store') });
+  expect(await run(process.execPath, [...args, '--dry-run'], { cwd: folder })).toMatchObject({ code: 2 });
+}, 60_000);
 
 test('a backup is taken once, and listed', async () => {
   await fill(3);

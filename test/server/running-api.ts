@@ -83,8 +83,20 @@ export const template = (fields: Body = {}): Body => ({
   ...fields,
 });
 
-/** Starts the API. Its log is silent: the tests look at answers. */
-export async function startApi({ token }: { token?: string } = {}): Promise<RunningApi> {
+type StartApi = (options?: { readonly token?: string }) => Promise<RunningApi>;
+
+let start: StartApi = startLocalApi;
+
+/** Makes the tests of this file that follow run on another API than the local server. */
+export function useApi(other: StartApi): void {
+  start = other;
+}
+
+/** Starts the API. */
+export const startApi: StartApi = (options) => start(options);
+
+/** Starts the local server. Its log is silent: the tests look at answers. */
+async function startLocalApi({ token }: { readonly token?: string } = {}): Promise<RunningApi> {
   const folder = await mkdtemp(join(tmpdir(), 'hfs-api-'));
   const repository = await openRepository({
     storage: { strategy: 'json', json_strategy: { base_path: folder, sync_writes: false } },

@@ -11,6 +11,7 @@ import {
 import type { MigrationSettings } from '../../migration/migration-settings.ts';
 import { type StoreType, storeTypes } from '../../migration/stores.ts';
 import { collectionNames } from '../../model/collections.ts';
+import type { RemoteOptions } from '../../remote/open-remote.ts';
 import { integerBetween } from '../arguments.ts';
 import { exitCodes, UsageError } from '../failures.ts';
 import { Interruption } from '../interruption.ts';
@@ -39,6 +40,9 @@ interface MigrateFlags {
   readonly yes?: true;
   readonly id?: string;
 }
+
+const NO_TYPES = `Give --source-type and --target-type, each one of ${storeTypes.join(', ')}, or --resume.`;
+const CLEANUP_QUESTION = 'Once both stores have been compared, all that was copied is deleted from the source. Go on?';
 
 const typeOption = (flags: string, description: string): Option => new Option(flags, description).choices(storeTypes);
 
@@ -76,6 +80,7 @@ export function addMigrateRepositoryCommand(program: Command, session: Session):
 }
 
 async function migrate(session: Session, flags: MigrateFlags): Promise<void> {
+  if (session.remote !== undefined) return migrateThroughService(session, session.remote, flags);
   keepHeapSmall();
   const { migrateRepository, resumeMigration, planMigration, compareRepositories } = await import(
     '../../migration/migrate-repository.ts'
@@ -93,13 +98,40 @@ async function migrate(session: Session, flags: MigrateFlags): Promise<void> {
   await print(session, report);
 }
 
+/** Lets the service migrate: between stores of its own configuration, or of files that lie beside it. */
+async function migrateThroughService(session: Session, remote: RemoteOptions, flags: MigrateFlags): Promise<void> {
+  const { sourceType, targetType, dryRun, verifyOnly, resume } = flags;
+  if (dryRun || verifyOnly || resume !== undefined) {
+    throw new UsageError('--dry-run, --verify-only and --resume work on the stores themselves: leave out --remote.');
+  }
+  if (sourceType === undefined || targetType === undefined) throw new UsageError(NO_TYPES);
+  if (flags.cleanupSource && !flags.yes) await session.confirm(CLEANUP_QUESTION, '--cleanup-source');
+  using interruption = new Interruption(session.output, 'The migration goes on in the service.');
+  const { migrateRemotely } = await import('../remote-migration.ts');
+  const order = {
+    source_type: sourceType,
+    target_type: targetType,
+    source_config: flags.sourceConfig,
+    target_config: flags.targetConfig,
+    batch_size: flags.batchSize,
+    parallel_workers: flags.parallelWorkers,
+    on_invalid: flags.onInvalid,
+    ...(!flags.backup && { create_backup: false }),
+    ...(!flags.validate && { validate_after_migration: false }),
+    ...(flags.cleanupSource && { cleanup_source: true }),
+    ...(flags.merge && { merge: true }),
+    ...(flags.deleteExtra && { delete_extra: true }),
+  };
+  await migrateRemotely(session, remote, order, interruption.signal);
+}
+
 /** @throws UsageError where options contradict one another */
 async function optionsOf(config: Config, flags: MigrateFlags): Promise<MigrateOptions> {
   if (flags.dryRun && flags.verifyOnly) throw new UsageError('Give --dry-run or --verify-only, not both.');
   const sides = flags.resume === undefined ? flags : await sidesOfLog(config, flags.resume);
   const { sourceType, targetType } = sides;
   if (sourceType === undefined || targetType === undefined) {
-    throw new UsageError(`Give --source-type and --target-type, each one of ${storeTypes.join(', ')}, or --resume.`);
+    throw new UsageError(NO_TYPES);
   }
   return {
     config,
@@ -144,8 +176,7 @@ const settingsOf = (flags: MigrateFlags): Partial<MigrationSettings> => ({
 async function confirmCleanup(session: Session, flags: MigrateFlags, options: MigrateOptions): Promise<void> {
   const { cleanupSource = options.config.migration.cleanup_source } = options.settings ?? {};
   if (!cleanupSource || flags.yes || flags.dryRun || flags.verifyOnly) return;
-  const question = 'Once both stores have been compared, all that was copied is deleted from the source. Go on?';
-  await session.confirm(question, '--cleanup-source (migration.cleanup_source)');
+  await session.confirm(CLEANUP_QUESTION, '--cleanup-source (migration.cleanup_source)');
 }
 
 /** Shows each phase of each collection; totals are known once the source has been checked. */

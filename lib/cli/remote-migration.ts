@@ -1,0 +1,76 @@
+/** `hfs --remote URL migrateRepository`: the service migrates, this program follows. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newBackupId } from '../backup/backup-id.ts';
+import { collectionNames } from '../model/collections.ts';
+import { now } from '../model/timestamps.ts';
+import { type ApiCall, ApiProblem } from '../remote/api-client.ts';
+import { openRemoteRepository, type RemoteOptions } from '../remote/open-remote.ts';
+import type { MigrationBody } from '../service/job-schemas.ts';
+import type { MigrationJob } from '../service/jobs.ts';
+import { CommandFailure, exitCodes } from './failures.ts';
+import type { Output } from './output.ts';
+import { Progress } from './progress.ts';
+import type { Session } from './session.ts';
+import { displayText } from './tables.ts';
+
+const POLL_MS = 2_000;
+
+/** Starts a migration, waits for its end and says what came of it. */
+export async function migrateRemotely(
+  session: Session,
+  remote: RemoteOptions,
+  order: Omit<MigrationBody, 'migration_id'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await using repository = openRemoteRepository(remote);
+  const call = async (request: ApiCall): Promise<MigrationJob> => {
+    try {
+      return (await repository.api.call(request)).body as unknown as MigrationJob;
+    } catch (error) {
+      throw error instanceof ApiProblem ? new CommandFailure(error.message, { cause: error }) : error;
+    }
+  };
+  // With an id of its own, the call may be sent again where its answer was lost.
+  const body = { migration_id: newBackupId('migration', now()), ...order };
+  let job = await call({ method: 'POST', path: '/v1/migrations', body, effect: 'guarded' });
+  session.output.note(`Migration ${job.id}`);
+  using progress = new Progress(session.output);
+  let shown: MigrationJob['collections'] | undefined;
+  while (job.state === 'running') {
+    showCopied(progress, job.collections, shown);
+    shown = job.collections;
+    await sleep(POLL_MS, undefined, { signal }).catch(() => {
+      throw new CommandFailure(`The migration goes on. Follow it with GET /v1/migrations/${job.id}.`);
+    });
+    job = await call({ method: 'GET', path: `/v1/migrations/${job.id}`, effect: 'read' });
+  }
+  progress[Symbol.dispose]();
+  if (job.state === 'differences') session.exitCode = exitCodes.differences;
+  if (job.state === 'failed' || job.state === 'interrupted') {
+    throw new CommandFailure(job.failure ?? `The migration ${job.id} was interrupted.`);
+  }
+  await (session.output.json ? session.output.value(job) : printJob(session.output, job));
+}
+
+function showCopied(
+  progress: Progress,
+  now: MigrationJob['collections'],
+  before: MigrationJob['collections'] | undefined,
+): void {
+  for (const name of collectionNames) {
+    const more = now[name].read - (before?.[name].read ?? 0);
+    if (more > 0) progress.add(`copy ${name}`, more, now[name].total);
+  }
+}
+
+async function printJob(output: Output, job: MigrationJob): Promise<void> {
+  const rows = collectionNames.map((name) => {
+    const { read, copied, skipped } = job.collections[name];
+    return [name, read, copied, read - copied - skipped, skipped].map(String);
+  });
+  await output.table(['collection', 'read', 'copied', 'there already', 'skipped'], rows);
+  if (job.backup !== undefined) await output.line(`Backup of the source: ${displayText(job.backup)}`);
+  const differing = Object.entries(job.differences ?? {}).filter(([, count]) => count > 0);
+  const found = differing.map(([kind, count]) => `${count} ${kind}`).join(', ');
+  await output.line(found === '' ? 'Done.' : `The stores differ: ${found}.`);
+}
