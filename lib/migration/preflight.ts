@@ -1,6 +1,6 @@
 /** What is looked at before anything is written: connections, permissions, room, and every entity of the source. */
 import { randomUUID } from 'node:crypto';
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config/configuration.ts';
 import { isS3BasePath } from '../config/json-strategy.ts';
@@ -82,28 +82,42 @@ async function requireFolder(storage: Config['storage']): Promise<void> {
 
 /** @throws MigrationError where the disk of the target, or of a backup, has less room than the entities will take */
 export async function requireRoom(target: MigrationStore, bytes: number, backupFolder?: string): Promise<void> {
-  const needs = new Map<string, number>();
+  const needs: [folder: string, bytes: number][] = [];
   const folder = folderOf(target.storage);
-  if (folder !== undefined) needs.set(folder, ROOM_PER_BYTE * bytes);
+  if (folder !== undefined) needs.push([folder, ROOM_PER_BYTE * bytes]);
   // Compressed, it takes much less.
-  if (backupFolder !== undefined && !isS3BasePath(backupFolder)) needs.set(resolve(backupFolder), bytes);
-  for (const [place, needed] of needs) {
-    const room = await freeBytes(place);
-    if (room === undefined || room >= needed) continue;
+  if (backupFolder !== undefined && !isS3BasePath(backupFolder)) needs.push([resolve(backupFolder), bytes]);
+  const disks = new Map<number, Disk>();
+  for (const [path, needed] of needs) {
+    const disk = await diskOf(path);
+    if (disk !== undefined) disks.set(disk.device, { ...disk, needed: (disks.get(disk.device)?.needed ?? 0) + needed });
+  }
+  for (const { path, free, needed } of disks.values()) {
+    if (free >= needed) continue;
     throw new MigrationError(
-      `${place} has ${megabytes(room)} free; the entities may take ${megabytes(needed)} there. Free space, or choose another place.`,
+      `${path} has ${megabytes(free)} free; the entities may take ${megabytes(needed)} there. Free space, or choose another place.`,
     );
   }
 }
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 
-/** Bytes that this user may still write where a folder is, or will be. */
-async function freeBytes(folder: string): Promise<number | undefined> {
+interface Disk {
+  readonly device: number;
+  /** A folder on it. */
+  readonly path: string;
+  /** Bytes that this user may still write. */
+  readonly free: number;
+  /** Bytes that the migration may take there. */
+  readonly needed: number;
+}
+
+/** The disk on which a folder is, or will be. */
+async function diskOf(folder: string): Promise<Disk | undefined> {
   for (let path = folder; ; path = dirname(path)) {
     try {
-      const { bavail, bsize } = await statfs(path);
-      return bavail * bsize;
+      const [{ bavail, bsize }, { dev: device }] = await Promise.all([statfs(path), stat(path)]);
+      return { device, path: folder, free: bavail * bsize, needed: 0 };
     } catch {
       if (dirname(path) === path) return undefined;
     }
