@@ -1,4 +1,5 @@
-/** `npm run bench [json|sql|dynamodb|migration]`: the benchmarks, with the ratio that each must keep. Exits with 1 where one is missed. */
+/** `npm run bench [json|sql|dynamodb|migration|cold-start]`: the benchmarks, with the ratio that each must keep. Exits with 1 where one is missed. */
+import { benchColdStart } from './cold-start.ts';
 import { benchDynamodbStore } from './dynamodb-store.ts';
 import { benchJsonStore } from './json-store.ts';
 import { type Result, report } from './measure.ts';
@@ -10,6 +11,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Result[]>>> = {
   sql: benchSqlStore,
   dynamodb: benchDynamodbStore,
   migration: benchMigration,
+  'cold-start': benchColdStart,
 };
 
 const [wanted] = process.argv.slice(2);

@@ -22,15 +22,11 @@ import type { BackupBody, MigrationBody } from '../lib/service/job-schemas.ts';
 import type { BackupJob, JobState, Jobs, MigrationJob } from '../lib/service/jobs.ts';
 import { RequestError } from '../lib/service/request-error.ts';
 import { backupLocation, stateLocation } from './deployed-stores.ts';
+import type { Failure } from './migration/report-failure.ts';
 import { planned } from './migration-plans.ts';
 
 /** Executions that are asked about at the same time. */
 const MAX_LISTED = 50;
-
-interface Failure {
-  readonly at: string;
-  readonly message: string;
-}
 
 export class StateMachineJobs implements Jobs {
   readonly #client = new SFNClient({});
@@ -87,17 +83,18 @@ export class StateMachineJobs implements Jobs {
       this.#status('HFS_MIGRATION_STATE_MACHINE', plan.id),
     ]);
     const running = status === 'RUNNING' || status === 'PENDING_REDRIVE';
-    const failed: JobState = failure === undefined ? 'interrupted' : 'failed';
+    const failed: JobState = failure === undefined || failure.resumed ? 'interrupted' : 'failed';
+    const ended = report?.outcome ?? (running ? 'running' : failed);
     return {
       id: plan.id,
-      state: report?.outcome ?? (running ? 'running' : failed),
+      state: ended,
       source: plan.source.place,
       target: plan.target.place,
       started_at: plan.started_at,
       updated_at: report?.finishedAt ?? failure?.at ?? now(),
       collections: report?.collections ?? (await this.#progress(state, plan)),
       ...(report?.backup !== undefined && { backup: report.backup }),
-      ...(failure !== undefined && !running && report === undefined && { failure: failure.message }),
+      ...(failure !== undefined && ended === 'failed' && { failure: failure.message }),
       ...(report?.outcome === 'differences' && { differences: { ...report.validation?.differences } }),
     };
   }

@@ -3,11 +3,12 @@
  * execution fails in this state: when that is redriven, this task is what runs first, and sends the migration back to its
  * beginning, where every unit goes on from its own checkpoint.
  */
+import type { TaskState } from '../../lib/backup/task-state.ts';
 import { stateOf } from '../../lib/migration/planned-migration.ts';
 import { now } from '../../lib/model/timestamps.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
 import { stateLocation } from '../deployed-stores.ts';
-import type { MigrationTaskInput } from '../migration-task.ts';
+import { LAST_ERROR, type MigrationTaskInput, type TaskFailure } from '../migration-task.ts';
 import { notify } from '../notify.ts';
 import { logged } from '../task-log.ts';
 
@@ -22,7 +23,12 @@ export interface Failure {
   readonly at: string;
   readonly message: string;
   readonly redrive_count: number;
+  /** Whether the execution was redriven since, and goes on. */
+  readonly resumed?: true;
 }
+
+/** What a Map state with executions of its own says of a unit that has failed: not why. */
+const UNIT_FAILED = 'States.ExceedToleratedFailureThreshold';
 
 /** Lambda gives errors as JSON. */
 function messageIn({ Error: name = 'Error', Cause: cause = '' }: Input['error']): string {
@@ -34,14 +40,25 @@ function messageIn({ Error: name = 'Error', Cause: cause = '' }: Input['error'])
   }
 }
 
+async function messageOf(state: TaskState, error: Input['error']): Promise<string> {
+  const last = error.Error === UNIT_FAILED ? await state.read<TaskFailure>(LAST_ERROR) : undefined;
+  return last?.message ?? messageIn(error);
+}
+
 export const handler = (input: Input): Promise<{ resumed: true }> =>
   logged('report-failure', input, async () => {
     const { migration_id: id, redrive_count = 0 } = input;
     const state = stateOf(await stateLocation(), id);
     const before = await state.read<Failure>('failure');
-    if (before !== undefined && redrive_count > before.redrive_count) return { resumed: true };
-    const message = messageIn(input.error);
-    if (before?.redrive_count !== redrive_count || before.message !== message) {
+    if (before !== undefined && redrive_count > before.redrive_count) {
+      // Else the failure after this one would be taken for another redrive.
+      await state.write('failure', { ...before, redrive_count, resumed: true } satisfies Failure);
+      return { resumed: true };
+    }
+    const message = await messageOf(state, input.error);
+    // Asked again because its answer was lost, it does not tell the operators again.
+    const told = before?.resumed !== true && before?.redrive_count === redrive_count && before.message === message;
+    if (!told) {
       await state.write('failure', { at: now(), message, redrive_count } satisfies Failure);
       await notify(`Migration ${id} has failed`, `${message}\n\nRemove the cause, then redrive the execution ${id}.`);
     }

@@ -15,6 +15,10 @@ export interface BackupLocation {
   readonly text: string;
   /** The files of one backup, or of all folders that may be backups. They lie right in their folder, no deeper. */
   list(backup?: string): Promise<StoredObject[]>;
+  /** All objects in a folder and in the folders below it. */
+  listDeep(folder: string): Promise<StoredObject[]>;
+  /** Names of the folders right in a folder. */
+  folders(folder: string): Promise<string[]>;
   /** The bytes, part by part; undefined where there is nothing of this name. */
   read(name: string): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Stores the bytes whole and durably, or not at all. */

@@ -13,7 +13,8 @@ import { idOf } from '../repository/guarded-write.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import { ContentDigest, type DigestData } from '../transfer/content-digest.ts';
 import { patientStore } from '../transfer/patient-store.ts';
-import type { BackupLocation } from './backup-location.ts';
+import { requireBackupId } from './backup-id.ts';
+import { type BackupLocation, readText } from './backup-location.ts';
 import { createBackup } from './create-backup.ts';
 import {
   type BackupManifest,
@@ -37,6 +38,14 @@ const UNITS = 4;
 interface Written {
   readonly digest: DigestData;
   readonly parts: readonly BackupPart[];
+}
+
+/** What the orchestration has to decide by. */
+export interface BackupOrders {
+  /** Whether the backup is there already. */
+  readonly done: boolean;
+  readonly whole: boolean;
+  readonly units: readonly Unit[];
 }
 
 interface Begun {
@@ -65,12 +74,15 @@ export class BackupTasks {
     this.#state = new TaskState(parts.states, `backups/${parts.id}`);
   }
 
-  /** Divides the work. No units: `takeWhole` does it all. */
-  async begin(): Promise<{ readonly whole: boolean; readonly units: readonly Unit[] }> {
-    const { capabilities } = this.#parts.strategy;
-    if (capabilities.snapshotReads) return { whole: true, units: [] };
+  /** Divides the work. No units: `takeWhole` does it all. A backup that was finished before is not taken again. */
+  async begin(): Promise<BackupOrders> {
+    const { id, location, strategy } = this.#parts;
+    requireBackupId(id);
+    if ((await readText(location, `${id}/${MANIFEST}`)) !== undefined) return { done: true, whole: false, units: [] };
+    const { capabilities } = strategy;
+    if (capabilities.snapshotReads) return { done: false, whole: true, units: [] };
     if ((await this.#state.read('begun')) === undefined) await this.#state.write('begun', { created_at: now() });
-    return { whole: false, units: allUnits(capabilities, UNITS) };
+    return { done: false, whole: false, units: allUnits(capabilities, UNITS) };
   }
 
   /** Backs up a store that can show one moment. @throws BackupError */
@@ -100,6 +112,9 @@ export class BackupTasks {
   /** Writes the manifest, which makes a backup of the parts. */
   async finish(): Promise<BackupManifest> {
     const { id, strategy, place, location } = this.#parts;
+    // A call whose answer was lost comes again, after the state was cleared.
+    const finished = await readText(location, `${id}/${MANIFEST}`);
+    if (finished !== undefined) return parseManifest(finished, id);
     const begun = await this.#state.read<Begun>('begun');
     const collections: Partial<BackupManifest['collections']> = {};
     for (const collection of collectionNames) {

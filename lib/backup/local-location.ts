@@ -41,6 +41,17 @@ class LocalLocation implements BackupLocation {
     return (await Promise.all(folders.map(({ name }) => this.#filesIn(name)))).flat();
   }
 
+  async listDeep(folder: string): Promise<StoredObject[]> {
+    const below = await this.folders(folder);
+    const deeper = await Promise.all(below.map((name) => this.listDeep(posix.join(folder, name))));
+    return [...(await this.#filesIn(folder)), ...deeper.flat()];
+  }
+
+  async folders(folder: string): Promise<string[]> {
+    const entries = await entriesOf(join(this.text, folder));
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  }
+
   async #filesIn(folder: string): Promise<StoredObject[]> {
     const entries = await entriesOf(join(this.text, folder));
     const objects = entries

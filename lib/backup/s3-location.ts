@@ -2,6 +2,7 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   NoSuchKey,
   PutObjectCommand,
   S3Client,
@@ -48,22 +49,40 @@ class S3Location implements BackupLocation {
   }
 
   async list(backup?: string): Promise<StoredObject[]> {
-    const prefix = backup === undefined ? '' : `${backup}/`;
+    const objects = await this.listDeep(backup);
+    return objects.filter(({ name }) => isInBackup(name));
+  }
+
+  async listDeep(folder?: string): Promise<StoredObject[]> {
     const objects: StoredObject[] = [];
+    for await (const { Contents = [] } of this.#pages(folder)) {
+      for (const { Key = '', Size = 0, LastModified = new Date(0) } of Contents) {
+        objects.push({ name: Key.slice(this.#prefix.length), bytes: Size, modifiedAt: LastModified });
+      }
+    }
+    return objects;
+  }
+
+  async folders(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { CommonPrefixes = [] } of this.#pages(folder, { Delimiter: '/' })) {
+      names.push(...CommonPrefixes.map(({ Prefix = '' }) => Prefix.split('/').at(-2) ?? ''));
+    }
+    return names;
+  }
+
+  async *#pages(
+    folder: string | undefined,
+    options: { readonly Delimiter?: string } = {},
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
+    const Prefix = this.#prefix + (folder === undefined ? '' : `${folder}/`);
     let ContinuationToken: string | undefined;
     do {
-      const page = await this.#attempt('list', prefix, () =>
-        this.#client.send(
-          new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: this.#prefix + prefix, ContinuationToken }),
-        ),
-      );
-      for (const { Key = '', Size = 0, LastModified = new Date(0) } of page.Contents ?? []) {
-        const name = Key.slice(this.#prefix.length);
-        if (isInBackup(name)) objects.push({ name, bytes: Size, modifiedAt: LastModified });
-      }
+      const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix, ContinuationToken, ...options });
+      const page = await this.#attempt('list', folder ?? '', () => this.#client.send(command));
+      yield page;
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
-    return objects;
   }
 
   async read(name: string): Promise<AsyncIterable<Uint8Array> | undefined> {

@@ -28,7 +28,7 @@ export class TaskState {
 
   /** Forgets everything. */
   async clear(): Promise<void> {
-    const objects = await this.location.list(`${this.folder}/`);
+    const objects = await this.location.listDeep(this.folder);
     await this.location.remove(objects.map(({ name }) => name));
   }
 }

@@ -5,7 +5,8 @@ import type { Config } from '../config/configuration.ts';
 import type { DeploymentConfig } from '../config/deployment.ts';
 import { type Operation, type Route, routes } from '../service/routes.ts';
 import type { FunctionSource } from './bundle.ts';
-import type { DeployedStore } from './deployed-store.ts';
+import type { DataStack } from './data-stack.ts';
+import { connectJobs } from './job-access.ts';
 import { ServiceFunction } from './service-function.ts';
 import { needsOf } from './store-needs.ts';
 
@@ -25,7 +26,7 @@ export interface ApiFunctionsProps {
   readonly storage: Config['storage'];
   readonly deployment: DeploymentConfig;
   readonly api: ApiConfig;
-  readonly store: DeployedStore;
+  readonly data: DataStack;
   readonly bundles: string;
 }
 
@@ -33,7 +34,7 @@ export interface ApiFunctionsProps {
 export class ApiFunctions extends Construct {
   readonly #functions = new Map<Operation, ServiceFunction>();
 
-  constructor(scope: Construct, id: string, { storage, deployment, api, store, bundles }: ApiFunctionsProps) {
+  constructor(scope: Construct, id: string, { storage, deployment, api, data, bundles }: ApiFunctionsProps) {
     super(scope, id);
     for (const operation of operations) {
       const { summary } = routes.find((route) => route.operation === operation) as Route;
@@ -45,9 +46,10 @@ export class ApiFunctions extends Construct {
         deployment,
         tracing: api.tracing,
         timeout: TIMEOUT,
-        network: needs === undefined ? undefined : store.network,
+        network: needs === undefined ? undefined : data.store.network,
       });
-      if (needs !== undefined) store.connect(made, needs);
+      if (needs !== undefined) data.store.connect(made, needs);
+      connectJobs(made, operation, deployment.name, data);
       this.#functions.set(operation, made);
     }
   }

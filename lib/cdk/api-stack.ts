@@ -18,7 +18,7 @@ import type { DeploymentConfig } from '../config/deployment.ts';
 import { ApiFunctions } from './api-functions.ts';
 import { addResources, STAGE } from './api-resources.ts';
 import { addCustomDomain } from './custom-domain.ts';
-import type { DeployedStore } from './deployed-store.ts';
+import type { DataStack } from './data-stack.ts';
 import { explain, explainWildcard } from './explain.ts';
 import { addGatewayResponses } from './gateway-responses.ts';
 import { resourcePolicy } from './resource-policy.ts';
@@ -29,7 +29,7 @@ export interface ApiStackProps extends StackProps {
   readonly storage: Config['storage'];
   readonly deployment: DeploymentConfig;
   readonly api: ApiConfig;
-  readonly store: DeployedStore;
+  readonly data: DataStack;
   /** Folder with the bundles of the functions. */
   readonly bundles: string;
 }
@@ -39,9 +39,9 @@ export class ApiStack extends Stack {
   readonly restApi: RestApi;
   readonly functions: ApiFunctions;
 
-  constructor(scope: Construct, id: string, { storage, deployment, api, store, bundles, ...props }: ApiStackProps) {
+  constructor(scope: Construct, id: string, { storage, deployment, api, data, bundles, ...props }: ApiStackProps) {
     super(scope, id, props);
-    this.functions = new ApiFunctions(this, 'Functions', { storage, deployment, api, store, bundles });
+    this.functions = new ApiFunctions(this, 'Functions', { storage, deployment, api, data, bundles });
     this.restApi = this.#restApi(deployment, api);
     addGatewayResponses(this.restApi);
     addResources(this.restApi, this.functions, {

@@ -1,21 +1,24 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, Tags, Validations } from 'aws-cdk-lib';
+import { App, type Stack, Tags, Validations } from 'aws-cdk-lib';
 import { CfnDashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import { CfnDBProxyTargetGroup } from 'aws-cdk-lib/aws-rds';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { api as apiSection } from '../config/api.ts';
 import type { Config } from '../config/configuration.ts';
 import { deployment as deploymentSection } from '../config/deployment.ts';
-import { apiSources } from './api-functions.ts';
 import { ApiStack } from './api-stack.ts';
-import { addFiles, type Bundler, bundle, unusedModules } from './bundle.ts';
+import { BackupStack } from './backup-stack.ts';
+import { type Bundler, bundle } from './bundle.ts';
 import { checkDeployment } from './check-deployment.ts';
 import { DataStack } from './data-stack.ts';
+import { makeBundles } from './function-bundles.ts';
+import { jobAlarms, jobsSection } from './job-monitoring.ts';
+import { MigrationStack } from './migration-stack.ts';
 import { MonitoringStack } from './monitoring-stack.ts';
-import { CERTIFICATES_FILE, CONFIG_FILE, deployedConfig } from './placeholders.ts';
+import { readPeer } from './peer-file.ts';
 
 export interface CreateAppOptions {
   /** Where the templates are written; CDK's own choice where left out. */
@@ -39,7 +42,8 @@ const flags = {
 export function createApp(config: Config, { outdir, bundler = bundle }: CreateAppOptions = {}): App {
   const deployment = config.deployment ?? deploymentSection.parse({});
   const api = config.api ?? apiSection.parse({});
-  checkDeployment(config, deployment);
+  const peer = readPeer(config, deployment);
+  checkDeployment(config, deployment, peer);
   const app = new App({
     ...(outdir !== undefined && { outdir }),
     context: flags,
@@ -48,7 +52,7 @@ export function createApp(config: Config, { outdir, bundler = bundle }: CreateAp
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const bundles = mkdtempSync(join(tmpdir(), 'hfs-bundles-'));
   try {
-    makeBundles(config, bundles, bundler);
+    makeBundles(config, peer, bundles, bundler);
     const { name, region, account, tags } = deployment;
     const common = {
       storage: config.storage,
@@ -56,19 +60,18 @@ export function createApp(config: Config, { outdir, bundler = bundle }: CreateAp
       env: { ...(region !== undefined && { region }), ...(account !== undefined && { account }) },
     };
     const data = new DataStack(app, `${name}-data`, { ...common, description: 'Host Factory storage: data' });
-    const apiStack = new ApiStack(app, `${name}-api`, {
-      ...common,
-      api,
-      store: data.store,
-      bundles,
-      description: 'Host Factory storage: HTTP API',
-    });
-    apiStack.addStackDependency(data);
-    new MonitoringStack(app, `${name}-monitoring`, {
+    new ApiStack(app, `${name}-api`, { ...common, api, data, bundles, description: 'Host Factory storage: HTTP API' });
+    const monitoring = new MonitoringStack(app, `${name}-monitoring`, {
       ...common,
       data,
+      sections: [jobsSection(name)],
+      alarms: jobAlarms(name, deployment.backup),
       description: 'Host Factory storage: dashboard and alarms',
     });
+    const jobs = { ...common, config, data, peer, topic: monitoring.topic, tracing: api.tracing, bundles };
+    new MigrationStack(app, `${name}-migration`, { ...jobs, description: 'Host Factory storage: migrations' });
+    new BackupStack(app, `${name}-backup`, { ...jobs, description: 'Host Factory storage: backups' });
+    for (const stack of app.node.children) if (stack !== data) (stack as Stack).addStackDependency(data);
     // Not every region's CloudFormation knows tags of these.
     const excludeResourceTypes = [CfnDBProxyTargetGroup, CfnDashboard].map((type) => type.CFN_RESOURCE_TYPE_NAME);
     for (const [key, value] of Object.entries(tags)) Tags.of(app).add(key, value, { excludeResourceTypes });
@@ -77,13 +80,4 @@ export function createApp(config: Config, { outdir, bundler = bundle }: CreateAp
     // The constructs have copied what they need.
     rmSync(bundles, { recursive: true, force: true });
   }
-}
-
-function makeBundles(config: Config, outdir: string, bundler: Bundler): void {
-  const request = { functions: apiSources, external: unusedModules(config), outdir };
-  bundler(request);
-  addFiles(request, { [CONFIG_FILE]: deployedConfig(config) });
-  const { strategy, sql_strategy } = config.storage;
-  if (strategy !== 'sql' || sql_strategy.sslrootcert === undefined) return;
-  for (const { name } of apiSources) copyFileSync(sql_strategy.sslrootcert, join(outdir, name, CERTIFICATES_FILE));
 }

@@ -30,10 +30,16 @@ export const HANDLER = 'index.handler';
 // Packages in CommonJS call `require`, which a module has not.
 const BANNER = "import{createRequire as hfsRequire}from'node:module';const require=hfsRequire(import.meta.url);";
 
-const stores = {
+/** Modules that some stores need and others do not. Those of a store are imported only when it is opened. */
+const optionalModules = {
   json: '*/json/json-strategy.ts',
   sql: '*/sql/open-sql-strategy.ts',
+  sqlite: '*/sqlite/sqlite-database.ts',
+  postgresql: '*/postgresql/postgresql-database.ts',
   dynamodb: '*/dynamodb/open-dynamodb-strategy.ts',
+  secrets: '@aws-sdk/client-secrets-manager',
+  signer: '@aws-sdk/rds-signer',
+  dax: '@amazon-dax-sdk/lib-dax',
 } as const;
 
 /**
@@ -44,19 +50,26 @@ const credentialProviders = [
   '@smithy/credential-provider-imds',
 ];
 
-/** What functions with this store never import: the other stores, and libraries that this one does without. */
-export function unusedModules({ storage }: Config): string[] {
+function usedModules({ storage }: Pick<Config, 'storage'>): (keyof typeof optionalModules)[] {
   const { strategy, sql_strategy, dynamodb_strategy } = storage;
-  const others = Object.entries(stores).flatMap(([name, path]) => (name === strategy ? [] : [path]));
-  const sqlLogin = sql_strategy.iam_authentication ? '@aws-sdk/client-secrets-manager' : '@aws-sdk/rds-signer';
-  return [
-    ...others,
-    ...credentialProviders,
-    // libpq in C, which pg looks for, and does without.
-    'pg-native',
-    ...(strategy === 'sql' ? ['*/sqlite/sqlite-database.ts', sqlLogin] : []),
-    ...(strategy === 'dynamodb' && !dynamodb_strategy.enable_dax ? ['@amazon-dax-sdk/lib-dax'] : []),
-  ];
+  switch (strategy) {
+    case 'json':
+      return ['json'];
+    case 'sql': {
+      const { type, iam_authentication } = sql_strategy;
+      return type === 'sqlite' ? ['sql', 'sqlite'] : ['sql', 'postgresql', iam_authentication ? 'signer' : 'secrets'];
+    }
+    case 'dynamodb':
+      return dynamodb_strategy.enable_dax ? ['dynamodb', 'dax'] : ['dynamodb'];
+  }
+}
+
+/** What functions with these stores never import: the other stores, and libraries that these do without. */
+export function unusedModules(...configs: readonly Pick<Config, 'storage'>[]): string[] {
+  const used = new Set(configs.flatMap(usedModules).map((name) => optionalModules[name]));
+  // libpq in C, which pg looks for, and does without.
+  const never = [...credentialProviders, 'pg-native'];
+  return [...Object.values(optionalModules).filter((module) => !used.has(module)), ...never];
 }
 
 /** Bundles with esbuild, all functions in one run, so that each source is read once. */
@@ -82,7 +95,10 @@ export const bundle: Bundler = ({ functions, external, outdir }) => {
 };
 
 /** Adds files to the folder of each bundle. */
-export function addFiles({ functions, outdir }: BundleRequest, files: Readonly<Record<string, string>>): void {
+export function addFiles(
+  { functions, outdir }: Pick<BundleRequest, 'functions' | 'outdir'>,
+  files: Readonly<Record<string, string>>,
+): void {
   for (const { name } of functions) {
     mkdirSync(join(outdir, name), { recursive: true });
     for (const [file, content] of Object.entries(files)) writeFileSync(join(outdir, name, file), content);

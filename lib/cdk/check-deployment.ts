@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import type { Config } from '../config/configuration.ts';
 import type { DeploymentConfig } from '../config/deployment.ts';
 import { ConfigurationError } from '../repository/errors.ts';
-import { reference, standIns } from './placeholders.ts';
+import type { PeerFile } from './peer-file.ts';
+import { PREFIXES, placeOf, reference, standIns } from './placeholders.ts';
 
 type Refuse = (path: string, message: string) => void;
 
@@ -132,21 +133,50 @@ function checkDynamodb(checked: Checked): void {
   }
 }
 
+/** Where backups and the state of migrations are is not for a configuration to say. */
+function checkJobs({ migration, backup }: Config, { deployment, storage, refuse }: Checked): void {
+  const places: readonly (readonly [key: string, value: string, unset: string, place: keyof typeof PREFIXES])[] = [
+    ['backup.location', backup.location, 'backups/', 'backups'],
+    ['migration.backup_location', migration.backup_location, 'backups/', 'migrationBackups'],
+    ['migration.state_location', migration.state_location, 'migrations/', 'state'],
+  ];
+  for (const [key, value, unset, place] of places) {
+    if (value === unset || value === placeOf(place)) continue;
+    const own = `s3://${reference('HFS_BACKUP_BUCKET')}/${PREFIXES[place]}`;
+    refuse(key, `must be ${own} in a deployment, or be left out: the deployment makes the bucket`);
+  }
+  for (const key of ['region', 'endpoint'] as const) {
+    if (backup[key] !== undefined)
+      refuse(`backup.${key}`, 'has no place in a deployment, which makes the bucket; remove it');
+  }
+  if (deployment.backup.native !== undefined && storage.strategy === 'json') {
+    refuse(
+      'deployment.backup.native',
+      'applies with storage.strategy "dynamodb" or "sql" only: the bucket of the JSON store keeps its versions; remove it',
+    );
+  }
+}
+
 const checks = { json: checkJson, sql: checkSql, dynamodb: checkDynamodb };
 
 /**
  * Makes sure that what a configuration wants can be deployed.
  * @throws ConfigurationError naming each key that cannot
  */
-export function checkDeployment({ storage }: Config, deployment: DeploymentConfig): void {
+export function checkDeployment(config: Config, deployment: DeploymentConfig, peer?: PeerFile): void {
+  const { storage } = config;
   const problems: string[] = [];
   const refuse: Refuse = (path, message) => problems.push(`${path} ${message}`);
   checks[storage.strategy]({ storage, deployment, refuse });
-  const inVpc = storage.strategy === 'sql' || (storage.strategy === 'dynamodb' && storage.dynamodb_strategy.enable_dax);
+  checkJobs(config, { storage, deployment, refuse });
+  const inVpc =
+    storage.strategy === 'sql' ||
+    peer?.config.storage.strategy === 'sql' ||
+    (storage.strategy === 'dynamodb' && storage.dynamodb_strategy.enable_dax);
   if (deployment.vpc !== undefined && !inVpc) {
     refuse(
       'deployment.vpc',
-      'applies with storage.strategy "sql" or with enable_dax only: nothing else is in a VPC; remove it',
+      'applies with storage.strategy "sql", with enable_dax, or where the other store of migrations is PostgreSQL: nothing else is in a VPC; remove it',
     );
   }
   if (deployment.replicas.length > 0 && storage.strategy !== 'dynamodb') {

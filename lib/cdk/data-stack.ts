@@ -3,10 +3,12 @@ import { type CfnKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import type { Config } from '../config/configuration.ts';
 import type { DeploymentConfig } from '../config/deployment.ts';
+import { BackupBucket } from './backup-bucket.ts';
 import { DaxStore } from './dax-store.ts';
 import type { DeployedStore } from './deployed-store.ts';
 import { DynamodbStore } from './dynamodb-store.ts';
 import { JsonStore } from './json-store.ts';
+import { logBucket } from './log-bucket.ts';
 import { pinned } from './logical-ids.ts';
 import { Network } from './network.ts';
 import { SqlStore } from './sql-store.ts';
@@ -19,6 +21,9 @@ export interface DataStackProps extends StackProps {
 /** What holds data: it stays when the stack goes, and the stack itself is protected against that. */
 export class DataStack extends Stack {
   readonly store: DeployedStore;
+  /** The store as migrations and backups see it: without a cache. */
+  readonly uncached: DeployedStore;
+  readonly backups: BackupBucket;
   readonly tables: DynamodbStore | undefined;
   readonly cache: DaxStore | undefined;
   readonly database: SqlStore | undefined;
@@ -28,10 +33,12 @@ export class DataStack extends Stack {
   constructor(scope: Construct, id: string, { storage, deployment, ...props }: DataStackProps) {
     super(scope, id, { ...props, terminationProtection: true });
     this.key = deployment.customer_managed_key ? this.#key(deployment) : undefined;
+    const logs = logBucket(this, deployment);
     const common = { storage, deployment, key: this.key };
+    this.backups = new BackupBucket(this, 'Backups', { deployment, key: this.key, logs });
     switch (storage.strategy) {
       case 'json':
-        this.files = new JsonStore(this, 'Files', common);
+        this.files = new JsonStore(this, 'Files', { ...common, logs });
         this.store = this.files;
         break;
       case 'sql':
@@ -50,6 +57,7 @@ export class DataStack extends Stack {
         this.store = this.cache ?? this.tables;
         break;
     }
+    this.uncached = this.tables ?? this.store;
   }
 
   #key({ name }: DeploymentConfig): Key {

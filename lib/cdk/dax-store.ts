@@ -74,8 +74,12 @@ export class DaxStore extends Construct implements DeployedStore {
     return this.#cluster.ref;
   }
 
-  connect(target: ServiceFunction, { access, dynamodb }: StoreNeeds): void {
+  describe(target: ServiceFunction): void {
     target.setVariable('HFS_DAX_ENDPOINT', this.#cluster.attrClusterDiscoveryEndpointUrl);
+  }
+
+  connect(target: ServiceFunction, { access, dynamodb }: StoreNeeds): void {
+    this.describe(target);
     const actions = new Set(dynamodb.flatMap((need) => need.actions));
     // DAX does not return the item that stands against a write, so it is read.
     if (access === 'write') actions.add('GetItem');

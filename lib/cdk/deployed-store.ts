@@ -13,6 +13,8 @@ export interface FunctionNetwork {
 export interface DeployedStore {
   /** Where functions must run to reach it; undefined where they need no network of their own. */
   readonly network: FunctionNetwork | undefined;
+  /** Sets the variables alone: for a function that reads the configuration and opens no store. */
+  describe(target: ServiceFunction): void;
   /** Allows a function what it needs and sets the variables that its configuration refers to, both or neither. */
   connect(target: ServiceFunction, needs: StoreNeeds): void;
 }

@@ -21,6 +21,7 @@ import { allowKey } from './key-access.ts';
 import { pinned } from './logical-ids.ts';
 import type { ServiceFunction } from './service-function.ts';
 import type { StoreNeeds } from './store-needs.ts';
+import { TableAccess } from './table-access.ts';
 
 const textKey = (name: string) => ({ name, type: AttributeType.STRING });
 
@@ -69,7 +70,7 @@ export interface DynamodbStoreProps {
 export class DynamodbStore extends Construct implements DeployedStore {
   readonly network = undefined;
   readonly tableNames: readonly string[];
-  readonly #definitions: ReadonlyMap<CollectionName, TableDefinition>;
+  readonly #access: TableAccess;
   readonly #key: Key | undefined;
 
   constructor(scope: Construct, id: string, { storage, deployment, key }: DynamodbStoreProps) {
@@ -77,21 +78,16 @@ export class DynamodbStore extends Construct implements DeployedStore {
     this.#key = key;
     const definitions = tableDefinitions(storage.dynamodb_strategy);
     this.tableNames = definitions.map(({ name }) => name);
-    this.#definitions = new Map(definitions.map((definition) => [definition.collection, definition]));
+    this.#access = new TableAccess(Stack.of(this), definitions);
     for (const definition of definitions) this.#table(definition, deployment);
   }
 
-  connect(target: ServiceFunction, { access, dynamodb }: StoreNeeds): void {
-    for (const { actions, collections, indexesOn } of dynamodb) {
-      const resources = collections.flatMap((collection) =>
-        indexesOn === undefined ? [this.tableArn(collection)] : this.indexArns(collection, indexesOn),
-      );
-      target.allow(
-        actions.map((action) => `dynamodb:${action}`),
-        resources,
-      );
-    }
-    allowKey(target, this.#key, 'dynamodb', access);
+  /** The names of the tables are in the configuration. */
+  describe(): void {}
+
+  connect(target: ServiceFunction, needs: StoreNeeds): void {
+    this.#access.allow(target, needs);
+    if (needs.dynamodb.length > 0) allowKey(target, this.#key, 'dynamodb', needs.access);
   }
 
   /** Allows others who reach the tables what their key takes. */
@@ -99,17 +95,13 @@ export class DynamodbStore extends Construct implements DeployedStore {
     allowKey(grantee, this.#key, 'dynamodb', 'write');
   }
 
-  // By name rather than by reference: an export could not be changed as long as another stack uses it.
   tableArn(collection: CollectionName): string {
-    const { name } = this.#definitions.get(collection) as TableDefinition;
-    return Stack.of(this).formatArn({ service: 'dynamodb', resource: 'table', resourceName: name });
+    return this.#access.tableArn(collection);
   }
 
   /** @param partitionKeys of the indexes that are meant; all where left out */
   indexArns(collection: CollectionName, partitionKeys?: readonly string[]): string[] {
-    const { indexes } = this.#definitions.get(collection) as TableDefinition;
-    const meant = indexes.filter(({ partitionKey }) => partitionKeys?.includes(partitionKey) ?? true);
-    return meant.map(({ name }) => `${this.tableArn(collection)}/index/${name}`);
+    return this.#access.indexArns(collection, partitionKeys);
   }
 
   #table(definition: TableDefinition, deployment: DeploymentConfig): void {

@@ -13,14 +13,8 @@ interface GatewayProblem {
 
 const known = (code: keyof typeof problemTypes): GatewayProblem => ({ code, ...problemTypes[code] });
 
-/** Problems that only API Gateway has. */
-const forbidden = { code: 'forbidden', status: 403, title: 'The caller may not do that' };
-const tooManyRequests = {
-  code: 'too_many_requests',
-  status: 429,
-  title: 'There are too many calls',
-  retry: true,
-} as const;
+const forbidden = known('forbidden');
+const tooManyRequests = { ...known('too_many_requests'), retry: true } as const;
 
 const responses: readonly (readonly [type: ResponseType, problem: GatewayProblem])[] = [
   [ResponseType.ACCESS_DENIED, forbidden],
@@ -45,6 +39,9 @@ const responses: readonly (readonly [type: ResponseType, problem: GatewayProblem
   ],
   [ResponseType.API_CONFIGURATION_ERROR, known('internal_error')],
   [ResponseType.AUTHORIZER_FAILURE, known('internal_error')],
+  // All others: a function that crashed or ran out of time among them.
+  [ResponseType.DEFAULT_4XX, known('malformed_request')],
+  [ResponseType.DEFAULT_5XX, known('internal_error')],
 ];
 
 /** A problem as text, with what API Gateway says as its detail. */

@@ -1,13 +1,19 @@
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { Key } from 'aws-cdk-lib/aws-kms';
-import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  type IBucket,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { Config } from '../config/configuration.ts';
 import type { DeploymentConfig } from '../config/deployment.ts';
 import type { DeployedStore } from './deployed-store.ts';
 import { explainWildcard } from './explain.ts';
 import { allowKey } from './key-access.ts';
-import { logBucket } from './log-bucket.ts';
 import { pinned } from './logical-ids.ts';
 import { standIns } from './placeholders.ts';
 import type { ServiceFunction } from './service-function.ts';
@@ -17,6 +23,8 @@ export interface JsonStoreProps {
   readonly storage: Config['storage'];
   readonly deployment: DeploymentConfig;
   readonly key: Key | undefined;
+  /** Where S3 logs who reads and writes. */
+  readonly logs: IBucket;
 }
 
 /** The versioned bucket of the JSON store. */
@@ -27,7 +35,7 @@ export class JsonStore extends Construct implements DeployedStore {
   readonly #objects: string;
   readonly #key: Key | undefined;
 
-  constructor(scope: Construct, id: string, { storage, deployment, key }: JsonStoreProps) {
+  constructor(scope: Construct, id: string, { storage, deployment, key, logs }: JsonStoreProps) {
     super(scope, id);
     this.#key = key;
     const prefix = storage.json_strategy.base_path
@@ -43,7 +51,7 @@ export class JsonStore extends Construct implements DeployedStore {
       ...(key === undefined
         ? { encryption: BucketEncryption.S3_MANAGED }
         : { encryption: BucketEncryption.KMS, encryptionKey: key, bucketKeyEnabled: true }),
-      serverAccessLogsBucket: logBucket(this, deployment),
+      serverAccessLogsBucket: logs,
       serverAccessLogsPrefix: 'store/',
       lifecycleRules: [
         // Each save makes a new version of the journal.
@@ -55,12 +63,17 @@ export class JsonStore extends Construct implements DeployedStore {
     pinned(this.bucket.node.defaultChild as CfnBucket, 'StoreBucket');
   }
 
-  connect(target: ServiceFunction, { access }: StoreNeeds): void {
+  describe(target: ServiceFunction): void {
     target.setVariable('HFS_BUCKET', this.bucket.bucketName);
+  }
+
+  connect(target: ServiceFunction, { access }: StoreNeeds): void {
+    this.describe(target);
     const bucketArn = Stack.of(this).exportValue(this.bucket.bucketArn);
     const objects = `${bucketArn}/${this.#objects}`;
     // Also so that S3 says of an object that it is missing, instead of forbidden.
     target.allow(['s3:ListBucket'], [bucketArn]);
+    if (access === 'open') return;
     target.allow(access === 'read' ? ['s3:GetObject'] : ['s3:GetObject', 's3:PutObject'], [objects]);
     explainWildcard(
       target.role,

@@ -6,16 +6,19 @@ import type { StoreNeeds } from './store-needs.ts';
 const READ = ['kms:Decrypt', 'kms:DescribeKey'];
 const WRITE = [...READ, 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'];
 
+/** Services by which functions use keys. */
+export type KeyService = 'dynamodb' | 's3' | 'secretsmanager';
+
 /** Allows the use of a key through one service of AWS only: the functions themselves encrypt nothing. */
 export function allowKey(
   grantee: IGrantable,
   key: IKey | undefined,
-  service: 'dynamodb' | 's3' | 'secretsmanager',
+  service: KeyService,
   access: StoreNeeds['access'],
 ): void {
   if (key === undefined) return;
   const statement = new PolicyStatement({
-    actions: access === 'read' ? READ : WRITE,
+    actions: access === 'write' ? WRITE : READ,
     resources: [key.keyArn],
     conditions: { StringEquals: { 'kms:ViaService': `${service}.${Aws.REGION}.amazonaws.com` } },
   });

@@ -14,6 +14,8 @@ export const standIns = {
   HFS_DATABASE_SECRET: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:hfs-stand-in',
   /** URL of the DAX cluster. */
   HFS_DAX_ENDPOINT: 'daxs://hfs-dax.invalid',
+  /** The S3 bucket of backups, and of what migrations know. */
+  HFS_BACKUP_BUCKET: 'hfs-stand-in-for-the-backup-bucket',
 } as const;
 
 export type Placeholder = keyof typeof standIns;
@@ -35,21 +37,55 @@ function written(text: string): string {
 export const CONFIG_FILE = 'config.json';
 /** File in a function's folder that holds the CA certificates of the database. */
 export const CERTIFICATES_FILE = 'sslrootcert.pem';
+/** The same of the other store of migrations. */
+export const PEER_CERTIFICATES_FILE = 'peer-sslrootcert.pem';
 
-/** The configuration that deployed functions read: the store in use, with nothing that is for this machine only. */
-export function deployedConfig({ storage }: Config): string {
+/** Prefixes in the bucket of backups. What migrations back up is apart: it may be of another store. */
+export const PREFIXES = { backups: 'backups', migrationBackups: 'migration-backups', state: 'state' } as const;
+
+/** Where something of a prefix is. */
+export const placeOf = (prefix: keyof typeof PREFIXES): string =>
+  `s3://${standIns.HFS_BACKUP_BUCKET}/${PREFIXES[prefix]}`;
+
+interface Deployed {
+  readonly sslrootcert: string;
+}
+
+/** The store in use alone, with nothing that is for this machine only. */
+function deployedStorage({ storage }: Pick<Config, 'storage'>, { sslrootcert }: Deployed): object {
   const { strategy, enforce_references, sql_strategy, dynamodb_strategy, json_strategy } = storage;
   const sections = {
     json: { json_strategy },
-    sql: {
-      sql_strategy: {
-        ...sql_strategy,
-        ...(sql_strategy.sslrootcert !== undefined && { sslrootcert: CERTIFICATES_FILE }),
-      },
-    },
+    sql: { sql_strategy: { ...sql_strategy, ...(sql_strategy.sslrootcert !== undefined && { sslrootcert }) } },
     // The tables are there, and a function may neither make nor describe them.
     dynamodb: { dynamodb_strategy: { ...dynamodb_strategy, create_tables: false } },
   };
-  const config = { storage: { strategy, enforce_references, ...sections[strategy] } };
-  return JSON.stringify(config, (_, value: unknown) => (typeof value === 'string' ? written(value) : value), 2);
+  return { strategy, enforce_references, ...sections[strategy] };
 }
+
+const asText = (config: object): string =>
+  JSON.stringify(config, (_, value: unknown) => (typeof value === 'string' ? written(value) : value), 2);
+
+/** The configuration that the functions of the API read. */
+export const deployedConfig = (config: Config): string =>
+  asText({ storage: deployedStorage(config, { sslrootcert: CERTIFICATES_FILE }) });
+
+/** The same store without DAX: a migration or backup reads everything once, which a cache only suffers from. */
+export function withoutCache({ storage }: Pick<Config, 'storage'>): Pick<Config, 'storage'> {
+  const { dax_endpoint: _, ...tables } = storage.dynamodb_strategy;
+  return { storage: { ...storage, dynamodb_strategy: { ...tables, enable_dax: false } } };
+}
+
+/** The configuration that the functions of migrations and backups read, and those of the API that start and follow them. */
+export function deployedJobsConfig(config: Config): string {
+  const { migration, backup } = config;
+  return asText({
+    storage: deployedStorage(withoutCache(config), { sslrootcert: CERTIFICATES_FILE }),
+    migration: { ...migration, state_location: placeOf('state'), backup_location: placeOf('migrationBackups') },
+    backup: { location: placeOf('backups'), retention: backup.retention },
+  });
+}
+
+/** The configuration of the other store of migrations. */
+export const peerConfig = (peer: Config): string =>
+  asText({ storage: deployedStorage(peer, { sslrootcert: PEER_CERTIFICATES_FILE }) });

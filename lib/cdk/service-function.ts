@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import { Effect, type IGrantable, type IPrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -24,6 +24,10 @@ export interface ServiceFunctionProps {
   readonly network?: FunctionNetwork | undefined;
   /** What differs from the functions of the API. */
   readonly memoryMb?: number;
+  /** MB of its temporary folder; Lambda's 512 where left out. */
+  readonly storageMb?: number;
+  /** Whether the limit of calls at the same time is not for it. */
+  readonly unlimited?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -65,7 +69,9 @@ export class ServiceFunction extends Construct implements IGrantable {
       logGroup,
       timeout: props.timeout,
       memorySize: props.memoryMb ?? memory_mb,
-      ...(reserved_concurrency !== undefined && { reservedConcurrentExecutions: reserved_concurrency }),
+      ...(props.storageMb !== undefined && { ephemeralStorageSize: Size.mebibytes(props.storageMb) }),
+      ...(reserved_concurrency !== undefined &&
+        props.unlimited !== true && { reservedConcurrentExecutions: reserved_concurrency }),
       tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       ...network,
       environment: {

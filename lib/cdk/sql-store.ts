@@ -50,13 +50,17 @@ export class SqlStore extends Construct implements DeployedStore {
     (this.proxy ?? this.instance).connections.allowFrom(network.clients, Port.tcp(DEFAULT_PORT), 'Functions');
   }
 
-  connect(target: ServiceFunction): void {
+  describe(target: ServiceFunction): void {
     target.setVariable('HFS_DATABASE_HOST', this.proxy?.endpoint ?? this.instance.dbInstanceEndpointAddress);
+    if (this.proxy === undefined) target.setVariable('HFS_DATABASE_SECRET', this.secret.secretArn);
+  }
+
+  connect(target: ServiceFunction): void {
+    this.describe(target);
     if (this.proxy !== undefined) {
       this.proxy.grantConnect(target, this.#username);
       return;
     }
-    target.setVariable('HFS_DATABASE_SECRET', this.secret.secretArn);
     target.allow(['secretsmanager:GetSecretValue'], [this.secret.secretArn]);
     allowKey(target, this.#key, 'secretsmanager', 'read');
   }

@@ -31,16 +31,18 @@ export interface TableNeed {
 }
 
 export interface StoreNeeds {
-  readonly access: 'read' | 'write';
+  /** 'open' is enough to ask a store what it can do. */
+  readonly access: 'open' | 'read' | 'write';
   readonly dynamodb: readonly TableNeed[];
 }
 
-const everything = collectionNames;
-const parents = collectionNames.filter((collection) => referencesTo(collection).length > 0);
+export const everything = collectionNames;
+export const parents = collectionNames.filter((collection) => referencesTo(collection).length > 0);
 const children = collectionNames.filter((collection) => referencesFrom(collection).length > 0);
 const independent = collectionNames.filter((collection) => !children.includes(collection));
 
-const on = (collections: readonly CollectionName[], ...actions: DynamodbAction[]): TableNeed => ({
+/** Actions on tables themselves. */
+export const tables = (collections: readonly CollectionName[], ...actions: DynamodbAction[]): TableNeed => ({
   actions,
   collections,
 });
@@ -56,13 +58,13 @@ const allIndexes = collectionNames.flatMap((collection) => {
   return keys.length === 0 ? [] : [query(collection, ...keys)];
 });
 /** Queries for children that refer to an entity which is to be deleted. */
-const childLookups = children.map((collection) =>
+export const childLookups = children.map((collection) =>
   query(collection, ...referencesFrom(collection).map(({ field }) => field)),
 );
 /** Checks that parents are there. */
-const parentChecks = on(parents, 'ConditionCheckItem');
+const parentChecks = tables(parents, 'ConditionCheckItem');
 /** A machine without template_id takes that of its request. Requests may also be hidden, which only reading tells. */
-const requestsRead = on(['requests'], 'GetItem');
+const requestsRead = tables(['requests'], 'GetItem');
 
 const read = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'read', dynamodb });
 const write = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'write', dynamodb });
@@ -72,36 +74,45 @@ const write = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'write', dyna
  * replaces it (PutItem) after it was read; any other by one call (UpdateItem, or PutItem where it must be new).
  */
 const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } = {
-  'get-entity': () => read(on(everything, 'GetItem')),
-  'get-health': () => read(on(['templates'], 'GetItem')),
-  'query-entities': () => read(on(everything, 'Scan'), ...allIndexes),
-  'count-entities': () => read(on(everything, 'Scan'), ...allIndexes),
-  'batch-get': () => read(on(everything, 'BatchGetItem', 'GetItem')),
-  'create-entity': (enforced) => write(on(everything, 'PutItem'), requestsRead, ...(enforced ? [parentChecks] : [])),
+  'get-entity': () => read(tables(everything, 'GetItem')),
+  'get-health': () => read(tables(['templates'], 'GetItem')),
+  'query-entities': () => read(tables(everything, 'Scan'), ...allIndexes),
+  'count-entities': () => read(tables(everything, 'Scan'), ...allIndexes),
+  'batch-get': () => read(tables(everything, 'BatchGetItem', 'GetItem')),
+  'create-entity': (enforced) =>
+    write(tables(everything, 'PutItem'), requestsRead, ...(enforced ? [parentChecks] : [])),
   'save-entity': (enforced) =>
     enforced
-      ? write(on(everything, 'PutItem'), on(independent, 'UpdateItem'), on(children, 'GetItem'), parentChecks)
-      : write(on(everything, 'PutItem', 'UpdateItem'), requestsRead),
+      ? write(
+          tables(everything, 'PutItem'),
+          tables(independent, 'UpdateItem'),
+          tables(children, 'GetItem'),
+          parentChecks,
+        )
+      : write(tables(everything, 'PutItem', 'UpdateItem'), requestsRead),
   // Entities that may become too large are read and replaced.
   'update-entity': (enforced) =>
-    write(on(everything, 'GetItem', 'PutItem', 'UpdateItem'), ...(enforced ? [parentChecks] : [])),
+    write(tables(everything, 'GetItem', 'PutItem', 'UpdateItem'), ...(enforced ? [parentChecks] : [])),
   'delete-entity': (enforced) =>
     enforced
-      ? write(on(everything, 'DeleteItem'), on(parents, 'GetItem'), ...childLookups)
-      : write(on(everything, 'DeleteItem')),
+      ? write(tables(everything, 'DeleteItem'), tables(parents, 'GetItem'), ...childLookups)
+      : write(tables(everything, 'DeleteItem')),
   'batch-save': (enforced) =>
     enforced
-      ? write(on(independent, 'UpdateItem'), on(children, 'BatchGetItem', 'GetItem', 'PutItem'), parentChecks)
-      : write(on(everything, 'UpdateItem'), on(['requests'], 'BatchGetItem', 'GetItem', 'PutItem')),
+      ? write(tables(independent, 'UpdateItem'), tables(children, 'BatchGetItem', 'GetItem', 'PutItem'), parentChecks)
+      : write(tables(everything, 'UpdateItem'), tables(['requests'], 'BatchGetItem', 'GetItem', 'PutItem')),
   'execute-transaction': (enforced) =>
-    write(on(everything, 'ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem'), ...(enforced ? childLookups : [])),
+    write(
+      tables(everything, 'ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem'),
+      ...(enforced ? childLookups : []),
+    ),
   // UpdateItem unveils a request of more than 98 machines; DeleteItem takes back what could not be completed.
   'provision-request': (enforced) =>
     write(
-      on(['templates', 'requests'], 'GetItem'),
-      on(['requests', 'machines'], 'DeleteItem', 'PutItem', 'UpdateItem'),
+      tables(['templates', 'requests'], 'GetItem'),
+      tables(['requests', 'machines'], 'DeleteItem', 'PutItem', 'UpdateItem'),
       query('machines', 'request_id'),
-      ...(enforced ? [on(['templates'], 'ConditionCheckItem')] : []),
+      ...(enforced ? [tables(['templates'], 'ConditionCheckItem')] : []),
     ),
 };
 

@@ -1,5 +1,6 @@
 /** Keys of `deployment`: what CDK deploys on AWS, besides the API. */
 import * as z from 'zod';
+import { deployedBackup, deployedMigration } from './deployed-jobs.ts';
 
 /** What CloudWatch Logs takes as days to keep. */
 const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653];
@@ -138,7 +139,9 @@ export const deployment = z
       .min(1)
       .max(3650)
       .default(30)
-      .describe('Days that replaced objects of the S3 bucket of the JSON store can be had back.'),
+      .describe(
+        'Days that replaced and removed objects can be had back: of the JSON store, of backups and of what migrations know.',
+      ),
     vpc: vpc
       .optional()
       .describe(
@@ -153,6 +156,8 @@ export const deployment = z
       .default(90)
       .describe('Days that logs are kept.'),
     alarms: alarms.prefault({}).describe('Where alarms go.'),
+    migration: deployedMigration.prefault({}).describe('The state machine of migrations.'),
+    backup: deployedBackup.prefault({}).describe('The state machine of backups, and when it runs.'),
   })
   .superRefine(({ replicas, region, customer_managed_key }, context) => {
     const refuse = (path: (string | number)[], message: string) =>

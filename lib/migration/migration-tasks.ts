@@ -4,7 +4,7 @@
  * be repeated.
  */
 import type { BackupLocation } from '../backup/backup-location.ts';
-import { resultOf, runUnit, type UnitWork } from '../backup/run-unit.ts';
+import { resultOf, runUnit, type UnitProgress, type UnitWork } from '../backup/run-unit.ts';
 import { type TaskState, type Unit, unitName, unitsOf } from '../backup/task-state.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
@@ -37,6 +37,7 @@ import { deleteExtras, MAX_REPAIRS, repairUnlike } from './validate-contents.ts'
 
 /** Which store a unit reads. */
 export type Side = 'source' | 'target';
+const sides: readonly Side[] = ['source', 'target'];
 
 /** What the orchestration has to decide by. */
 export interface TaskOrders {
@@ -46,6 +47,8 @@ export interface TaskOrders {
   readonly backup: boolean;
   readonly validate: boolean;
   readonly cleanup: boolean;
+  /** What the last comparison has come to; a migration that is done again from its beginning may have had one. */
+  readonly comparison: ComparisonOutcome;
 }
 
 interface Checked {
@@ -64,6 +67,8 @@ interface Repaired {
 /** What `comparison.json` holds: the state of the comparison after its last pass. */
 interface Comparison {
   readonly pass: number;
+  /** The pass that this comparison began with: one that was interrupted begins anew, with a number of its own. */
+  readonly first: number;
   readonly counts: Readonly<Record<CollectionName, number>>;
   readonly differing: Readonly<Record<CollectionName, readonly number[]>>;
   /** Entities that passes before have mended. */
@@ -111,6 +116,7 @@ export class MigrationTasks {
     // The target of a migration that has begun to copy is not empty.
     if ((await this.#state.read('checked')) === undefined) await requireWritable(target, plan.settings.merge);
     const { createBackup, validate, cleanupSource } = plan.settings;
+    const comparison = await this.#restartComparison();
     const [templates, requests, machines] = collectionNames.map((name) => this.#unitsOf('source', name)) as [
       Unit[],
       Unit[],
@@ -118,12 +124,14 @@ export class MigrationTasks {
     ];
     return {
       units: { templates, requests, machines },
-      compared: (['source', 'target'] as const).flatMap((side) =>
+      compared: sides.flatMap((side) =>
         collectionNames.flatMap((name) => this.#unitsOf(side, name).map((unit) => ({ ...unit, side }))),
       ),
       backup: createBackup,
-      validate,
+      // One that has settled stays: after the cleanup has begun, the source lacks what the target has.
+      validate: validate && !comparison.settled,
       cleanup: cleanupSource,
+      comparison,
     };
   }
 
@@ -201,7 +209,7 @@ export class MigrationTasks {
   /** Compares what both sides hold, once all digests of a pass are there. Asked again before, it says the same. */
   async compare(): Promise<ComparisonOutcome> {
     const before = await this.#comparison();
-    const pass = before?.pass ?? 0;
+    const [pass, first] = [before?.pass ?? 0, before?.first ?? 0];
     if (before !== undefined && !(await this.#hasDigests(pass))) return before.outcome;
     const differing: Partial<Record<CollectionName, readonly number[]>> = {};
     const counts: Partial<Record<CollectionName, number>> = {};
@@ -213,15 +221,16 @@ export class MigrationTasks {
       differing[collection] = [...wanted.differingBuckets(found)];
       counts[collection] = found.count;
     }
-    const lastRepair = pass === 0 ? undefined : await this.#repairs(pass);
+    const lastRepair = pass === first ? undefined : await this.#repairs(pass);
     const clean = collectionNames.every((name) => differing[name]?.length === 0);
     const comparison: Comparison = {
       pass: pass + 1,
+      first,
       counts: counts as Comparison['counts'],
       differing: differing as Comparison['differing'],
       repaired: (before?.repaired ?? 0) + (lastRepair?.repaired ?? 0),
       // What a pass could not mend, the next one cannot either.
-      outcome: { clean, settled: clean || lastRepair?.repaired === 0 || pass >= MAX_REPAIRS },
+      outcome: { clean, settled: clean || lastRepair?.repaired === 0 || pass - first >= MAX_REPAIRS },
     };
     await this.#state.write('comparison', comparison);
     return comparison.outcome;
@@ -271,8 +280,8 @@ export class MigrationTasks {
     });
   }
 
-  /** Writes what has come of it all. @param backup of the source, where one was taken */
-  async report(backup: string | undefined): Promise<MigrationReport> {
+  /** Writes what has come of it all. */
+  async report(): Promise<MigrationReport> {
     const { id, plan } = this.#parts;
     const validation = plan.settings.validate ? await this.#validation() : undefined;
     const clean = validation === undefined || differencesIn(validation) === 0;
@@ -285,7 +294,8 @@ export class MigrationTasks {
       startedAt: plan.started_at,
       finishedAt: now(),
       collections: await this.#copied(),
-      ...(backup !== undefined && { backup }),
+      // It has the id of the migration.
+      ...(plan.settings.createBackup && { backup: id }),
       ...(validation !== undefined && { validation }),
       ...(removed !== undefined && { removed: removed.reduce((sum, count) => sum + count, 0) }),
     };
@@ -343,6 +353,31 @@ export class MigrationTasks {
     return this.#state.read<Comparison>('comparison');
   }
 
+  /**
+   * Begins a comparison anew that was interrupted between its passes: digests from before a repair, or repairs of which
+   * some are missing, say nothing about what is there now.
+   */
+  async #restartComparison(): Promise<ComparisonOutcome> {
+    const before = await this.#comparison();
+    if (before === undefined) return { settled: false, clean: false };
+    if (before.outcome.settled) return before.outcome;
+    const pass = before.pass + 1;
+    const repaired = before.repaired + (await this.#repairedSoFar(before.pass));
+    await this.#state.write('comparison', { ...before, pass, first: pass, repaired } satisfies Comparison);
+    return before.outcome;
+  }
+
+  async #repairedSoFar(pass: number): Promise<number> {
+    const units = sides.flatMap((side) =>
+      collectionNames.flatMap((name) =>
+        this.#unitsOf(side, name).map((unit) =>
+          this.#state.read<UnitProgress<Repaired>>(unitName(`repair-${pass}-${side}`, unit)),
+        ),
+      ),
+    );
+    return (await Promise.all(units)).reduce((sum, unit) => sum + (unit?.result.repaired ?? 0), 0);
+  }
+
   async #pass(): Promise<number> {
     return (await this.#comparison())?.pass ?? 0;
   }
@@ -358,7 +393,7 @@ export class MigrationTasks {
 
   /** What the repairs of a pass have found and done. */
   async #repairs(pass: number): Promise<Repaired> {
-    const both = (['source', 'target'] as const).flatMap((side) =>
+    const both = sides.flatMap((side) =>
       collectionNames.map((name) => this.#results<Repaired>(`repair-${pass}-${side}`, side, name)),
     );
     const results = (await Promise.all(both)).flat();

@@ -22,10 +22,4 @@ export async function planFor(location: BackupLocation, id: string): Promise<Pla
 }
 
 /** Ids of the migrations of a location. */
-export async function plannedMigrations(location: BackupLocation): Promise<string[]> {
-  const objects = await location.list(`${FOLDER}/`);
-  return objects.flatMap(({ name }) => {
-    const [, id = '', file] = name.split('/');
-    return file === 'plan.json' ? [id] : [];
-  });
-}
+export const plannedMigrations = (location: BackupLocation): Promise<string[]> => location.folders(FOLDER);

@@ -12,23 +12,18 @@ import { openRepository } from '../../lib/strategies/open-repository.ts';
 const [config, path, files, id, kind] = process.argv.slice(2) as [string, string, string, string, string];
 const location = await openLocation(path);
 let written = 0;
-const fatal = {
-  text: location.text,
-  list: location.list.bind(location),
-  read: location.read.bind(location),
-  remove: location.remove.bind(location),
-  async write(name: string, bytes: Uint8Array): Promise<void> {
-    if (written === Number(files)) process.kill(process.pid, 'SIGKILL');
-    written++;
-    await location.write(name, bytes);
-  },
+const write = location.write.bind(location);
+location.write = async (name, bytes) => {
+  if (written === Number(files)) process.kill(process.pid, 'SIGKILL');
+  written++;
+  await write(name, bytes);
 };
 if (kind === 'native') {
   const parsed = parseConfig(JSON.parse(config));
   const copy = (folder: string, backup: string) => copyNatively(parsed, { folder, id: backup });
-  await createNativeBackup({ location: fatal, store: 'sqlite', place: 'the store of a test', id, copy });
+  await createNativeBackup({ location, store: 'sqlite', place: 'the store of a test', id, copy });
 } else {
   const repository = await openRepository(JSON.parse(config));
-  await createBackup(repository.strategy, { location: fatal, place: 'the store of a test', id });
+  await createBackup(repository.strategy, { location, place: 'the store of a test', id });
   await repository.close();
 }

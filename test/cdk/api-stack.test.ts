@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { operations } from '../../lib/cdk/api-functions.ts';
+import { jobOperations } from '../../lib/cdk/job-access.ts';
 import { needsOf } from '../../lib/cdk/store-needs.ts';
 import type { Operation, Route } from '../../lib/service/routes.ts';
 import { routes } from '../../lib/service/routes.ts';
@@ -163,7 +164,9 @@ describe('functions', () => {
     expect(tables).toMatchSnapshot();
     for (const [operation, byResource] of allowed) {
       const others = [...byResource.keys()].filter((resource) => !resource.startsWith('hostfactory_'));
-      expect([operation, others.toSorted()]).toEqual([operation, ['"*"', 'Log']]);
+      const ofJobs = ['"*"', 'Log', expect.stringContaining('BackupBucket'), expect.stringContaining(':states:')];
+      const expected = jobOperations.includes(operation) ? expect.arrayContaining(ofJobs) : ['"*"', 'Log'];
+      expect([operation, others.toSorted()]).toEqual([operation, expected]);
       expect(byResource.get('"*"')).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
     }
     expect(tables['get-entity']).toEqual({
@@ -207,6 +210,26 @@ describe('functions', () => {
     });
   });
 
+  test('of jobs start and follow executions of one state machine, and reach its part of the bucket', () => {
+    const allowed = allowances(templateOf(environment('prod'), 'api'));
+    const of = (operation: Operation, part: string) =>
+      [...(allowed.get(operation) ?? [])]
+        .filter(([resource]) => resource.includes(part))
+        .flatMap(([, actions]) => actions);
+    for (const [operation, machine, prefix, actions] of [
+      ['start-migration', 'hostfactory-migration', '/state/*', ['s3:GetObject', 's3:PutObject']],
+      ['get-migration', 'hostfactory-migration', '/state/*', ['s3:GetObject']],
+      ['list-migrations', 'hostfactory-migration', '/state/*', ['s3:GetObject']],
+      ['start-backup', 'hostfactory-backup', '/backups/*', ['s3:GetObject']],
+      ['list-backups', 'hostfactory-backup', '/backups/*', ['s3:GetObject']],
+    ] as const) {
+      expect([operation, of(operation, prefix)]).toEqual([operation, actions]);
+      const starts = operation.startsWith('start') ? ['states:StartExecution'] : [];
+      expect([operation, of(operation, `:execution:${machine}:*`)]).toEqual([operation, ['states:DescribeExecution']]);
+      expect([operation, of(operation, `:stateMachine:${machine}`)]).toEqual([operation, starts]);
+    }
+  });
+
   test('behind DAX reach the cluster, and no table', () => {
     const allowed = allowances(templateOf(environment('dax'), 'api'));
     const actionsOf = (operation: Operation) =>
@@ -215,19 +238,25 @@ describe('functions', () => {
     expect(actionsOf('create-entity')).toEqual(['dax:ConditionCheckItem', 'dax:GetItem', 'dax:PutItem']);
   });
 
-  test.each(shipped)('of %s have no wildcard but for X-Ray, network interfaces and the objects of a prefix', (name) => {
-    for (const [operation, byResource] of allowances(templateOf(environment(name), 'api'))) {
-      const wild = [...byResource.keys()].filter((resource) => resource.includes('*'));
-      for (const resource of wild)
-        expect([operation, resource]).toEqual([operation, expect.stringMatching(/^"\*"$|\/store\/\*/)]);
-      const everywhere = byResource.get('"*"') ?? [];
-      expect(
-        everywhere.filter(
-          (action) => !/^(xray:Put|ec2:\w+(Address|Interface|Subnet)s?|ec2:\w+PrivateIpAddresses)/.test(action),
-        ),
-      ).toEqual([]);
-    }
-  });
+  test.each(shipped)(
+    'of %s have no wildcard but for X-Ray, network interfaces, the objects of a prefix and executions',
+    (name) => {
+      for (const [operation, byResource] of allowances(templateOf(environment(name), 'api'))) {
+        const wild = [...byResource.keys()].filter((resource) => resource.includes('*'));
+        for (const resource of wild)
+          expect([operation, resource]).toEqual([
+            operation,
+            expect.stringMatching(/^"\*"$|\/(store|state|backups)\/\*|:execution:[a-z-]+:\*/),
+          ]);
+        const everywhere = byResource.get('"*"') ?? [];
+        expect(
+          everywhere.filter(
+            (action) => !/^(xray:Put|ec2:\w+(Address|Interface|Subnet)s?|ec2:\w+PrivateIpAddresses)/.test(action),
+          ),
+        ).toEqual([]);
+      }
+    },
+  );
 });
 
 const withApi = (api: object) => templateOf(configured({ storage: { strategy: 'dynamodb' }, api }), 'api');

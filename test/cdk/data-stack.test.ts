@@ -147,7 +147,7 @@ test('the bucket of the JSON store is versioned, closed, encrypted and logged', 
         ]),
       },
     },
-    2,
+    3,
   );
 });
 
@@ -256,11 +256,11 @@ test('the DAX cluster is encrypted on the way and at rest, and keeps what the co
 
 // Another logical id would make CloudFormation replace what holds the data.
 test.each([
-  ['dev', ['MachinesTable', 'RequestsTable', 'TemplatesTable']],
-  ['prod', ['DataKey', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
-  ['json', ['AccessLogs', 'DataKey', 'StoreBucket']],
-  ['sql', ['DataKey', 'Database']],
-  ['dax', ['DaxCluster', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
+  ['dev', ['AccessLogs', 'BackupBucket', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
+  ['prod', ['AccessLogs', 'BackupBucket', 'DataKey', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
+  ['json', ['AccessLogs', 'BackupBucket', 'DataKey', 'StoreBucket']],
+  ['sql', ['AccessLogs', 'BackupBucket', 'DataKey', 'Database']],
+  ['dax', ['AccessLogs', 'BackupBucket', 'DaxCluster', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
 ])('the logical ids of %s stay', (name, ids) => {
   const stateful = /GlobalTable|S3::Bucket$|KMS::Key|DBInstance|DAX::Cluster/;
   const { Resources } = templateOf(environment(name), 'data').toJSON() as {
@@ -280,6 +280,8 @@ test.each(shipped)('the data stack of %s is protected against termination, and n
     expect.arrayContaining([
       ['data', true],
       ['api', false],
+      ['migration', false],
+      ['backup', false],
       ['monitoring', false],
     ]),
   );

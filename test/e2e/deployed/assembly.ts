@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { ACCOUNT, REGION } from './physical-ids.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const FOLDER = 'hfs-assembly-';
@@ -41,6 +42,8 @@ interface Manifest {
       string,
       {
         readonly type: string;
+        /** Such as `aws://unknown-account/eu-central-1`. */
+        readonly environment?: string;
         readonly properties?: { readonly templateFile?: string; readonly stackName?: string };
         readonly dependencies?: readonly string[];
       }
@@ -90,7 +93,8 @@ async function assemblyFolder(environment: string): Promise<string> {
   while (!existsSync(folder)) {
     try {
       await mkdir(lock);
-    } catch {
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       await sleep(100);
       continue;
     }
@@ -119,6 +123,17 @@ function assetsOf(folder: string, artifact: string): Map<string, string> {
   return assets;
 }
 
+/** A template with the account and the region of the tests in place of its own, where it has any. */
+function moved(template: Template, environment = ''): Template {
+  const [account = '', region = ''] = environment.replace('aws://', '').split('/');
+  const replaced = [
+    [account, ACCOUNT],
+    [region, REGION],
+  ].filter(([own = '']) => own !== '' && !own.startsWith('unknown-'));
+  const text = replaced.reduce((all, [own = '', ours = '']) => all.replaceAll(own, ours), JSON.stringify(template));
+  return JSON.parse(text) as Template;
+}
+
 /** The stacks of a synthesized folder, those that others depend on first. */
 export function readAssembly(folder: string): StackTemplate[] {
   const { artifacts } = parse<Manifest>(join(folder, 'manifest.json'));
@@ -131,7 +146,7 @@ export function readAssembly(folder: string): StackTemplate[] {
     for (const dependency of artifact.dependencies ?? []) visit(dependency);
     if (artifact.type !== 'aws:cloudformation:stack') return;
     const { templateFile, stackName } = artifact.properties ?? {};
-    const template = parse<Template>(join(folder, templateFile as string));
+    const template = moved(parse<Template>(join(folder, templateFile as string)), artifact.environment);
     ordered.push({ name: stackName ?? id, template, assets: assetsOf(folder, id) });
   };
   for (const id of Object.keys(artifacts)) visit(id);

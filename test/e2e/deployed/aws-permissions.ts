@@ -35,7 +35,8 @@ const transactParts: Readonly<Record<string, string>> = {
   Get: 'GetItem',
 };
 
-function dynamodb(call: AwsCall): Permission[] {
+/** Permissions on tables and indexes, without those on the keys that encrypt them. */
+function onTables(call: AwsCall): Permission[] {
   const operation = operationOf(call);
   const { TableName, IndexName, RequestItems, TransactItems } = jsonOf(call) as DynamodbCall;
   if (RequestItems !== undefined) {
@@ -55,13 +56,20 @@ function dynamodb(call: AwsCall): Permission[] {
   return [{ action: `dynamodb:${operation}`, resource: `${tableArn(TableName)}${index}` }];
 }
 
-/** What the use of an encrypted object takes besides, of the caller and by way of S3. */
-const viaKey = (keyOf: KeyOf, bucket: string, actions: readonly string[]): Permission[] => {
-  const resource = keyOf(bucket);
+/** What the use of something encrypted takes besides, of the caller and by way of the service that holds it. */
+const viaKey = (keyOf: KeyOf, service: string, holder: string, actions: readonly string[]): Permission[] => {
+  const resource = keyOf(holder);
   if (resource === undefined) return [];
-  const context = { 'kms:ViaService': `s3.${REGION}.amazonaws.com` };
+  const context = { 'kms:ViaService': `${service}.${REGION}.amazonaws.com` };
   return actions.map((action) => ({ action, resource, context }));
 };
+
+/** DynamoDB has the key of a table decrypted for whoever reads or writes. */
+const dynamodb = (call: AwsCall, keyOf: KeyOf): Permission[] =>
+  onTables(call).flatMap((permission) => [
+    permission,
+    ...viaKey(keyOf, 'dynamodb', permission.resource.replace(/\/index\/.*$/, ''), ['kms:Decrypt']),
+  ]);
 
 function s3({ method, target, headers }: AwsCall, keyOf: KeyOf): Permission[] {
   const url = new URL(target, 'http://s3');
@@ -70,7 +78,7 @@ function s3({ method, target, headers }: AwsCall, keyOf: KeyOf): Permission[] {
   const bucketArn = arn('s3', bucket, '', '');
   const objectArn = `${bucketArn}/${key}`;
   const has = (name: string): boolean => url.searchParams.has(name);
-  const decrypting = (actions: readonly string[]) => viaKey(keyOf, bucketArn, actions);
+  const decrypting = (actions: readonly string[]) => viaKey(keyOf, 's3', bucketArn, actions);
   if (key === '') {
     if (method === 'GET' && has('versions')) return [{ action: 's3:ListBucketVersions', resource: bucketArn }];
     if (method === 'HEAD' || (method === 'GET' && has('list-type')))
@@ -87,7 +95,12 @@ function s3({ method, target, headers }: AwsCall, keyOf: KeyOf): Permission[] {
     const source =
       copied === undefined
         ? []
-        : [{ action: 's3:GetObject', resource: arn('s3', String(copied).replace(/^\//, ''), '', '') }];
+        : [
+            {
+              action: 's3:GetObject',
+              resource: arn('s3', decodeURIComponent(String(copied)).replace(/^\//, ''), '', ''),
+            },
+          ];
     const inParts = has('uploads') || has('uploadId') || copied !== undefined;
     const keys = decrypting(inParts ? ['kms:GenerateDataKey', 'kms:Decrypt'] : ['kms:GenerateDataKey']);
     return [{ action: 's3:PutObject', resource: objectArn }, ...source, ...keys];
@@ -116,7 +129,7 @@ function byArn(call: AwsCall): Permission[] {
 
 /** The permissions that a call takes. @throws TypeError where it is not known */
 export function permissionsOf(call: AwsCall, keyOf: KeyOf): Permission[] {
-  if (call.service === 'dynamodb') return dynamodb(call);
+  if (call.service === 'dynamodb') return dynamodb(call, keyOf);
   if (call.service === 's3') return s3(call, keyOf);
   return byArn(call);
 }

@@ -73,8 +73,17 @@ interface Encryption {
   }[];
 }
 
-/** The customer managed key of a bucket. */
-export function keyOfBucket({ properties }: Resource): string | undefined {
+interface Replica {
+  readonly Region: string;
+  readonly SSESpecification?: { readonly KMSMasterKeyId?: string };
+}
+
+/** The customer managed key of a bucket, or of the table of this region. */
+export function keyOf({ type, properties }: Resource): string | undefined {
+  if (type === 'AWS::DynamoDB::GlobalTable') {
+    const here = (properties.Replicas as readonly Replica[]).find(({ Region }) => Region === REGION);
+    return here?.SSESpecification?.KMSMasterKeyId;
+  }
   const encryption = properties.BucketEncryption as Encryption | undefined;
   return encryption?.ServerSideEncryptionConfiguration[0]?.ServerSideEncryptionByDefault.KMSMasterKeyID;
 }

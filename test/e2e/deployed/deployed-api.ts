@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reference } from '../../../lib/cdk/placeholders.ts';
 import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
@@ -50,7 +51,10 @@ async function openStore({ functionNamed, stores }: DeployedApp): Promise<Reposi
     dynamodb: () => ({ ...section('dynamodb'), endpoint: dynamodb.endpoint, region: REGION }),
     sql: () => ({ type: 'postgresql', ...connectionOf(database as string) }),
     json: () => {
-      const base_path = String(section('json').base_path).replace('${HFS_BUCKET}', variables.HFS_BUCKET ?? '');
+      const base_path = String(section('json').base_path).replace(
+        reference('HFS_BUCKET'),
+        () => variables.HFS_BUCKET ?? '',
+      );
       return { ...section('json'), base_path, endpoint: s3.endpoint, region: REGION };
     },
   };
@@ -84,6 +88,13 @@ export interface DeployedApi extends RunningApi {
  */
 export async function startDeployedApi(environment: string): Promise<DeployedApi> {
   const app = await deploy(environment);
+  // The first call of all: a function finds an empty store, and makes what it needs.
+  const { status, text } = await callSigned(app.port, 'GET', '/v1/health');
+  if (status !== 200) {
+    const problems = app.problems();
+    await app.close();
+    throw new Error(`What was deployed does not work: ${text}\n${problems.join('\n')}`);
+  }
   const repository = await openStore(app);
   return {
     app,

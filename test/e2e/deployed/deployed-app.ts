@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createDatabase, dropDatabase } from '../../services/test-database.ts';
 import { assemblyOf } from './assembly.ts';
 import { type AwsEndpoint, type Backend, type Caller, startAwsEndpoint } from './aws-endpoint.ts';
-import { createBuckets, createTables, keyOfBucket } from './data-stores.ts';
+import { createBuckets, createTables, keyOf } from './data-stores.ts';
 import { startApiGateway } from './gateway.ts';
 import { policiesOf, RolePolicies } from './iam-policies.ts';
 import { LambdaFunction } from './lambda-function.ts';
@@ -94,13 +94,13 @@ export async function deploy(environment: string): Promise<DeployedApp> {
   const dynamodb = { endpoint: required('HFS_TEST_DYNAMODB_ENDPOINT'), accessKeyId: id.slice(0, 20) };
   const s3 = { endpoint: required('HFS_TEST_S3_ENDPOINT') };
   const callers = new Map<string, Caller>();
-  const buckets = stacks.ofType('AWS::S3::Bucket');
+  const holders = [...stacks.ofType('AWS::S3::Bucket'), ...stacks.ofType('AWS::DynamoDB::GlobalTable')];
   const aws = await startAwsEndpoint({
     callerOf: (accessKeyId) => callers.get(accessKeyId),
     backends: { dynamodb, s3 },
     keyOf: (resource) => {
-      const bucket = buckets.find((each) => each.arn === resource);
-      return bucket === undefined ? undefined : keyOfBucket(bucket);
+      const holder = holders.find((each) => each.arn === resource);
+      return holder && keyOf(holder);
     },
   });
   const database = await openDatabase(stacks, (accessKeyId, resource) => {

@@ -16,6 +16,8 @@ export interface EnvironmentOptions {
   readonly taskRoot: string;
   readonly timeoutMs: number;
   readonly network: Network;
+  /** Node's arguments that run another runtime client than the one here. */
+  readonly client?: readonly string[];
   /** What the function writes to its log. */
   log(text: string): void;
 }
@@ -68,7 +70,12 @@ export class ExecutionEnvironment {
     environment.#server.listen(0, '127.0.0.1');
     await once(environment.#server, 'listening');
     environment.#spawn();
-    await environment.#ready.promise;
+    try {
+      await environment.#ready.promise;
+    } catch (error) {
+      await environment.stop();
+      throw error;
+    }
     return environment;
   }
 
@@ -99,9 +106,9 @@ export class ExecutionEnvironment {
   }
 
   #spawn(): void {
-    const { variables, taskRoot, network, log } = this.#options;
+    const { variables, taskRoot, network, log, client = [CLIENT, JSON.stringify(network)] } = this.#options;
     const { port } = this.#server.address() as AddressInfo;
-    const child = spawn(process.execPath, [CLIENT, JSON.stringify(network)], {
+    const child = spawn(process.execPath, client, {
       cwd: taskRoot,
       env: { ...variables, AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}` },
       stdio: ['ignore', 'pipe', 'pipe'],

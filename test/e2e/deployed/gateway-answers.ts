@@ -13,7 +13,6 @@ const defaults = {
   INVALID_SIGNATURE: [403, 'The request signature we calculated does not match the signature you provided.'],
   ACCESS_DENIED: [403, 'User is not authorized to access this resource'],
   INVALID_API_KEY: [403, 'Forbidden'],
-  BAD_REQUEST_PARAMETERS: [400, 'Bad Request'],
   REQUEST_TOO_LARGE: [413, 'Request Too Long'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Unsupported Media Type'],
   INTEGRATION_FAILURE: [504, 'Network error communicating with endpoint'],

@@ -77,13 +77,7 @@ export async function startApiGateway({ api, functionOf, callerOf }: GatewayOpti
     if (!api.mayInvoke(functionArn, request.method, match.resourcePath)) {
       return gatewayAnswer(api, 'API_CONFIGURATION_ERROR', requestId);
     }
-    let event: object;
-    try {
-      event = proxyEvent(api, match, request);
-    } catch (error) {
-      if (error instanceof URIError) return gatewayAnswer(api, 'BAD_REQUEST_PARAMETERS', requestId);
-      throw error;
-    }
+    const event = proxyEvent(api, match, request);
     if (Buffer.byteLength(JSON.stringify(event)) > MAX_PAYLOAD)
       return gatewayAnswer(api, 'REQUEST_TOO_LARGE', requestId);
     const outcome = await functionOf(functionArn).invoke(event);

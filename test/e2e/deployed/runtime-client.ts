@@ -52,7 +52,7 @@ function connectThrough({ hosts = {}, ca }: Network): void {
   const connect = Socket.prototype.connect as (this: Socket, ...args: unknown[]) => Socket;
   Socket.prototype.connect = function connectStandIn(this: Socket, ...args: unknown[]) {
     const [port, host] = args;
-    const target = hosts[`${String(host)}:${String(port)}`];
+    const target = typeof host === 'string' ? hosts[`${host}:${String(port)}`] : undefined;
     return target === undefined ? connect.apply(this, args) : connect.call(this, target, '127.0.0.1', ...args.slice(2));
   } as typeof Socket.prototype.connect;
 }
@@ -98,6 +98,7 @@ try {
   const handler = await loadHandler();
   for (;;) await serveOne(handler);
 } catch (error) {
+  console.error(error);
   // Nobody is left to tell where the Runtime API itself is gone.
   await fail('init/error', error).catch(() => {});
   process.exit(1);

@@ -1,0 +1,2 @@
+/** A function that uses nothing. */
+export const handler = async (): Promise<object> => ({ statusCode: 200 });

@@ -1,0 +1,22 @@
+/**
+ * The last task: tells the operators how the migration has ended. It reads the report and opens no store, so that it need not
+ * run in the network of a store, from which there may be no way to SNS.
+ */
+import type { MigrationReport } from '../../lib/migration/migration-report.ts';
+import { stateOf } from '../../lib/migration/planned-migration.ts';
+import { MigrationError } from '../../lib/repository/errors.ts';
+import { stateLocation } from '../deployed-stores.ts';
+import type { MigrationTaskInput } from '../migration-task.ts';
+import { notify } from '../notify.ts';
+import { logged } from '../task-log.ts';
+
+export const handler = (input: MigrationTaskInput): Promise<Pick<MigrationReport, 'outcome'>> =>
+  logged('announce', input, async () => {
+    const { migration_id: id } = input;
+    const report = await stateOf(await stateLocation(), id).read<MigrationReport>('report');
+    if (report === undefined) throw new MigrationError(`The migration ${JSON.stringify(id)} has no report.`);
+    const { outcome } = report;
+    const ended = outcome === 'succeeded' ? 'has succeeded' : 'has ended with differences';
+    await notify(`Migration ${id} ${ended}`, JSON.stringify({ ...report, validation: undefined }, null, 2));
+    return { outcome };
+  });

@@ -1,0 +1,2 @@
+import './on-dev.ts';
+import '../../server/batches.test.ts';

@@ -1,0 +1,2 @@
+import './on-dev.ts';
+import '../../server/entities.test.ts';

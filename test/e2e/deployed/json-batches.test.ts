@@ -1,0 +1,2 @@
+import './on-json.ts';
+import '../../server/batches.test.ts';

@@ -1,0 +1,57 @@
+/** Every call to AWS is allowed by the policies of the template, and every permission in them is used or explained. */
+import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { routes } from '../../../lib/service/routes.ts';
+import { calls, prepare } from './calls.ts';
+import { type DeployedApi, startDeployedApi } from './deployed-api.ts';
+import { REGION } from './physical-ids.ts';
+import { explanationOf, type FunctionGrant, leftOver, unusedGrants } from './unused-grants.ts';
+
+const unseen: FunctionGrant[] = [];
+
+/** Migrations and backups work by other functions, and have tests of their own. */
+const isOfStore = (functionId: string): boolean =>
+  routes.some(
+    ({ operation, access }) =>
+      access !== 'jobs' && functionId.startsWith(`Functions${operation.replaceAll('-', '')}Function`),
+  );
+
+describe.each(['dev', 'prod', 'json', 'sql'])('%s', (environment) => {
+  let api: DeployedApi | undefined;
+  afterAll(() => api?.close());
+
+  test('what the functions do is allowed, and what is allowed they do', async () => {
+    api = await startDeployedApi(environment);
+    await prepare(api);
+    for (const [method, path, options] of calls) {
+      const { status, text } = await api.call(method, path, options);
+      expect([method, path, status < 300 ? 'done' : text]).toEqual([method, path, 'done']);
+    }
+    expect(api.app.problems()).toEqual([]);
+    const unused = unusedGrants(api.app, isOfStore);
+    unseen.push(...unused);
+    expect(unused.filter(([functionId, grant]) => explanationOf(functionId, grant) === undefined)).toEqual([]);
+  });
+});
+
+test('no explanation is left over', () => {
+  expect(leftOver(unseen)).toEqual([]);
+});
+
+test('a call that the role does not allow is refused, and noticed', async () => {
+  const api = await startDeployedApi('dev');
+  const { accessKeyId } = api.app.functionNamed('getentity');
+  const client = new DynamoDBClient({
+    endpoint: api.app.aws.url,
+    region: REGION,
+    credentials: { accessKeyId, secretAccessKey: 'secret' },
+  });
+  const TableName = 'hostfactory_templates';
+  await client.send(new GetItemCommand({ TableName, Key: { template_id: { S: 't' } } }));
+  const put = client.send(new PutItemCommand({ TableName, Item: { template_id: { S: 't' } } }));
+  await expect(put).rejects.toMatchObject({ name: 'AccessDeniedException' });
+  client.destroy();
+  await expect(api.close()).rejects.toThrow(
+    'dynamodb:PutItem on arn:aws:dynamodb:us-east-1:123456789012:table/hostfactory_templates',
+  );
+});

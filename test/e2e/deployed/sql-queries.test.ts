@@ -1,0 +1,2 @@
+import './on-sql.ts';
+import '../../server/queries.test.ts';

@@ -1,0 +1,136 @@
+/** Migrations that are stopped, fail and are redriven: what was done stays done, and operators know why it failed. */
+import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { openLocation } from '../../../lib/backup/backup-location.ts';
+import { stateOf } from '../../../lib/migration/planned-migration.ts';
+import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
+import { empty, seed, textsOf } from './many-entities.ts';
+
+let jobs: DeployedJobs;
+let source: string[];
+beforeAll(async () => {
+  jobs = await deployJobs();
+  await seed(jobs, { requests: 10, machinesOfEach: 20 });
+  source = await textsOf(jobs.openOwn);
+});
+beforeEach(async () => {
+  await empty(jobs.openPeer);
+  jobs.disturb = (_, call) => call();
+  jobs.calls.clear();
+});
+afterAll(async () => {
+  const problems = jobs.problems();
+  await jobs[Symbol.asyncDispose]();
+  expect(problems).toEqual([]);
+});
+
+const jobOf = async (id: string) => (await jobs.callApi('get-migration', { id })).body;
+const reportOf = async (id: string) =>
+  stateOf(await openLocation(`${jobs.backups}/state`, jobs.s3), id).read<Record<string, unknown>>('report');
+
+test('one that is stopped in the middle goes on there', async () => {
+  jobs.disturb = async (state, call) => {
+    if (state === 'CopyMachinesUnit') jobs.stepFunctions.execution('hostfactory-json-migration', 'stopped').abort();
+    return call();
+  };
+  const execution = await jobs.migrate({ migration_id: 'stopped' });
+  expect(execution.status).toBe('ABORTED');
+  expect(await jobOf('stopped')).toMatchObject({ state: 'interrupted', collections: { requests: { copied: 10 } } });
+  jobs.disturb = (_, call) => call();
+  execution.redrive();
+  expect([await execution.ended(), execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
+  expect([...jobs.calls].filter(([state]) => state.startsWith('Copy'))).toEqual([
+    ['CopyTemplatesUnit', 1],
+    ['CopyRequestsUnit', 1],
+    ['CopyMachinesUnit', 2],
+  ]);
+  expect(await textsOf(jobs.openPeer)).toEqual(source);
+});
+
+test('one that fails says why, as often as it does, and copies nothing twice once the cause is gone', async () => {
+  const dynamodb = new DynamoDBClient({
+    endpoint: process.env.HFS_TEST_DYNAMODB_ENDPOINT as string,
+    region: 'us-east-1',
+  });
+  jobs.disturb = async (state, call) => {
+    if (state === 'CopyMachinesUnit' && jobs.calls.get(state) === 1) {
+      await dynamodb.send(new DeleteTableCommand({ TableName: 'hostfactory_machines' }));
+    }
+    return call();
+  };
+  const told = jobs.topic.messages.length;
+  const execution = await jobs.migrate({ migration_id: 'failing' });
+  expect([execution.status, execution.error?.name]).toEqual(['FAILED', 'MigrationError']);
+  const { state, failure } = await jobOf('failing');
+  expect([state, failure]).toEqual(['failed', expect.stringContaining('DynamoDB has no such table')]);
+  expect(jobs.topic.messages.slice(told)).toMatchObject([
+    { subject: 'Migration failing has failed', text: expect.stringContaining('then redrive the execution failing') },
+  ]);
+
+  // Redriven while the table is still missing, it fails again instead of going round.
+  execution.redrive();
+  expect(await execution.ended()).toBe('FAILED');
+  expect(jobs.topic.messages).toHaveLength(told + 2);
+
+  // Opened anew, the tables are made. What a unit has copied before is gone from one of them, which only a comparison tells.
+  await using peer = await jobs.openPeer();
+  await peer.strategy.writeEach([[{ kind: 'delete', collection: 'templates', id: 'template-0', unreferencedBy: [] }]]);
+  execution.redrive();
+  expect([await execution.ended(), execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
+  expect(execution.redriveCount).toBe(2);
+  expect(await reportOf('failing')).toMatchObject({
+    outcome: 'succeeded',
+    collections: { templates: { copied: 5 }, machines: { copied: 200 } },
+    validation: { repaired: 1 },
+  });
+  expect(await textsOf(jobs.openPeer)).toEqual(source);
+  expect((await jobOf('failing')).failure).toBeUndefined();
+  dynamodb.destroy();
+});
+
+test.each(['Compare', 'RepairUnit', 'DigestUnit'])('one that fails in %s compares anew', async (failing) => {
+  const id = `failing-in-${failing}`;
+  let wanted = failing === 'DigestUnit' ? 20 : 1;
+  jobs.disturb = async (state, call) => {
+    if (state === 'DigestUnit' && jobs.calls.get(state) === 1) {
+      await using peer = await jobs.openPeer();
+      await peer.strategy.writeEach([
+        [{ kind: 'delete', collection: 'machines', id: 'machine-7', unreferencedBy: [] }],
+      ]);
+    }
+    const answer = await call();
+    if (state === failing && --wanted === 0) throw Object.assign(new Error('broken'), { name: 'MigrationError' });
+    return answer;
+  };
+  const execution = await jobs.migrate({ migration_id: id });
+  expect(execution.status).toBe('FAILED');
+  execution.redrive();
+  expect([await execution.ended(), execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
+  expect(await reportOf(id)).toMatchObject({ outcome: 'succeeded', validation: { repaired: 1 } });
+  expect(await textsOf(jobs.openPeer)).toEqual(source);
+});
+
+test('one whose source has no room for mistakes is not begun: the target is not empty', async () => {
+  await seed({ openOwn: jobs.openPeer }, { requests: 1, machinesOfEach: 1 });
+  const execution = await jobs.migrate({ migration_id: 'not-empty' });
+  expect(execution.status).toBe('FAILED');
+  expect(jobs.calls.get('Begin')).toBe(1);
+  expect(await jobOf('not-empty')).toMatchObject({ state: 'failed', failure: expect.stringContaining('is not empty') });
+});
+
+test('one that fails after the cleanup has begun does not take for a difference what it has removed', async () => {
+  jobs.disturb = async (state, call) => {
+    const answer = await call();
+    if (state === 'CleanUpRequestsUnit' && jobs.calls.get(state) === 1) {
+      throw Object.assign(new Error('broken'), { name: 'MigrationError' });
+    }
+    return answer;
+  };
+  const execution = await jobs.migrate({ migration_id: 'cleaned', cleanup_source: true });
+  expect(execution.status).toBe('FAILED');
+  execution.redrive();
+  expect([await execution.ended(), execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
+  expect(await reportOf('cleaned')).toMatchObject({ outcome: 'succeeded', removed: 215 });
+  expect(await textsOf(jobs.openOwn)).toEqual([]);
+  expect(await textsOf(jobs.openPeer)).toEqual(source);
+});

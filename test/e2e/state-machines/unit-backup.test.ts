@@ -1,0 +1,56 @@
+/** A backup of DynamoDB, which shows no moment: in units, by as many tasks as it takes. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openLocation } from '../../../lib/backup/backup-location.ts';
+import { findBackup } from '../../../lib/backup/find-backup.ts';
+import { verifyBackup } from '../../../lib/backup/read-backup.ts';
+import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
+import { seed } from './many-entities.ts';
+import { unusedGrants } from './unused-grants.ts';
+
+let jobs: DeployedJobs;
+beforeAll(async () => {
+  jobs = await deployJobs('dev');
+  await seed(jobs, { requests: 20, machinesOfEach: 50 });
+});
+afterAll(async () => {
+  const problems = jobs.problems();
+  await jobs[Symbol.asyncDispose]();
+  expect(problems).toEqual([]);
+});
+
+test('units that fail are taken again by a redrive, those that are done are not, and nothing is left of their state', async () => {
+  jobs.disturb = async (_, call) => {
+    if (jobs.calls.get('BackUpUnit') === 7) throw Object.assign(new Error('broken'), { name: 'ConfigurationError' });
+    return call();
+  };
+  await jobs.callApi('start-backup', { body: { backup_id: 'units' } });
+  const execution = jobs.stepFunctions.execution('hostfactory-dev-backup', 'units');
+  expect(await execution.ended()).toBe('FAILED');
+  const summary = (await jobs.callApi('list-backups')).body.items;
+  expect(summary).toMatchObject([{ id: 'units', state: 'incomplete' }]);
+  jobs.disturb = (_, call) => call();
+  execution.redrive();
+  expect([await execution.ended(), execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
+  const location = await openLocation(`${jobs.backups}/backups`, jobs.s3);
+  const manifest = await findBackup(location, 'units');
+  await verifyBackup(location, manifest);
+  const { templates, requests, machines } = manifest.collections;
+  expect([templates.entities, requests.entities, machines.entities]).toEqual([5, 20, 1000]);
+  const states = await openLocation(`${jobs.backups}/state`, jobs.s3);
+  expect(await states.listDeep('backups')).toEqual([]);
+  const outcome = await jobs.functionNamed('testrestore').invoke({});
+  expect('payload' in outcome && JSON.parse(outcome.payload)).toMatchObject({ backup_id: 'units', restored: 1025 });
+});
+
+test('without another store, a migration is refused, and its functions may reach no store', async () => {
+  const { status } = await jobs.callApi('start-migration', {
+    body: { source_type: 'dynamodb', target_type: 'dynamodb' },
+  });
+  expect(status).toBe(409);
+  const granted = unusedGrants(jobs, /-migration-/).filter((grant) => grant.includes('dynamodb:'));
+  expect(granted).toEqual([]);
+});
+
+test('what the functions of backups may do they have done above, or there is a reason', () => {
+  expect(unusedGrants(jobs, /-backup-.*(backupbegin|backupunit|finish)/)).toEqual([]);
+});

@@ -1,0 +1,47 @@
+/** What roles may do and have not done. */
+import { fits, type Grant, type Permission, policiesOf } from '../deployed/iam-policies.ts';
+import type { DeployedJobs } from './deployed-jobs.ts';
+
+/** Granted, and not to be seen here: why. By function and action. */
+const UNSEEN: readonly (readonly [name: RegExp, grant: RegExp, reason: string])[] = [
+  [/./, /^logs:/, 'Lambda writes logs'],
+  [/./, /^xray:/, 'Lambda sends traces'],
+  [/./, /^kms:/, 'the services that hold what is encrypted use the key'],
+  [/./, /^s3:ListBucket/, 'S3 says of an object that it is missing only to those who may list'],
+  [/migrationbegin/, /PutObject/, 'a schedule has ordered the migration, or a comparison was interrupted'],
+  [/reportfailure/, /./, 'redrive.test.ts has failures'],
+  [
+    /migrationbackup(backupunit|finish|begin)/,
+    /(state|migration-backups|store)\/\*$/,
+    'a store that shows no moment is backed up',
+  ],
+  [/migrationrepairunit/, /BatchGetItem|GetItem/, 'of a page differs one entity, or several'],
+  [/migrationrepairunit/, /Query/, 'a template or request is too much, and nothing may refer to it'],
+  [/migrationrepairunit/, /(PutItem|DeleteItem).*_(templates|requests)$/, 'only machines differ in these tests'],
+  [/migrationcleanupunit/, /:GetItem/, 'the last page has one entity'],
+  [/takewhole/, /DeleteObject/, 'a backup is cut off'],
+  [/testrestore/, /sns:Publish/, 'Lambda itself tells of a failure'],
+];
+
+/** DeleteObjects is noted as a permission on the whole bucket. */
+const uses = (grant: Grant, { action, resource }: Permission): boolean =>
+  action === grant.action &&
+  (fits(grant.resource, resource) ||
+    (action === 's3:DeleteObject' && resource.endsWith('/*') && grant.resource.startsWith(resource.slice(0, -1))));
+
+/** Grants of functions, by their names, that no call has used and for which there is no reason. */
+export function unusedGrants({ stacks, functions, aws }: DeployedJobs, called: RegExp): string[] {
+  return functions
+    .filter(({ name }) => called.test(name))
+    .flatMap((each) => {
+      const { logicalId } = stacks.resources.find(({ arn }) => arn === each.arn) as { logicalId: string };
+      const used = aws.used.filter(({ caller }) => caller === logicalId);
+      return policiesOf(stacks, stacks.find(each.role))
+        .grants.filter(
+          ({ action, resource }) =>
+            !used.some((one) => uses({ action, resource }, one)) &&
+            !UNSEEN.some(([name, what]) => name.test(each.name.toLowerCase()) && what.test(`${action} ${resource}`)),
+        )
+        .map(({ action, resource }) => `${each.name}: ${action} on ${resource}`);
+    });
+}
