@@ -17,8 +17,8 @@ export default {
   testEnvironment: 'node',
   globalSetup: '<rootDir>/test/services/start.ts',
   globalTeardown: '<rootDir>/test/services/stop.ts',
-  // Every worker has its own stores, but they share the servers; more workers wait rather than gain.
-  maxWorkers: 2,
+  // One more than processors: many tests wait for a server, a process or a timeout.
+  maxWorkers: 3,
   testTimeout: 60_000,
   restoreMocks: true,
   coverageProvider: 'v8',

@@ -1,6 +1,7 @@
 // What `npm test` runs: format and lint, types, the dependency rule, then the tests. Arguments go to Jest, for example
 // `npm test -- test/contract`. Plain JavaScript, so that an older Node can still say what is wrong.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,33 +25,41 @@ const bin = (path) => join(root, 'node_modules', path);
 // Part of the tests covers part of the code: its coverage says nothing and fails nothing.
 const coverage = jestArguments.length === 0 ? ['--coverage'] : ['--coverageThreshold={}', ...jestArguments];
 
-const steps = [
+const checks = [
   { heading: 'Format and lint (Biome)', command: [bin('@biomejs/biome/bin/biome'), 'ci', colors, '.'] },
   { heading: 'Types (TypeScript)', command: [bin('typescript/bin/tsc'), '-p', '.'] },
   {
     heading: 'Imports between layers (dependency-cruiser)',
     command: [bin('dependency-cruiser/bin/dependency-cruiser.mjs'), '--config', '.dependency-cruiser.cjs', ...sources],
   },
-  {
-    heading: 'Tests (Jest)',
-    // Jest runs native ES modules through Node's vm modules, which are behind this flag.
-    command: [
-      '--experimental-vm-modules',
-      '--disable-warning=ExperimentalWarning',
-      bin('jest/bin/jest.js'),
-      ...coverage,
-    ],
-  },
 ];
+const tests = {
+  heading: 'Tests (Jest)',
+  // Jest runs native ES modules through Node's vm modules, which are behind this flag.
+  command: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', bin('jest/bin/jest.js'), ...coverage],
+};
 
-for (const { heading, command } of steps) {
-  console.log(`\n== ${heading}`);
+/** Runs a step and says how it ended. Its output is shown as it comes, or where several run at once, when it has ended. */
+async function run({ heading, command }, stdio) {
   const start = performance.now();
-  const { status, signal, error } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  if (status !== 0) {
-    console.error(`== ${heading}: FAILED after ${seconds} s${signal ? ` (${signal})` : ''} ${error?.message ?? ''}`);
-    process.exit(status || 1);
+  const child = spawn(process.execPath, command, { cwd: root, stdio });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text) => {
+      output += text;
+    });
   }
-  console.log(`== ${heading}: passed in ${seconds} s`);
+  const [status, signal] = await once(child, 'close');
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const failed = status !== 0;
+  const verdict = failed ? `FAILED after ${seconds} s${signal ? ` (${signal})` : ''}` : `passed in ${seconds} s`;
+  console.log(`${output}== ${heading}: ${verdict}`);
+  return failed ? status || 1 : 0;
 }
+
+// Each by itself leaves processors idle.
+const outcomes = await Promise.all(checks.map((check) => run(check, ['ignore', 'pipe', 'pipe'])));
+const failure = outcomes.find((status) => status !== 0);
+if (failure !== undefined) process.exit(failure);
+console.log(`\n== ${tests.heading}`);
+process.exit(await run(tests, 'inherit'));

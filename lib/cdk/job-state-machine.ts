@@ -74,7 +74,7 @@ export class JobStateMachine extends Construct {
     const executions = executionArns(name, kind);
     this.#allow(['states:DescribeExecution', 'states:StopExecution'], [executions]);
     explainWildcard(this.role, executions, 'Executions of this state machine, whose names are made when they start.');
-    const units = executionArns(`${name}`, kind, '/*');
+    const units = executionArns(name, kind, '/*');
     this.#allow(['states:RedriveExecution'], [units]);
     explainWildcard(this.role, units, 'Executions of the Maps of this state machine, whose names are made by them.');
   }

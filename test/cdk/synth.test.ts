@@ -26,7 +26,8 @@ const synth = (outdir: string, ...options: string[]) =>
     env: bare,
   });
 
-test.each(shipped)('%s is synthesized, code included', async (name) => {
+// The others are synthesized by test/e2e/deployed, with the same command as here.
+test.each(shipped.filter((name) => name === 'dax'))('%s is synthesized, code included', async (name) => {
   const outdir = newFolder();
   await synth(outdir, '-c', `env=${name}`);
   expect(templateFiles(outdir)).toHaveLength(5);

@@ -68,6 +68,21 @@ test('what is left out has the documented default', () => {
         max_attempts: 5,
       },
     },
+    migration: {
+      batch_size: 100,
+      parallel_workers: 4,
+      create_backup: true,
+      backup_location: 'backups/',
+      validate_after_migration: true,
+      cleanup_source: false,
+      state_location: 'migrations/',
+      on_invalid: 'fail',
+      defaults: {},
+    },
+    backup: {
+      location: 'backups/',
+      retention: { keep_last: 7, keep_daily: 7, keep_weekly: 4, keep_monthly: 12 },
+    },
   });
 });
 
