@@ -1,7 +1,6 @@
-import type { Unit } from '../../lib/backup/task-state.ts';
-import type { Side } from '../../lib/migration/migration-tasks.ts';
+import type { SideUnit } from '../../lib/migration/migration-units.ts';
 import { type MigrationTaskInput, migrationTask } from '../migration-task.ts';
 
-type Input = MigrationTaskInput & { readonly unit: Unit & { readonly side: Side } };
+type Input = MigrationTaskInput & { readonly unit: SideUnit };
 
-export const handler = migrationTask('repair-unit', (tasks, { unit }: Input) => tasks.repairUnit(unit));
+export const handler = migrationTask('repair-unit', (tasks, { unit }: Input) => tasks.comparison.repairUnit(unit));

@@ -16,16 +16,9 @@ import { patientStore } from '../transfer/patient-store.ts';
 import { requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText } from './backup-location.ts';
 import { createBackup } from './create-backup.ts';
-import {
-  type BackupManifest,
-  type BackupPart,
-  FORMAT_VERSION,
-  MANIFEST,
-  manifestText,
-  parseManifest,
-  SCHEMA_VERSION,
-} from './manifest.ts';
+import { type BackupManifest, type BackupPart, MANIFEST, parseManifest } from './manifest.ts';
 import { resultOf, runUnit } from './run-unit.ts';
+import { sealBackup } from './seal-backup.ts';
 import { allUnits, TaskState, type Unit, unitsOf } from './task-state.ts';
 
 const gzip = promisify(gzipWithCallback);
@@ -127,20 +120,15 @@ export class BackupTasks {
         parts: written.flatMap(({ parts }) => parts),
       };
     }
-    const text = manifestText({
-      format: 'hostfactory-backup',
-      format_version: FORMAT_VERSION,
-      schema_version: SCHEMA_VERSION,
+    const manifest = await sealBackup(location, {
       id,
       created_at: begun?.created_at ?? now(),
-      finished_at: now(),
       source: { store: strategy.name, place },
       consistent: false,
       collections: collections as BackupManifest['collections'],
     });
-    await location.write(`${id}/${MANIFEST}`, Buffer.from(text));
     await this.#state.clear();
-    return parseManifest(text, id);
+    return manifest;
   }
 
   async #writePart(collection: CollectionName, entities: readonly Entity[]): Promise<Written> {

@@ -9,15 +9,9 @@ import { pagesOf } from '../transfer/scan-pages.ts';
 import { newBackupId, requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText } from './backup-location.ts';
 import { isOfBackup } from './list-backups.ts';
-import {
-  type BackupManifest,
-  FORMAT_VERSION,
-  MANIFEST,
-  manifestText,
-  parseManifest,
-  SCHEMA_VERSION,
-} from './manifest.ts';
+import { type BackupManifest, MANIFEST, parseManifest } from './manifest.ts';
 import { PartWriter } from './part-writer.ts';
+import { sealBackup } from './seal-backup.ts';
 
 const PAGE_ENTITIES = 500;
 /** Segments that are read at the same time, where that is quicker. */
@@ -80,19 +74,13 @@ export async function createBackup(strategy: StorageStrategy, options: BackupOpt
       collections[collection] = { entities: digest.count, digest: digest.text, parts: writer.parts };
     }
     options.signal?.throwIfAborted();
-    const text = manifestText({
-      format: 'hostfactory-backup',
-      format_version: FORMAT_VERSION,
-      schema_version: SCHEMA_VERSION,
+    return await sealBackup(location, {
       id,
       created_at,
-      finished_at: now(),
       source: { store: strategy.name, place },
       consistent: snapshotReads,
       collections: collections as BackupManifest['collections'],
     });
-    await location.write(`${id}/${MANIFEST}`, Buffer.from(text));
-    return parseManifest(text, id);
   } catch (error) {
     await removeUnfinished(location, id);
     throw error;
