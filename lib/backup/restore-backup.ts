@@ -1,6 +1,7 @@
 import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames, fieldsOf } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
+import { problemsInWords } from '../model/json-values.ts';
 import { BackupError } from '../repository/errors.ts';
 import { idOf } from '../repository/guarded-write.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
@@ -234,7 +235,7 @@ const isDerivable = (collection: CollectionName, problems: Unfit['problems']): b
 
 function unfitError(unfit: readonly Unfit[], store: string): BackupError {
   const [first] = unfit as [Unfit];
-  const why = first.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+  const why = problemsInWords(first.problems);
   const count = unfit.length > MAX_NAMED ? `More than ${MAX_NAMED}` : String(unfit.length);
   return new BackupError(
     `${count} of the records cannot be held by the ${store} store, such as ${first.collection} ` +

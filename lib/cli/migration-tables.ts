@@ -2,6 +2,7 @@
 
 import { differencesIn, type MigrationReport, type Preflight, type Validation } from '../migration/migration-report.ts';
 import { collectionNames } from '../model/collections.ts';
+import { problemsInWords } from '../model/json-values.ts';
 import type { Output } from './output.ts';
 import { counted, displayText } from './tables.ts';
 
@@ -19,7 +20,7 @@ export async function printPreflight(output: Output, { totals, unfit, unfitTotal
   await printNamed(
     output,
     unfit.map(({ collection, id, problems }) => {
-      const why = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+      const why = problemsInWords(problems);
       return `${collection} ${JSON.stringify(id)}: ${displayText(why)}`;
     }),
     Object.values(unfitTotals).reduce((sum, count) => sum + count, 0),

@@ -1,6 +1,8 @@
 /** What `hfs doctor` finds in the entities themselves, on any store. */
+
 import { type CollectionName, collectionNames, type Reference, referencesFrom } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
+import { problemsInWords } from '../model/json-values.ts';
 import { recordProblems } from '../model/validation.ts';
 import type { Finding } from '../repository/finding.ts';
 import { idOf } from '../repository/guarded-write.ts';
@@ -45,7 +47,7 @@ async function* pageFindings(
   for (const entity of entities) {
     const problems = recordProblems(collection, entity);
     if (problems.length === 0) continue;
-    const message = problems.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ');
+    const message = problemsInWords(problems);
     yield {
       level: 'warning',
       subject: named(entity),

@@ -1,5 +1,6 @@
 import { type CollectionName, referencesFrom } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
+import { problemsInWords } from '../model/json-values.ts';
 import { MigrationError, ReferenceNotFoundError } from '../repository/errors.ts';
 import type { LoadOptions } from '../repository/storage-strategy.ts';
 import { copyPages } from '../transfer/copy-pages.ts';
@@ -70,7 +71,7 @@ export async function copyBatch(
   const { entities, unfit } = await copying.fitting.fitPage(collection, records);
   const [first] = unfit;
   if (first !== undefined && copying.onInvalid === 'fail') {
-    const why = first.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    const why = problemsInWords(first.problems);
     throw new MigrationError(
       `${collection} ${JSON.stringify(first.id)} was written after the check and does not fit the target: ${why}. ` +
         'Correct it and resume, or leave such entities out with --on-invalid skip.',

@@ -1,4 +1,5 @@
 /** What is looked at before anything is written: connections, permissions, room, and every entity of the source. */
+
 import { randomUUID } from 'node:crypto';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -6,6 +7,7 @@ import type { Config } from '../config/configuration.ts';
 import { isS3BasePath } from '../config/json-strategy.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
+import { problemsInWords } from '../model/json-values.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { WriteRejected } from '../repository/guarded-write.ts';
 import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts';
@@ -165,7 +167,7 @@ export function requireFitting({ unfit, unfitTotals }: Preflight, target: Migrat
   const [first] = unfit;
   if (first === undefined) return;
   const counts = collectionNames.filter((name) => unfitTotals[name] > 0).map((name) => `${unfitTotals[name]} ${name}`);
-  const why = first.problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+  const why = problemsInWords(first.problems);
   throw new MigrationError(
     `The target, ${target.place}, cannot hold ${counts.join(', ')}, such as ${first.collection} ` +
       `${JSON.stringify(first.id)}: ${why}. Nothing was written. Correct them, give defaults in migration.defaults, or leave them out ` +

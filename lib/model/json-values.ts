@@ -9,6 +9,10 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Problems as one text, each with its path. */
+export const problemsInWords = (problems: readonly Problem[]): string =>
+  problems.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ');
+
 /** More problems than these are not listed: one call cannot make a message without bound. */
 const MAX_PROBLEMS = 100;
 /** Longer names are cut in paths. */

@@ -1,7 +1,7 @@
 /** Every error a caller can meet: one class per cause, a stable `code`, and a message that says what to do. */
 import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
-import type { Problem } from '../model/json-values.ts';
+import { type Problem, problemsInWords } from '../model/json-values.ts';
 
 export abstract class StorageError extends Error {
   /** Stable, for programs: part of the HTTP problem type. */
@@ -15,16 +15,13 @@ export abstract class StorageError extends Error {
   }
 }
 
-const inWords = (problems: readonly Problem[]): string =>
-  problems.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ');
-
 /** The input breaks a rule of the model or of the call. Nothing was stored. */
 export class ValidationError extends StorageError {
   readonly code: string = 'validation_failed';
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[], subject?: string) {
-    super(subject === undefined ? inWords(problems) : `${subject}: ${inWords(problems)}`);
+    super(subject === undefined ? problemsInWords(problems) : `${subject}: ${problemsInWords(problems)}`);
     this.problems = problems;
   }
 }

@@ -4,6 +4,7 @@ import type { BackupManifest } from '../../backup/manifest.ts';
 import { type RestoreReport, restoreBackup } from '../../backup/restore-backup.ts';
 import { storePlace } from '../../config/store-place.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
+import { problemsInWords } from '../../model/json-values.ts';
 import type { StorageStrategy } from '../../repository/storage-strategy.ts';
 import { openRepository } from '../../strategies/open-repository.ts';
 import { WHOLE } from '../../transfer/scan-pages.ts';
@@ -97,7 +98,7 @@ async function print(
   const names = kept.map(({ collection, id: entity }) => `${collection} ${JSON.stringify(entity)}`);
   printNamed(session, names, totals.kept, 'is otherwise in the store and was kept (--overwrite replaces it)');
   const unfit = skipped.map(({ collection, id: entity, problems }) => {
-    const why = problems.map(({ path, message }) => `${path} ${message}`.trim()).join('; ');
+    const why = problemsInWords(problems);
     return `${collection} ${JSON.stringify(entity)} (${displayText(why)})`;
   });
   printNamed(session, unfit, totals.skipped, 'was left out');
