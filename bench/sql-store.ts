@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type CustomTypesConfig, Pool } from 'pg';
 import type { ConfigInput } from '../lib/config/configuration.ts';
 import type { Entity } from '../lib/model/entities.ts';
-import { checkQuery } from '../lib/repository/query.ts';
+import { checkQuery } from '../lib/repository/check-query.ts';
 import type { StorageRepository } from '../lib/repository/storage-repository.ts';
 import { provision } from '../lib/service/provision.ts';
 import { openRepository } from '../lib/strategies/open-repository.ts';

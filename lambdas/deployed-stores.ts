@@ -1,5 +1,6 @@
 /** What the functions of migrations and backups work on; opened once for each process. */
-import { type BackupLocation, openLocation } from '../lib/backup/backup-location.ts';
+import type { BackupLocation } from '../lib/backup/backup-location.ts';
+import { openLocation } from '../lib/backup/open-location.ts';
 import { type ConfigFile, readConfig } from '../lib/config/load-config.ts';
 import type { StoreChoice } from '../lib/migration/migration-settings.ts';
 import { type MigrationStore, openStore, storageOf } from '../lib/migration/stores.ts';

@@ -1,9 +1,10 @@
 /** The public entry of the package: the repository as a library, on any store. */
-export { type BackupLocation, openLocation } from './backup/backup-location.ts';
+export type { BackupLocation } from './backup/backup-location.ts';
 export { type BackupOptions, createBackup } from './backup/create-backup.ts';
 export { findBackup } from './backup/find-backup.ts';
 export { type ListedBackup, listBackups } from './backup/list-backups.ts';
 export type { BackupManifest } from './backup/manifest.ts';
+export { openLocation } from './backup/open-location.ts';
 export { pruneBackups, type Retention } from './backup/prune-backups.ts';
 export { verifyBackup } from './backup/read-backup.ts';
 export { type RestoreOptions, type RestoreReport, restoreBackup } from './backup/restore-backup.ts';

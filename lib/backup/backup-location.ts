@@ -1,5 +1,4 @@
 /** Where backups, and reports of migrations, are kept: a folder or a prefix of an S3 bucket. */
-import { isS3BasePath } from '../config/json-strategy.ts';
 
 /** What is stored under a name. */
 export interface StoredObject {
@@ -32,13 +31,6 @@ export interface LocationSettings {
   readonly region?: string | undefined;
   /** URL of an S3-compatible server; AWS where left out. */
   readonly endpoint?: string | undefined;
-}
-
-/** Opens a folder, or `s3://bucket/prefix`. Nothing is looked at yet. */
-export async function openLocation(path: string, settings: LocationSettings = {}): Promise<BackupLocation> {
-  // Imported only when used: the AWS SDK is large.
-  if (isS3BasePath(path)) return (await import('./s3-location.ts')).openS3Location(path, settings);
-  return (await import('./local-location.ts')).openLocalLocation(path);
 }
 
 /** Reads a small object as text; undefined where there is none. */

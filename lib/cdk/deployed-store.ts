@@ -1,14 +1,7 @@
 /** The store as a function sees it: what it may do there, and how it finds it. */
-import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import type { FunctionNetwork } from './function-network.ts';
 import type { ServiceFunction } from './service-function.ts';
 import type { StoreNeeds } from './store-needs.ts';
-
-/** Private subnets, and the group of those that may connect to what is in them. */
-export interface FunctionNetwork {
-  readonly vpc: IVpc;
-  readonly vpcSubnets: SubnetSelection;
-  readonly securityGroups: ISecurityGroup[];
-}
 
 export interface DeployedStore {
   /** Where functions must run to reach it; undefined where they need no network of their own. */

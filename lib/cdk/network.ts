@@ -15,7 +15,7 @@ import {
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { DeploymentConfig } from '../config/deployment.ts';
-import type { FunctionNetwork } from './deployed-store.ts';
+import type { FunctionNetwork } from './function-network.ts';
 
 export interface NetworkProps {
   readonly deployment: DeploymentConfig;

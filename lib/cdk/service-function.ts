@@ -6,8 +6,8 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { DeploymentConfig } from '../config/deployment.ts';
 import { HANDLER } from './bundle.ts';
-import type { FunctionNetwork } from './deployed-store.ts';
 import { explainWildcard } from './explain.ts';
+import type { FunctionNetwork } from './function-network.ts';
 import { CONFIG_FILE } from './placeholders.ts';
 
 export interface ServiceFunctionProps {

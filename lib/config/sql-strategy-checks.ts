@@ -1,6 +1,6 @@
 /** Keys of `storage.sql_strategy` that do not go together. */
 import { isSecretArn, isSocketFolder, sslModeOf } from './postgresql-access.ts';
-import type { SqlKeys } from './sql-strategy.ts';
+import type { SqlKeys } from './sql-strategy-keys.ts';
 
 type Refuse = (key: keyof SqlKeys, message: string) => void;
 

@@ -1,5 +1,6 @@
-import { type LocationSettings, openLocation } from '../backup/backup-location.ts';
+import type { LocationSettings } from '../backup/backup-location.ts';
 import { createBackup } from '../backup/create-backup.ts';
+import { openLocation } from '../backup/open-location.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { COMPARED_PAGE } from '../transfer/compare-contents.ts';

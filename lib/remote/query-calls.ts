@@ -1,7 +1,8 @@
 /** Queries and counts as query parameters. */
 import type { CollectionName } from '../model/collections.ts';
+import { checkCount, checkQuery } from '../repository/check-query.ts';
 import { UnsupportedOperationError } from '../repository/errors.ts';
-import { type CountOptions, checkCount, checkQuery, type Predicate, type QueryOptions } from '../repository/query.ts';
+import type { CountOptions, Predicate, QueryOptions } from '../repository/query.ts';
 import type { QueryPairs } from './call-path.ts';
 
 function parametersOf(predicates: readonly Predicate[]): [string, string][] {

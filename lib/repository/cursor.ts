@@ -4,13 +4,7 @@ import type { CollectionName } from '../model/collections.ts';
 import { stringProblem } from '../model/json-values.ts';
 import type { Scalar } from '../model/order.ts';
 import { ValidationError } from './errors.ts';
-import type { Order, Predicate } from './query.ts';
-
-/** A place in an order: the order field's value there (undefined: absent) and the id that breaks ties. */
-export interface Position {
-  readonly value: Scalar | undefined;
-  readonly id: string;
-}
+import type { Order, Position, Predicate } from './query.ts';
 
 interface CursorQuery {
   readonly predicates: readonly Predicate[];

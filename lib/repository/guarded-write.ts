@@ -5,7 +5,6 @@
 import { type CollectionName, idFieldOf, type Reference } from '../model/collections.ts';
 import type { Entity, JsonObject, JsonValue } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
-import type { LoadOver } from './storage-strategy.ts';
 
 /** The version an entity must have: 0 for "must not exist", 'exists' for any version, undefined for no matter. */
 export type Expectation = number | 'exists' | undefined;
@@ -104,6 +103,9 @@ export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undef
   entity.version = version;
   return entity;
 }
+
+/** What a loaded entity may replace: an older version, also the same version, or any, newer ones included. */
+export type LoadOver = 'older' | 'same' | 'any';
 
 /** Whether an entity of a version may be loaded over what is there. */
 export const mayLoad = (over: LoadOver, version: number, current: Partial<Entity> | undefined): boolean =>

@@ -2,7 +2,7 @@
 import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { compareScalars, compareUtf8, isScalar } from '../model/order.ts';
-import type { Position } from './cursor.ts';
+import type { Position } from './query.ts';
 import { type Order, type Predicate, positionOf } from './query.ts';
 
 /** Whether an entity meets a predicate. Absent fields meet `ne` only. */

@@ -4,10 +4,11 @@ import type { Entity, EntityChanges, EntityInput, EntityOf, JsonObject } from '.
 import { compareUtf8 } from '../model/order.ts';
 import { now } from '../model/timestamps.ts';
 import { type Checked, checkChanges, checkEntity, idProblem } from '../model/validation.ts';
+import { checkCount, checkQuery } from './check-query.ts';
 import { encodeCursor } from './cursor.ts';
 import { ValidationError } from './errors.ts';
 import { type CheckWrite, type Expectation, type GuardedWrite, idOf, type PutWrite } from './guarded-write.ts';
-import { type CountOptions, checkCount, checkQuery, positionOf, type QueryOptions } from './query.ts';
+import { type CountOptions, positionOf, type QueryOptions } from './query.ts';
 import { missingReference, rejectionToError } from './rejections.ts';
 import type { CountResult, QueryResult, Transaction, WriteOptions } from './repository.ts';
 import type { StoreSession } from './storage-strategy.ts';

@@ -2,7 +2,7 @@
 import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import type { Problem } from '../model/json-values.ts';
-import type { GuardedWrite, WriteRejected } from './guarded-write.ts';
+import type { GuardedWrite, LoadOver, WriteRejected } from './guarded-write.ts';
 import type { Predicate, Query } from './query.ts';
 
 /** What a store can do, as data. A behaviour that is missing here is the same on every store. */
@@ -88,9 +88,6 @@ export interface Scanner {
 
 /** All entities as they were at one moment, whatever is written meanwhile. To be disposed of soon: it holds resources. */
 export interface Snapshot extends Scanner, AsyncDisposable {}
-
-/** What a loaded entity may replace: an older version, also the same version, or any, newer ones included. */
-export type LoadOver = 'older' | 'same' | 'any';
 
 export interface LoadOptions {
   /** 'older' where left out. */

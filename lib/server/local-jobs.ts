@@ -6,8 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newBackupId } from '../backup/backup-id.ts';
-import { type BackupLocation, openLocation } from '../backup/backup-location.ts';
+import type { BackupLocation } from '../backup/backup-location.ts';
 import { type ListedBackup, listBackups, timeOf } from '../backup/list-backups.ts';
+import { openLocation } from '../backup/open-location.ts';
 import type { ConfigFile } from '../config/load-config.ts';
 import { newMigrationId, planOf } from '../migration/migrate-repository.ts';
 import {

@@ -1,6 +1,7 @@
 import type { Machine } from '../model/entities.ts';
+import { checkQuery } from '../repository/check-query.ts';
 import { encodeCursor } from '../repository/cursor.ts';
-import { checkQuery, positionOf } from '../repository/query.ts';
+import { positionOf } from '../repository/query.ts';
 import { ENVELOPE_BYTES, entityTooLarge, MAX_ANSWER_BYTES, sizeInAnswer } from './answer-size.ts';
 import { provisionBody } from './body-schemas.ts';
 import { checkBody } from './check-body.ts';

@@ -1,5 +1,6 @@
+import { checkQuery } from '../repository/check-query.ts';
 import { encodeCursor } from '../repository/cursor.ts';
-import { checkQuery, positionOf } from '../repository/query.ts';
+import { positionOf } from '../repository/query.ts';
 import { ENVELOPE_BYTES, entityTooLarge, fitting, MAX_ANSWER_BYTES } from './answer-size.ts';
 import { collectionOf } from './parameters.ts';
 import { queryOptions } from './query-parameters.ts';

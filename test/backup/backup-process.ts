@@ -2,9 +2,10 @@
  * A process that backs a store up and kills itself once so many files are written: `backup-process.ts CONFIG FOLDER FILES
  * ID`. As late as possible: the file has its name by then.
  */
-import { openLocation } from '../../lib/backup/backup-location.ts';
+
 import { createBackup } from '../../lib/backup/create-backup.ts';
 import { createNativeBackup } from '../../lib/backup/native-backups.ts';
+import { openLocation } from '../../lib/backup/open-location.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { copyNatively } from '../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';

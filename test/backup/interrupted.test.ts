@@ -2,11 +2,11 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { openLocation } from '../../lib/backup/backup-location.ts';
 import { createBackup } from '../../lib/backup/create-backup.ts';
 import { findBackup } from '../../lib/backup/find-backup.ts';
 import { listBackups } from '../../lib/backup/list-backups.ts';
 import { createNativeBackup, listNativeBackups, NATIVE_MARK } from '../../lib/backup/native-backups.ts';
+import { openLocation } from '../../lib/backup/open-location.ts';
 import { planPruneOf, pruneBackups } from '../../lib/backup/prune-backups.ts';
 import { verifyBackup } from '../../lib/backup/read-backup.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';

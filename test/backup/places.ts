@@ -2,8 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BackupLocation, openLocation } from '../../lib/backup/backup-location.ts';
+import type { BackupLocation } from '../../lib/backup/backup-location.ts';
 import { createBackup } from '../../lib/backup/create-backup.ts';
+import { openLocation } from '../../lib/backup/open-location.ts';
 import { type RestoreOptions, restoreBackup } from '../../lib/backup/restore-backup.ts';
 import { canonicalJson } from '../../lib/model/canonical-json.ts';
 import { collectionNames } from '../../lib/model/collections.ts';

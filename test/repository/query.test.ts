@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { checkCount, checkQuery } from '../../lib/repository/check-query.ts';
 import { ValidationError } from '../../lib/repository/errors.ts';
-import { checkCount, checkQuery, type Filters, positionOf } from '../../lib/repository/query.ts';
+import { type Filters, positionOf } from '../../lib/repository/query.ts';
 
 const predicatesOf = (filters: Filters) => checkQuery('requests', { filters }).predicates;
 

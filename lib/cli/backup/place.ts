@@ -1,6 +1,7 @@
 /** Where the backups of a command are, and how they are shown. */
-import { type BackupLocation, openLocation } from '../../backup/backup-location.ts';
+import type { BackupLocation } from '../../backup/backup-location.ts';
 import type { BackupSummary } from '../../backup/backup-summary.ts';
+import { openLocation } from '../../backup/open-location.ts';
 import type { Config } from '../../config/configuration.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import type { Session } from '../session.ts';

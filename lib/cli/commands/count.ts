@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CollectionName } from '../../model/collections.ts';
-import { checkCount } from '../../repository/query.ts';
+import { checkCount } from '../../repository/check-query.ts';
 import { countOptions } from '../../service/query-parameters.ts';
 import { collectionArgument, filterOption } from '../arguments.ts';
 import { asUsage, parametersOf } from '../query-flags.ts';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { CollectionName } from '../../model/collections.ts';
 import { DEFAULT_PAGE_ENTITIES, MAX_PAGE_ENTITIES } from '../../model/limits.ts';
-import { checkQuery, type QueryOptions } from '../../repository/query.ts';
+import { checkQuery } from '../../repository/check-query.ts';
+import type { QueryOptions } from '../../repository/query.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Explanation } from '../../repository/storage-strategy.ts';
 import { queryOptions } from '../../service/query-parameters.ts';

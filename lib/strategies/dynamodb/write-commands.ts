@@ -2,6 +2,7 @@
 import { type CollectionName, fieldsOf, idFieldOf } from '../../model/collections.ts';
 import type { Entity, JsonValue } from '../../model/entities.ts';
 import { MAY_BE_TOO_LARGE } from '../../model/validation.ts';
+import type { LoadOver } from '../../repository/guarded-write.ts';
 import {
   type DeleteWrite,
   type Expectation,
@@ -11,7 +12,6 @@ import {
   putEntity,
   versionOf,
 } from '../../repository/guarded-write.ts';
-import type { LoadOver } from '../../repository/storage-strategy.ts';
 import { Expression, type Placeholders } from './expressions.ts';
 import {
   BYTES,

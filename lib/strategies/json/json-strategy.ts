@@ -3,13 +3,13 @@ import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson, type Problem } from '../../model/json-values.ts';
 import { StorageError, UnsupportedOperationError } from '../../repository/errors.ts';
+import type { LoadOver } from '../../repository/guarded-write.ts';
 import { type GuardedWrite, mayLoad, newestById, versionOf } from '../../repository/guarded-write.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import type {
   Capabilities,
   Count,
   LoadOptions,
-  LoadOver,
   Page,
   ScanOptions,
   ScanPage,

@@ -1,6 +1,7 @@
 /** How the two databases say the same thing. */
-import type { RowsColumn, SqlParameter } from './database.ts';
+
 import type { Column } from './schema.ts';
+import type { RowsColumn, SqlParameter } from './sql-session.ts';
 
 export interface Dialect {
   readonly name: 'sqlite' | 'postgresql';

@@ -3,6 +3,7 @@ import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
 import { StorageError } from '../../repository/errors.ts';
 import type { Finding } from '../../repository/finding.ts';
 import type { SqlDatabase } from './database.ts';
+import type { Inspector } from './inspector.ts';
 import { openSqlDatabase } from './open-sql-strategy.ts';
 import { type Index, quoted, type Table, tables } from './schema.ts';
 import { indexDefinition, pendingMigrations, requireKnown } from './schema-migrations.ts';
@@ -41,13 +42,6 @@ export async function* diagnoseSql(
     if (!(error instanceof StorageError)) throw error;
     yield { level: 'error', subject, message: error.message };
   }
-}
-
-/** What is looked at on one kind of database only. */
-export interface Inspector {
-  /** Without opening the database, which would make it. */
-  before(config: SqlStrategyConfig): AsyncIterable<Finding>;
-  opened(database: SqlDatabase, config: SqlStrategyConfig): AsyncIterable<Finding>;
 }
 
 const inspector = async ({ type }: SqlStrategyConfig): Promise<Inspector> =>

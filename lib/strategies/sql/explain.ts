@@ -2,8 +2,8 @@
 import type { CollectionName } from '../../model/collections.ts';
 import type { Query } from '../../repository/query.ts';
 import type { Explanation } from '../../repository/storage-strategy.ts';
-import type { SqlSession } from './database.ts';
 import { tableFor } from './schema.ts';
+import type { SqlSession } from './sql-session.ts';
 import type { Statements } from './statements.ts';
 
 /** The model's name of an index of the database; any other index is that of the primary key. */

@@ -1,11 +1,10 @@
 /** The statements that read. Callers' values become parameters; names come from the model only. */
 import { normalizeTimestamp } from '../../model/timestamps.ts';
-import type { Position } from '../../repository/cursor.ts';
 import { ValidationError } from '../../repository/errors.ts';
-import type { Order, Predicate, Query } from '../../repository/query.ts';
-import type { SqlParameter } from './database.ts';
+import type { Order, Position, Predicate, Query } from '../../repository/query.ts';
 import type { Dialect } from './dialect.ts';
 import { type Column, type Index, quoted, type Table } from './schema.ts';
+import type { SqlParameter } from './sql-session.ts';
 
 export interface Statement {
   readonly text: string;

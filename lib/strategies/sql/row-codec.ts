@@ -2,8 +2,8 @@
 import type { Entity, JsonObject, JsonValue } from '../../model/entities.ts';
 import { isPlainObject, setOwn } from '../../model/json-values.ts';
 import { parseJson } from '../../model/parse-json.ts';
-import type { Row, SqlValue } from './database.ts';
 import { type Column, EXTRA, type Table, tables } from './schema.ts';
+import type { Row, SqlValue } from './sql-session.ts';
 
 /** What SQLite's own CURRENT_TIMESTAMP writes, and programs like it: UTC without saying so. */
 const SPACE = 0x20;

@@ -3,9 +3,9 @@
  * processes out (a transaction under a lock), and rolls back where a step fails.
  */
 import { ConfigurationError } from '../../repository/errors.ts';
-import type { Row, SqlSession } from './database.ts';
 import type { Dialect } from './dialect.ts';
 import { type Column, type ForeignKey, type Index, quoted, type Table, tables } from './schema.ts';
+import type { Row, SqlSession } from './sql-session.ts';
 
 /** Records which steps were applied. */
 export const MIGRATIONS_TABLE = 'storage_migrations';

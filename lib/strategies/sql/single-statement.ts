@@ -10,9 +10,9 @@ import {
   type PutWrite,
   putEntity,
 } from '../../repository/guarded-write.ts';
-import type { Row, RowsStatement, SqlValue } from './database.ts';
 import { decodeRow, encodeRow, encodeValue, storedTimestamp } from './row-codec.ts';
 import { type Column, EXTRA, tableFor, tables } from './schema.ts';
+import type { Row, RowsStatement, SqlValue } from './sql-session.ts';
 import type { Statements } from './statements.ts';
 
 /** A write as one statement. Where it answers no row, a guard may not hold. */

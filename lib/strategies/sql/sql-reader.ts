@@ -3,10 +3,10 @@ import type { Entity } from '../../model/entities.ts';
 import { idOf } from '../../repository/guarded-write.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import type { Count, Page, ScanOptions, ScanPage } from '../../repository/storage-strategy.ts';
-import type { Row, SqlSession } from './database.ts';
 import { explain } from './explain.ts';
 import { decodeRow } from './row-codec.ts';
 import { tableFor } from './schema.ts';
+import type { Row, SqlSession } from './sql-session.ts';
 import type { Statements } from './statements.ts';
 
 /** Reads entities: on the database itself, or inside a transaction. */

@@ -19,13 +19,14 @@ import type {
   WriteOutcome,
 } from '../../repository/storage-strategy.ts';
 import { TransactionScope } from '../../repository/transaction-scope.ts';
-import { LostRace, type NamedRow, type RowsStatement, type SqlDatabase } from './database.ts';
+import { LostRace, type SqlDatabase } from './database.ts';
 import { lockingSelect } from './locking-select.ts';
 import { MAX_AGE_MS, type QueryCache } from './query-cache.ts';
 import { encodeRow } from './row-codec.ts';
 import { tableFor, tables } from './schema.ts';
 import { asPutRow, asSingleStatement, entityOfPut, type PutRow } from './single-statement.ts';
 import { SqlReader } from './sql-reader.ts';
+import type { NamedRow, RowsStatement } from './sql-session.ts';
 import { Statements } from './statements.ts';
 import { UnitOfWork } from './unit-of-work.ts';
 

@@ -5,10 +5,11 @@ import { type GuardedWrite, idOf, versionOf, WriteRejected } from '../../reposit
 import { copyOf, PendingWrites } from '../../repository/pending-writes.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import type { Count, Page, StoreSession, WriteOutcome } from '../../repository/storage-strategy.ts';
-import { LostRace, type Row, type RowsStatement, type SqlSession, type SqlValue } from './database.ts';
+import { LostRace } from './database.ts';
 import { encodeRow } from './row-codec.ts';
 import { tables } from './schema.ts';
 import { SqlReader } from './sql-reader.ts';
+import type { Row, RowsStatement, SqlSession, SqlValue } from './sql-session.ts';
 import type { Statements } from './statements.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** The statements that write rows of one table. Every one answers id, version and created_at of each row it wrote. */
-import type { LoadOver } from '../../repository/storage-strategy.ts';
-import type { RowsColumn, RowsStatement } from './database.ts';
+import type { LoadOver } from '../../repository/guarded-write.ts';
 import type { Dialect } from './dialect.ts';
 import { type Column, quoted, type Table } from './schema.ts';
+import type { RowsColumn, RowsStatement } from './sql-session.ts';
 
 /** A column of the input besides the table's own: the version that the row must have. */
 const EXPECTED = 'expected_version';

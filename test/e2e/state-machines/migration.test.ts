@@ -1,6 +1,6 @@
 /** The state machine of migrations, run as it is deployed: two thousand entities from JSON on S3 to DynamoDB. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { openLocation } from '../../../lib/backup/backup-location.ts';
+import { openLocation } from '../../../lib/backup/open-location.ts';
 import { stateOf } from '../../../lib/migration/planned-migration.ts';
 import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
 import type { Execution } from './execution.ts';

@@ -1,7 +1,7 @@
 /** Migrations that are stopped, fail and are redriven: what was done stays done, and operators know why it failed. */
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { openLocation } from '../../../lib/backup/backup-location.ts';
+import { openLocation } from '../../../lib/backup/open-location.ts';
 import { stateOf } from '../../../lib/migration/planned-migration.ts';
 import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
 import { empty, seed, textsOf } from './many-entities.ts';

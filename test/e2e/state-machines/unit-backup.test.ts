@@ -1,7 +1,7 @@
 /** A backup of DynamoDB, which shows no moment: in units, by as many tasks as it takes. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openLocation } from '../../../lib/backup/backup-location.ts';
 import { findBackup } from '../../../lib/backup/find-backup.ts';
+import { openLocation } from '../../../lib/backup/open-location.ts';
 import { verifyBackup } from '../../../lib/backup/read-backup.ts';
 import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
 import { seed } from './many-entities.ts';

@@ -6,9 +6,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import fc from 'fast-check';
 import { collectionNames, fieldsOf, idFieldOf } from '../../../lib/model/collections.ts';
 import type { EntityInput } from '../../../lib/model/entities.ts';
+import { checkQuery } from '../../../lib/repository/check-query.ts';
 import { encodeCursor } from '../../../lib/repository/cursor.ts';
 import { ValidationError } from '../../../lib/repository/errors.ts';
-import { type CountOptions, checkQuery, filterOperators, type QueryOptions } from '../../../lib/repository/query.ts';
+import { type CountOptions, filterOperators, type QueryOptions } from '../../../lib/repository/query.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { collectionNames } from '../../../lib/model/collections.ts';
-import type { Row } from '../../../lib/strategies/sql/database.ts';
 import { decodeRow, encodeRow, encodeValue, extraOf, storedTimestamp } from '../../../lib/strategies/sql/row-codec.ts';
 import { type Column, tableFor } from '../../../lib/strategies/sql/schema.ts';
+import type { Row } from '../../../lib/strategies/sql/sql-session.ts';
 
 const templates = tableFor('templates');
 const requests = tableFor('requests');

@@ -2,7 +2,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { portOf } from '../../../config/postgresql-access.ts';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
-import { openCredentials } from './credentials.ts';
+import { openCredentials } from './open-credentials.ts';
 import { tlsOptions } from './tls.ts';
 
 /** Options of pg's Client. */

@@ -2,7 +2,7 @@ import { isSocketFolder, sslModeOf } from '../../../config/postgresql-access.ts'
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import type { Finding } from '../../../repository/finding.ts';
 import type { SqlDatabase } from '../database.ts';
-import type { Inspector } from '../doctor.ts';
+import type { Inspector } from '../inspector.ts';
 import { quoted, tables } from '../schema.ts';
 
 /** Share of the server's connections in use above which a start of more processes may fail. */

@@ -2,18 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient, QueryArrayConfig } from 'pg';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { StorageUnavailableError } from '../../../repository/errors.ts';
+import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import {
-  type Isolation,
-  LostRace,
   MAX_ROWS,
   type NamedRow,
   type Row,
   type RowsStatement,
-  type SnapshotSession,
-  type SqlDatabase,
   type SqlParameter,
   type SqlSession,
-} from '../database.ts';
+} from '../sql-session.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { asErrorOfForeignStatement, asStorageError, ConnectionLost } from './faults.ts';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../../repository/errors.ts';
-import type { SqlDatabase, SqlSession } from '../database.ts';
+import type { SqlDatabase } from '../database.ts';
 import { quoted, tables } from '../schema.ts';
 import {
   foreignKeyDefinition,
@@ -9,6 +9,7 @@ import {
   pendingMigrations,
   requireKnown,
 } from '../schema-migrations.ts';
+import type { SqlSession } from '../sql-session.ts';
 import { postgresqlDialect } from './postgresql-dialect.ts';
 import { postgresqlSchema } from './postgresql-schema.ts';
 

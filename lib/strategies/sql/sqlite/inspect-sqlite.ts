@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Inspector } from '../doctor.ts';
+import type { Inspector } from '../inspector.ts';
 
 /** Problems of SQLite's own check that are named. */
 const MOST_PROBLEMS = 5;

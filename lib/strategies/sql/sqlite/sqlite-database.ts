@@ -3,15 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { ConfigurationError, StorageUnavailableError, ValidationError } from '../../../repository/errors.ts';
-import {
-  type Isolation,
-  LostRace,
-  type NamedRow,
-  type Row,
-  type SnapshotSession,
-  type SqlDatabase,
-  type SqlSession,
-} from '../database.ts';
+import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import {
   lastMigration,
   MIGRATIONS_TABLE,
@@ -19,6 +11,7 @@ import {
   pendingMigrations,
   requireKnown,
 } from '../schema-migrations.ts';
+import type { NamedRow, Row, SqlSession } from '../sql-session.ts';
 import { asStorageError, isBusy, isMisunderstood } from './faults.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
