@@ -1,14 +1,15 @@
 /** The operations of `Transaction`, once, over any session of a store: the policy that every store shares. */
-import { type CollectionName, collections, fieldsOf, referencesFrom, referencesTo } from '../model/collections.ts';
-import type { Entity, EntityChanges, EntityInput, EntityOf, JsonObject } from '../model/entities.ts';
+import { type CollectionName, collections } from '../model/collections.ts';
+import type { Entity, EntityChanges, EntityInput, EntityOf } from '../model/entities.ts';
 import { compareUtf8 } from '../model/order.ts';
 import { now } from '../model/timestamps.ts';
 import { type Checked, checkChanges, checkEntity, idProblem } from '../model/validation.ts';
 import { checkCount, checkQuery } from './check-query.ts';
 import { encodeCursor } from './cursor.ts';
 import { ValidationError } from './errors.ts';
-import { type CheckWrite, type Expectation, type GuardedWrite, idOf, type PutWrite } from './guarded-write.ts';
+import { type Expectation, type GuardedWrite, idOf, type PutWrite } from './guarded-write.ts';
 import { type CountOptions, positionOf, type QueryOptions } from './query.ts';
+import { blockingReferences, defaultSource, parentChecks } from './references.ts';
 import { missingReference, rejectionToError } from './rejections.ts';
 import type { CountResult, QueryResult, Transaction, WriteOptions } from './repository.ts';
 import type { StoreSession } from './storage-strategy.ts';
@@ -39,18 +40,6 @@ function reconcile(option: Expectation, sent: number | undefined): Expectation {
   const message = `is ${sent}, but the call expects ${option === 0 ? 'a new entity' : `version ${option}`}; leave one out`;
   throw new ValidationError([{ path: 'version', message }]);
 }
-
-/** The checks that the entities which `fields` refer to exist. */
-function parentChecks(collection: CollectionName, fields: JsonObject): CheckWrite[] {
-  return referencesFrom(collection).flatMap(({ field, parent }): CheckWrite[] => {
-    const id = fields[field];
-    return typeof id === 'string' ? [{ kind: 'check', collection: parent, id, expect: 'exists' }] : [];
-  });
-}
-
-const sameTarget = (a: CheckWrite) => (b: CheckWrite) => a.collection === b.collection && a.id === b.id;
-const withoutDuplicates = (checks: CheckWrite[]): CheckWrite[] =>
-  checks.filter((check, i) => checks.findIndex(sameTarget(check)) === i);
 
 export interface OperationSettings {
   readonly enforceReferences: boolean;
@@ -108,12 +97,12 @@ export class SessionOperations implements Transaction {
     const expect = reconcile(expectedVersion, version);
     const checks = this.settings.enforceReferences ? parentChecks(collection, set) : [];
     const patch = { kind: 'patch', collection, id, expect, set, remove, at: now() } as const;
-    return (await this.#write([patch, ...withoutDuplicates(checks)])) as EntityOf<C>;
+    return (await this.#write([patch, ...checks])) as EntityOf<C>;
   }
 
   async deleteEntity(collection: CollectionName, id: string, { expectedVersion }: WriteOptions = {}): Promise<void> {
     requireId(collection, id);
-    const unreferencedBy = this.settings.enforceReferences ? referencesTo(collection) : [];
+    const unreferencedBy = this.settings.enforceReferences ? blockingReferences(collection) : [];
     await this.#write([
       { kind: 'delete', collection, id, expect: reconcile(expectedVersion, undefined), unreferencedBy },
     ]);
@@ -146,9 +135,7 @@ export class SessionOperations implements Transaction {
 
   /** The write of an entity, and the checks that what it refers to exists. */
   withParentChecks(put: PutWrite): GuardedWrite[] {
-    return this.settings.enforceReferences
-      ? [put, ...withoutDuplicates(parentChecks(put.collection, put.fields))]
-      : [put];
+    return this.settings.enforceReferences ? [put, ...parentChecks(put.collection, put.fields)] : [put];
   }
 
   async #prepare(collection: CollectionName, entity: unknown, expectedVersion: Expectation): Promise<Prepared> {
@@ -227,15 +214,4 @@ export class SessionOperations implements Transaction {
       throw rejectionToError(error, writes);
     }
   }
-}
-
-/** The field of a collection whose default comes from a parent, and where from. */
-function defaultSource(
-  collection: CollectionName,
-): { field: string; reference: string; parent: CollectionName } | undefined {
-  for (const [field, { defaultFrom }] of fieldsOf(collection)) {
-    const reference = referencesFrom(collection).find((candidate) => candidate.field === defaultFrom?.reference);
-    if (reference !== undefined) return { field, reference: reference.field, parent: reference.parent };
-  }
-  return undefined;
 }
