@@ -12,7 +12,7 @@ import type { UnitProgress } from '../lib/backup/run-unit.ts';
 import type { TaskState } from '../lib/backup/task-state.ts';
 import type { CopiedBatch } from '../lib/migration/copy-segment.ts';
 import { newMigrationId } from '../lib/migration/migrate-repository.ts';
-import type { MigrationReport, Preflight } from '../lib/migration/migration-report.ts';
+import { differencesOf, type MigrationReport, type Preflight } from '../lib/migration/migration-report.ts';
 import { type PlannedMigration, plannedMigrations, stateOf } from '../lib/migration/planned-migration.ts';
 import { canonicalJson } from '../lib/model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../lib/model/collections.ts';
@@ -95,7 +95,7 @@ export class StateMachineJobs implements Jobs {
       collections: report?.collections ?? (await this.#progress(state, plan)),
       ...(report?.backup !== undefined && { backup: report.backup }),
       ...(failure !== undefined && ended === 'failed' && { failure: failure.message }),
-      ...(report?.outcome === 'differences' && { differences: { ...report.validation?.differences } }),
+      ...(report !== undefined && differencesOf(report)),
     };
   }
 

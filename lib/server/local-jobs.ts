@@ -17,6 +17,7 @@ import {
   migrationIds,
   readMigration,
 } from '../migration/migration-log.ts';
+import { differencesOf } from '../migration/migration-report.ts';
 import type { MigrationPlan } from '../migration/migration-settings.ts';
 import { optionsOfOrder } from '../migration/order.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
@@ -143,7 +144,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
       collections: state.collections,
       ...(state.backup !== undefined && { backup: state.backup }),
       ...(state.failure !== undefined && !running && { failure: state.failure }),
-      ...(state.report?.outcome === 'differences' && { differences: { ...state.report.validation?.differences } }),
+      ...(state.report !== undefined && differencesOf(state.report)),
     };
   }
 

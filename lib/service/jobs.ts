@@ -28,6 +28,10 @@ export interface MigrationJob {
   readonly failure?: string | undefined;
   /** How many entities differ, once it has ended with differences. */
   readonly differences?: Readonly<Record<string, number>> | undefined;
+  /** The first twenty of them. */
+  readonly differing?:
+    | readonly { readonly collection: CollectionName; readonly id: string; readonly kind: string }[]
+    | undefined;
 }
 
 export interface BackupJob {

@@ -1,7 +1,7 @@
 /** Migrations and backups over HTTP, by a server as `hfs serve` starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -156,6 +156,30 @@ test('hfs --remote migrateRepository starts it and follows it', async () => {
   const same = await run(process.execPath, [...args.slice(0, -1), 'json'], { cwd: folder });
   expect(same).toMatchObject({ code: 1, stderr: expect.stringContaining('same store') });
   expect(await run(process.execPath, [...args, '--dry-run'], { cwd: folder })).toMatchObject({ code: 2 });
+}, 60_000);
+
+test('what a migration leaves out is a difference, which names it', async () => {
+  await mkdir(join(folder, 'data'));
+  const broken = { template_id: 'a', name: 'n', provider_api: 'R', max_number: 1 };
+  const records = { templates: { a: broken }, requests: {}, machines: {} };
+  await writeFile(join(folder, 'data', 'request_database.json'), JSON.stringify(records));
+  await serve();
+  await call('POST', '/v1/migrations', { ...order, on_invalid: 'skip' });
+  expect(await until('/v1/migrations/m-1', ({ state }) => state !== 'running')).toMatchObject({
+    state: 'differences',
+    differences: { missing: 1, different: 0, newer: 0, extra: 0 },
+    differing: [{ collection: 'templates', id: 'a', kind: 'missing' }],
+  });
+  const remote = ['--remote', `http://127.0.0.1:${port}`, 'migrateRepository', '--source-type', 'json'];
+  const args = [launcher, ...remote, '--target-type', 'sqlite', '--on-invalid', 'skip'];
+  expect(await run(process.execPath, args, { cwd: folder })).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/The stores differ: 1 missing\.\ntemplates "a": missing\n$/),
+  });
+  expect(await run(process.execPath, [...args, '--no-validate'], { cwd: folder })).toMatchObject({
+    code: 3,
+    stdout: expect.stringContaining('The stores were not compared.'),
+  });
 }, 60_000);
 
 test('a backup is taken once, and listed', async () => {
