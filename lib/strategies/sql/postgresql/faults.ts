@@ -6,6 +6,7 @@ import {
   ValidationError,
 } from '../../../repository/errors.ts';
 import { LostRace } from '../database.ts';
+import { tables } from '../schema.ts';
 
 /** The connection broke, answered no more, or is of no use any more, in the middle of a call. */
 export class ConnectionLost extends StorageUnavailableError {
@@ -68,6 +69,34 @@ const unavailable: Readonly<Record<string, string>> = {
   '57P03': 'It is starting or stopping. Try again.',
 };
 
+/** Data exceptions, broken constraints, a view's check, and what a trigger raises: they come again with the same values. */
+const REFUSED_ROW = /^(22|23|44|P0)/;
+
+/** The names of the constraints that our own tables have. */
+const ownConstraints = new Set(
+  tables.flatMap(({ name, foreignKeys }) => [`${name}_pkey`, ...foreignKeys.map((key) => key.name)]),
+);
+
+/** Whether a constraint was broken that this program does not know, so that no other writer can have caused it. */
+export function breaksUnknownRule(error: unknown): boolean {
+  const { constraint } = error as { readonly constraint?: string };
+  return constraint !== undefined && !ownConstraints.has(constraint);
+}
+
+/** The error of a rule of the tables that this program does not know, and that says the same however often it is asked. */
+export function refusedRow(server: string, why: unknown, cause: unknown): ConfigurationError {
+  const { table, column, constraint } = why as Readonly<Record<'table' | 'column' | 'constraint', string | undefined>>;
+  const parts = Object.entries({ table, column, constraint }).flatMap(([key, name]) =>
+    name === undefined ? [] : [`${key} ${name}`],
+  );
+  return new ConfigurationError(
+    `The tables on ${server} refuse what was to be stored (${[messageOf(why), ...parts].join('; ')}): they have a column or a ` +
+      'rule that this program does not know. Nothing was stored. Run `hfs doctor`, which names such columns; drop them, or ' +
+      'their rules.',
+    { cause },
+  );
+}
+
 const DAMAGED = new Set(['XX001', 'XX002', '42P01', '42703', '42804']);
 
 /**
@@ -111,6 +140,7 @@ export function asStorageError(error: unknown, server: string): StorageError | L
       { cause: error },
     );
   }
+  if (REFUSED_ROW.test(code)) return refusedRow(server, error, error);
   return new StorageUnavailableError(`The database server ${server} refused a statement: ${message}.`, {
     cause: error,
   });

@@ -1,4 +1,9 @@
-import { StorageDamagedError, StorageError, StorageUnavailableError } from '../../../repository/errors.ts';
+import {
+  ConfigurationError,
+  StorageDamagedError,
+  StorageError,
+  StorageUnavailableError,
+} from '../../../repository/errors.ts';
 import { LostRace } from '../database.ts';
 
 // Result codes of SQLite: https://www.sqlite.org/rescode.html. The low byte is the primary code.
@@ -7,7 +12,10 @@ const LOCKED = 6;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 const GENERIC = 1;
-const RACES = new Set([/* FOREIGNKEY */ 787, /* PRIMARYKEY */ 1555, /* UNIQUE */ 2067]);
+const CONSTRAINT = 19;
+const MISMATCH = 20;
+/** Of the constraints that our own tables have. */
+const RACES = new Set([/* FOREIGNKEY */ 787, /* PRIMARYKEY */ 1555]);
 
 const advice: Readonly<Record<number, string>> = {
   8: 'The file or its folder is read-only. Let the user of this process write there.',
@@ -27,12 +35,27 @@ export function isBusy(error: unknown): boolean {
 /** Whether SQLite did not understand a statement. */
 export const isMisunderstood = (error: unknown): boolean => codeOf(error) === GENERIC;
 
+/** Whether a rule of a table refused a row: that undoes its own statement only. */
+export function isRefusedRow(error: unknown): boolean {
+  const primary = (codeOf(error) ?? 0) & 0xff;
+  return primary === CONSTRAINT || primary === MISMATCH;
+}
+
+/** The error of a rule that this program does not know, and that says the same however often it is asked. */
+export const refusedRow = (path: string, why: unknown, cause: unknown): ConfigurationError =>
+  new ConfigurationError(
+    `The tables in ${path} refuse what was to be stored (${(why as Error).message}): they have a column or a rule that this ` +
+      'program does not know. Nothing was stored. Run `hfs doctor`, which names such columns; drop them, or their rules.',
+    { cause },
+  );
+
 /** An error of SQLite as the error that a caller of the repository gets, or as a `LostRace`. */
 export function asStorageError(error: unknown, path: string): StorageError | LostRace {
   if (error instanceof StorageError || error instanceof LostRace) return error;
   const { message } = error as Error;
   const code = codeOf(error) ?? 0;
   if (RACES.has(code)) return new LostRace('constraint', error);
+  if (isRefusedRow(error)) return refusedRow(path, error, error);
   const primary = code & 0xff;
   if (primary === CORRUPT || primary === NOT_A_DATABASE) {
     return new StorageDamagedError(

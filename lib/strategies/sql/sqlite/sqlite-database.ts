@@ -19,7 +19,7 @@ import {
   pendingMigrations,
   requireKnown,
 } from '../schema-migrations.ts';
-import { asStorageError, isBusy, isMisunderstood } from './faults.ts';
+import { asStorageError, isBusy, isMisunderstood, isRefusedRow, refusedRow } from './faults.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { sqliteSchema } from './sqlite-schema.ts';
@@ -86,9 +86,8 @@ export class SqliteDatabase implements SqlDatabase {
           return await this.#committed(() => work(session));
         } catch (error) {
           if (!(error instanceof LostRace)) throw error;
-          if (attempt === MAX_ATTEMPTS) {
-            throw new StorageUnavailableError(`A constraint of ${this.path} refuses the write.`, { cause: error });
-          }
+          // Nobody else writes meanwhile: it is no race, and will not pass.
+          if (attempt === MAX_ATTEMPTS) throw refusedRow(this.path, error.cause, error);
         }
       }
     });
@@ -170,7 +169,7 @@ export class SqliteDatabase implements SqlDatabase {
       return () => resolve(rows);
     } catch (error) {
       // A broken constraint undoes its statement only; anything else may have undone the whole transaction.
-      if (!(error instanceof LostRace)) throw error;
+      if (!(isRefusedRow((error as Error).cause) && this.#writer.inTransaction)) throw error;
       return () => reject(error);
     }
   }
