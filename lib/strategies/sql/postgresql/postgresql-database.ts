@@ -300,9 +300,10 @@ export async function openPostgresqlDatabase(
   const open = (changed: SqlStrategyConfig) => new PostgresqlDatabase(changed, new ConnectionPool(changed, settings));
   const database = open(config);
   try {
-    if ((await needsChanges(database, options.foreignKeys)) && options.migrate) {
+    const place = `The database ${JSON.stringify(config.name)} on ${database.pool.server}`;
+    if ((await needsChanges(database, place, options.foreignKeys)) && options.migrate) {
       const patient = open({ ...config, timeout: CHANGE_TIMEOUT, pool_size: 1, max_overflow: 0 });
-      await changeTables(patient, options.foreignKeys).finally(() => patient.close());
+      await changeTables(patient, place, options.foreignKeys).finally(() => patient.close());
     }
     return database;
   } catch (error) {

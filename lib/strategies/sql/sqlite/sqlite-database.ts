@@ -20,6 +20,7 @@ import {
   requireKnown,
 } from '../schema-migrations.ts';
 import { asStorageError, isBusy, isMisunderstood, isRefusedRow, refusedRow } from './faults.ts';
+import { recognizeFile } from './recognize-file.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { sqliteSchema } from './sqlite-schema.ts';
@@ -238,6 +239,12 @@ function understood(task: () => NamedRow[]): NamedRow[] {
 function connect(path: string, foreignKeys: boolean): [SqliteConnection, SqliteConnection] {
   const writer = new SqliteConnection(path, foreignKeys);
   try {
+    const [[encoding] = []] = writer.run('PRAGMA encoding');
+    if (encoding !== 'UTF-8') {
+      throw new ConfigurationError(
+        `${path} holds its text as ${encoding}, which sorts otherwise than UTF-8. Copy it into a new database with encoding UTF-8.`,
+      );
+    }
     // WAL: readers and a writer do not wait for each other. FULL: a commit is on the disk when it returns.
     const [[mode] = []] = writer.run('PRAGMA journal_mode = WAL');
     if (mode !== 'wal') {
@@ -246,12 +253,6 @@ function connect(path: string, foreignKeys: boolean): [SqliteConnection, SqliteC
       );
     }
     writer.execute('PRAGMA synchronous = FULL');
-    const [[encoding] = []] = writer.run('PRAGMA encoding');
-    if (encoding !== 'UTF-8') {
-      throw new ConfigurationError(
-        `${path} holds its text as ${encoding}, which sorts otherwise than UTF-8. Copy it into a new database with encoding UTF-8.`,
-      );
-    }
     const reader = new SqliteConnection(path, foreignKeys);
     reader.execute('PRAGMA query_only = 1');
     return [writer, reader];
@@ -277,6 +278,7 @@ export async function openSqliteDatabase(
   }
   for (;;) {
     try {
+      await recognizeFile(path);
       const [writer, reader] = connect(path, options.foreignKeys);
       const database = new SqliteDatabase(path, writer, reader, timeout * 1000);
       if (options.migrate) await migrate(database);
@@ -296,7 +298,7 @@ async function migrate(database: SqliteDatabase): Promise<void> {
     requireKnown(last);
     if (pendingMigrations(last).length === 0) return;
     await database.transaction('serializable', (session) =>
-      migrateSchema({ session, dialect: sqliteDialect, schema: sqliteSchema, foreignKeys: true }),
+      migrateSchema({ session, dialect: sqliteDialect, schema: sqliteSchema, foreignKeys: true, place: database.path }),
     );
   } catch (error) {
     await database.close();
