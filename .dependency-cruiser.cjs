@@ -6,7 +6,7 @@ const layers = {
   'lib/repository': ['^lib/model/'],
   'lib/strategies': ['^lib/repository/', '^lib/model/', '^lib/config/'],
   'lib/service': ['^lib/repository/', '^lib/model/'],
-  'lib/remote': ['^lib/service/', '^lib/repository/', '^lib/model/'],
+  'lib/remote': ['^lib/service/', '^lib/repository/', '^lib/model/', '^lib/config/package-version\\.ts$'],
   'lib/transfer': ['^lib/repository/', '^lib/model/'],
   'lib/backup': ['^lib/transfer/', '^lib/repository/', '^lib/model/', '^lib/config/', OPEN_REPOSITORY],
   'lib/migration': [
