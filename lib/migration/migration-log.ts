@@ -9,6 +9,7 @@ import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { parseJson } from '../model/parse-json.ts';
 import { now } from '../model/timestamps.ts';
 import { MigrationError } from '../repository/errors.ts';
+import { PRIVATE_FOLDER } from '../repository/file-owner.ts';
 import { RunLock } from '../transfer/run-lock.ts';
 import type { MigrationReport, Validation } from './migration-report.ts';
 import type { MigrationPlan } from './migration-settings.ts';
@@ -189,7 +190,7 @@ export class MigrationLog {
   static create(folder: string, id: string, plan: MigrationPlan): MigrationLog {
     try {
       if (!ID.test(id)) throw new Error(`${JSON.stringify(id)} is no id`);
-      mkdirSync(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
       using stack = new DisposableStack();
       const lock = stack.use(takeLock(folder, id));
       const file = openSync(fileOf(folder, id), 'ax', 0o600);

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CollectionName } from '../../model/collections.ts';
 import { StorageUnavailableError } from '../../repository/errors.ts';
+import { beginJournal } from './begin-journal.ts';
 import { type FileManager, type JournalFile, JournalMoved, type Revision, type StagedFile } from './file-manager.ts';
 import {
   decodeHeader,
@@ -371,9 +372,7 @@ export class JsonDatabase {
     if (this.#place.id === '') {
       const { identities } = this.#loaded as Loaded;
       const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base: identities, next: 1 };
-      const head = encodeHeader(header);
-      await this.#journal.replace(head, this.#place.position, undefined);
-      this.#adopt(header, head.length);
+      this.#adopt(header, await beginJournal(this.files, this.layout, this.#journal, header, this.#place.position));
       return;
     }
     if (this.files.exclusive && (await this.#journal.poll(this.#place.position)) === 'grown') await this.#cutTornTail();

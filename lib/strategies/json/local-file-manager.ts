@@ -10,49 +10,16 @@ import {
   writeSync,
 } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { PRIVATE_FOLDER, realPathOf } from '../../repository/file-owner.ts';
+import { syncFile, syncFolder, temporaryName, writeNew } from './durable-files.ts';
 import { asStorageError } from './faults.ts';
 import type { FileManager, JournalFile, StagedFile, StoredFile } from './file-manager.ts';
-import { Identifier } from './journal-format.ts';
+import { FileOwners } from './file-owners.ts';
 
 const flush = promisify(fdatasync);
 const code = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
-
-/** Makes renames and new names in a folder durable. Windows has no such call and keeps the order itself. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** A name no other process and no earlier crash can have used. */
-const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
-
-/** Writes a new file whole and durable, or leaves none. */
-async function writeNew(path: string, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Identifier> {
-  const identifier = new Identifier();
-  try {
-    const file = await open(path, 'wx');
-    try {
-      for await (const piece of content) {
-        identifier.add(piece);
-        await file.appendFile(piece);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  }
-  return identifier;
-}
 
 /** `readFile` in one piece instead of many: the files are put in place whole and do not change while they are read. */
 async function readWhole(path: string): Promise<Buffer> {
@@ -62,13 +29,19 @@ async function readWhole(path: string): Promise<Buffer> {
   return bytesRead === bytes.length ? bytes : readFile(path);
 }
 
-/** Files in a folder of the local disk. Writers of other processes are kept out by the lock manager. */
+/**
+ * Files in a folder of the local disk. Writers of other processes are kept out by the lock manager. A file that is written
+ * anew keeps its mode and owner, and where it is a link, the link: the file that it leads to is replaced.
+ */
 export class LocalFileManager implements FileManager {
   readonly exclusive = true;
   readonly folder: string;
+  readonly owners: FileOwners;
 
-  constructor(folder: string) {
+  /** @param models names of the files whose mode and owner a file has that is made beside them: the first that is there */
+  constructor(folder: string, models: readonly string[] = []) {
     this.folder = folder;
+    this.owners = new FileOwners(folder, models);
   }
 
   describe(name: string): string {
@@ -77,7 +50,7 @@ export class LocalFileManager implements FileManager {
 
   async prepare(): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true });
+      await mkdir(this.folder, { recursive: true, mode: PRIVATE_FOLDER });
     } catch (error) {
       throw asStorageError(error, 'make the folder', this.folder);
     }
@@ -94,31 +67,49 @@ export class LocalFileManager implements FileManager {
 
   async stage(name: string, content: AsyncIterable<Uint8Array>): Promise<StagedFile> {
     const path = this.describe(name);
-    const temporary = temporaryName(path);
+    let temporary: string | undefined;
     try {
-      const identity = (await writeNew(temporary, content)).identity();
+      const real = realPathOf(path);
+      const written = temporaryName(real);
+      const identity = (await writeNew(written, content)).identity();
+      temporary = written;
+      this.owners.adopt(written, name);
       return {
         identity,
         publish: async () => {
-          await rename(temporary, path);
-          await syncFolder(this.folder);
+          await rename(written, real);
+          await syncFolder(dirname(real));
         },
-        discard: () => rm(temporary, { force: true }),
+        discard: () => rm(written, { force: true }),
       };
     } catch (error) {
+      if (temporary !== undefined) await rm(temporary, { force: true });
       throw asStorageError(error, 'write', path);
     }
   }
 
   async keepCopy(from: string, to: string, { ownBytes }: { ownBytes: boolean }): Promise<void> {
-    const [source, target] = [this.describe(from), this.describe(to)];
-    const temporary = temporaryName(target);
+    const source = this.describe(from);
+    let temporary: string | undefined;
     try {
-      if (ownBytes) await copyFile(source, temporary);
-      else await link(source, temporary).catch(() => copyFile(source, temporary));
-      await rename(temporary, target);
+      // Linking a link would give another name to the link, not to what it leads to.
+      const [real, target] = [realPathOf(source), realPathOf(this.describe(to))];
+      temporary = temporaryName(target);
+      const copy = temporary;
+      const isLinked =
+        !ownBytes &&
+        (await link(real, copy).then(
+          () => true,
+          () => false,
+        ));
+      if (!isLinked) {
+        await copyFile(real, copy);
+        this.owners.adopt(copy, from);
+        await syncFile(copy);
+      }
+      await rename(copy, target);
     } catch (error) {
-      await rm(temporary, { force: true });
+      if (temporary !== undefined) await rm(temporary, { force: true });
       if (code(error) !== 'ENOENT') throw asStorageError(error, 'keep a copy of', source);
     }
   }
@@ -131,6 +122,7 @@ export class LocalFileManager implements FileManager {
     try {
       return (await readdir(this.folder)).filter((name) => name.startsWith(prefix)).sort();
     } catch (error) {
+      if (code(error) === 'ENOENT') return [];
       throw asStorageError(error, 'list', this.folder);
     }
   }
@@ -211,16 +203,19 @@ class LocalJournalFile implements JournalFile {
   }
 
   async replace(bytes: Buffer, _position: number, backup: string | undefined): Promise<void> {
-    const temporary = temporaryName(this.#path);
+    let temporary: string | undefined;
     try {
+      const real = realPathOf(this.#path);
+      temporary = temporaryName(real);
       await writeNew(temporary, [bytes]);
+      this.#files.owners.adopt(temporary, this.#name);
       if (backup !== undefined) await this.#files.keepCopy(this.#name, backup, { ownBytes: false });
-      await rename(temporary, this.#path);
-      await syncFolder(this.#files.folder);
+      await rename(temporary, real);
+      await syncFolder(dirname(real));
       await this.close();
       this.#open(constants.O_RDWR);
     } catch (error) {
-      await rm(temporary, { force: true });
+      if (temporary !== undefined) await rm(temporary, { force: true });
       throw asStorageError(error, 'write', this.#path);
     }
   }

@@ -83,12 +83,15 @@ interface LockDatabase {
 export class FileLockManager implements LockManager {
   readonly #path: string;
   readonly #local = new ProcessLockManager();
+  readonly #prepare: (path: string) => void;
   #database: LockDatabase | undefined;
   #sharing = 0;
   #sharingStart: Promise<void> | undefined;
 
-  constructor(path: string) {
+  /** @param prepare makes the file, where this process may; else it throws */
+  constructor(path: string, prepare: (path: string) => void) {
     this.#path = path;
+    this.#prepare = prepare;
   }
 
   read<T>(work: () => Promise<T>): Promise<T> {
@@ -156,6 +159,7 @@ export class FileLockManager implements LockManager {
 
   #open(): LockDatabase {
     if (this.#database !== undefined) return this.#database;
+    this.#prepare(this.#path);
     const connection = new DatabaseSync(this.#path, { timeout: 0 });
     // Nothing is ever written, so no rollback journal is needed beside the file.
     connection.exec('PRAGMA journal_mode = MEMORY');

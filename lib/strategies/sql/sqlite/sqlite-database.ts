@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { ConfigurationError, StorageUnavailableError, ValidationError } from '../../../repository/errors.ts';
+import { makeFolderOf } from '../../../repository/file-owner.ts';
 import {
   type Isolation,
   LostRace,
@@ -272,7 +271,7 @@ export async function openSqliteDatabase(
 ): Promise<SqliteDatabase> {
   const deadline = performance.now() + timeout * 1000;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolderOf(path);
   } catch (cause) {
     throw new StorageUnavailableError(`Cannot make the folder of ${path}: ${(cause as Error).message}`, { cause });
   }
