@@ -9,9 +9,10 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { StorageUnavailableError } from '../../repository/errors.ts';
 import { asStorageError } from './faults.ts';
 import type { FileManager, JournalFile, StagedFile, StoredFile } from './file-manager.ts';
 import { Identifier } from './journal-format.ts';
@@ -66,9 +67,12 @@ async function readWhole(path: string): Promise<Buffer> {
 export class LocalFileManager implements FileManager {
   readonly exclusive = true;
   readonly folder: string;
+  /** Called right before anything is changed that a lock protects; throws where the lock protects it no longer. */
+  readonly requireLock: () => void;
 
-  constructor(folder: string) {
+  constructor(folder: string, requireLock: () => void = () => {}) {
     this.folder = folder;
+    this.requireLock = requireLock;
   }
 
   describe(name: string): string {
@@ -80,6 +84,25 @@ export class LocalFileManager implements FileManager {
       await mkdir(this.folder, { recursive: true });
     } catch (error) {
       throw asStorageError(error, 'make the folder', this.folder);
+    }
+  }
+
+  async requireUsable(): Promise<void> {
+    let free: number;
+    try {
+      const { bavail, bfree } = await statfs(this.folder);
+      free = process.getuid?.() === 0 ? bfree : bavail;
+    } catch (error) {
+      throw asStorageError(error, 'use the folder', this.folder);
+    }
+    if (free === 0) throw asStorageError({ code: 'ENOSPC' }, 'write to', this.folder);
+  }
+
+  async missing(names: readonly string[]): Promise<string[]> {
+    try {
+      return names.filter((name) => statSync(this.describe(name), { throwIfNoEntry: false }) === undefined);
+    } catch (error) {
+      throw asStorageError(error, 'look into', this.folder);
     }
   }
 
@@ -100,6 +123,7 @@ export class LocalFileManager implements FileManager {
       return {
         identity,
         publish: async () => {
+          this.requireLock();
           await rename(temporary, path);
           await syncFolder(this.folder);
         },
@@ -187,6 +211,8 @@ class LocalJournalFile implements JournalFile {
   }
 
   async append(bytes: Buffer, position: number, durable: boolean): Promise<void> {
+    // Not to be withdrawn where it fails: what stands at this position is then another writer's.
+    this.#files.requireLock();
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
       const descriptor = this.#descriptor as number;
@@ -198,11 +224,18 @@ class LocalJournalFile implements JournalFile {
       await this.#withdraw(position);
       throw asStorageError(error, 'write', this.#path);
     }
+    // What stands in a file that was moved away must not be acknowledged, nor taken back: others may go on there.
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
+    throw new StorageUnavailableError(
+      `${this.#path} was removed or replaced while it was written. The save may have been stored or not: read it, once the ` +
+        'files are back, before you send it again.',
+    );
   }
 
   async truncate(position: number): Promise<void> {
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
+      this.#files.requireLock();
       ftruncateSync(this.#descriptor as number, position);
       await flush(this.#descriptor as number);
     } catch (error) {
@@ -215,6 +248,7 @@ class LocalJournalFile implements JournalFile {
     try {
       await writeNew(temporary, [bytes]);
       if (backup !== undefined) await this.#files.keepCopy(this.#name, backup, { ownBytes: false });
+      this.#files.requireLock();
       await rename(temporary, this.#path);
       await syncFolder(this.#files.folder);
       await this.close();
@@ -250,6 +284,7 @@ class LocalJournalFile implements JournalFile {
   /** Takes back a write that failed half way. Where even that fails, the next writer finds a torn tail and cuts it off. */
   async #withdraw(position: number): Promise<void> {
     try {
+      this.#files.requireLock();
       if (this.#descriptor !== undefined && this.#writable) ftruncateSync(this.#descriptor, position);
     } catch {
       // Reported already by the error that brought us here.

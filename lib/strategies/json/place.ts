@@ -18,8 +18,6 @@ export async function openPlace(config: JsonStrategyConfig): Promise<Place> {
     const { openS3FileManager } = await import('./s3-file-manager.ts');
     return { files: openS3FileManager(config), locks: new ProcessLockManager() };
   }
-  return {
-    files: new LocalFileManager(base_path),
-    locks: new FileLockManager(join(base_path, layoutOf(config).lock)),
-  };
+  const locks = new FileLockManager(join(base_path, layoutOf(config).lock));
+  return { files: new LocalFileManager(base_path, () => locks.requireInPlace()), locks };
 }

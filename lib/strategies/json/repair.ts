@@ -109,7 +109,11 @@ async function putInPlace(
   }
   const fresh = files.journal(layout.journal);
   const end = (await fresh.readAll())?.length ?? 0;
-  await fresh.replace(encodeHeader({ journal: 1, id: crypto.randomUUID(), base, next: 1 }), end, undefined);
+  const { header, records, beyond } = journal;
+  // Processes that are in the middle of it go on only with the same store, and not with an earlier day of it.
+  const next = ([...records, ...beyond].at(-1)?.n ?? (header?.next ?? 1) - 1) + 1;
+  const fitting = { journal: 1, id: crypto.randomUUID(), store: header?.store, base, next } as const;
+  await fresh.replace(encodeHeader(fitting), end, undefined);
   await fresh.close();
   // A backup without the journal of its time would only mislead the next repair.
   await files.remove(backupOf(layout.journal));
