@@ -22,6 +22,8 @@ export type FileIdentities = Readonly<Record<string, FileIdentity | null>>;
 export interface JournalHeader {
   readonly journal: 1;
   readonly id: string;
+  /** Of the store, and the same in all its journals; journals of earlier versions have none. */
+  readonly store?: string | undefined;
   /** The data files that the commits come on top of. */
   readonly base: FileIdentities;
   /**
@@ -33,6 +35,14 @@ export interface JournalHeader {
   readonly next: number;
   /** The journal that this one continues: it begins with that one's records from byte `from` on. */
   readonly follows?: { readonly id: string; readonly from: number };
+}
+
+/** A place in the journal: after `position` bytes of journal `id`. */
+export interface JournalPlace {
+  readonly id: string;
+  readonly position: number;
+  /** Number of the next record. */
+  readonly next: number;
 }
 
 export type JournalOperation =

@@ -1,6 +1,7 @@
 /** Reads a store from its files: the data files with the journal on top. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { collectionNames } from '../../model/collections.ts';
-import { StorageDamagedError } from '../../repository/errors.ts';
+import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
 import { adoptRecord, EntityTable } from './entity-table.ts';
 import type { FileManager, JournalFile } from './file-manager.ts';
 import {
@@ -26,6 +27,8 @@ import {
 } from './layout.ts';
 import { decodeText } from './serializer.ts';
 
+const MAX_LOAD_ATTEMPTS = 50;
+
 /** What the data files hold, and the commits that wait in the journal to be applied. */
 export interface LoadedFiles {
   readonly tables: Tables;
@@ -35,6 +38,10 @@ export interface LoadedFiles {
   readonly edited: readonly string[];
   /** Undefined where there is no journal, or none that fits the files: the next commit begins one. */
   readonly header: JournalHeader | undefined;
+  /** The `store` of the journal, also of one that does not fit the files. */
+  readonly store: string | undefined;
+  /** The number that follows those of the journal, also of one that does not fit the files. */
+  readonly next: number;
   /** Bytes of the header. */
   readonly headerEnd: number;
   readonly records: readonly JournalRecord[];
@@ -55,10 +62,25 @@ export function applyRecord(tables: Tables, { ops }: JournalRecord): void {
 }
 
 /**
- * @returns undefined where the files changed while they were read
- * @throws StorageDamagedError
+ * Reads the files, again where they changed meanwhile.
+ * @throws StorageDamagedError, StorageUnavailableError
  */
 export async function loadFiles(
+  files: FileManager,
+  layout: Layout,
+  journal: JournalFile,
+  cacheSize: number,
+): Promise<LoadedFiles> {
+  for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
+    const loaded = await loadOnce(files, layout, journal, cacheSize);
+    if (loaded !== undefined) return loaded;
+    await pause(attempt);
+  }
+  throw new StorageUnavailableError(`${files.describe(layout.journal)} keeps changing while it is read. Try again.`);
+}
+
+/** @returns undefined where the files changed while they were read */
+async function loadOnce(
   files: FileManager,
   layout: Layout,
   journal: JournalFile,
@@ -92,7 +114,8 @@ export async function loadFiles(
   if (edited.length > 0 && records.length > 0) throw unrelatedFiles(files, layout, edited);
   // Without commits on top, a file that somebody replaced while the store was closed is simply the new content.
   const usable = edited.length === 0 ? header : undefined;
-  return { tables, foreign, identities, edited, header: usable, headerEnd, records, end };
+  const next = (header?.next ?? 1) + records.length;
+  return { tables, foreign, identities, edited, header: usable, store: header?.store, next, headerEnd, records, end };
 }
 
 /**

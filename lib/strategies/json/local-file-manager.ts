@@ -9,9 +9,10 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { StorageUnavailableError } from '../../repository/errors.ts';
 import { PRIVATE_FOLDER, realPathOf } from '../../repository/file-owner.ts';
 import { syncFile, syncFolder, temporaryName, writeNew } from './durable-files.ts';
 import { asStorageError } from './faults.ts';
@@ -37,11 +38,14 @@ export class LocalFileManager implements FileManager {
   readonly exclusive = true;
   readonly folder: string;
   readonly owners: FileOwners;
+  /** Called right before anything is changed that a lock protects; throws where the lock protects it no longer. */
+  readonly requireLock: () => void;
 
   /** @param models names of the files whose mode and owner a file has that is made beside them: the first that is there */
-  constructor(folder: string, models: readonly string[] = []) {
+  constructor(folder: string, models: readonly string[] = [], requireLock: () => void = () => {}) {
     this.folder = folder;
     this.owners = new FileOwners(folder, models);
+    this.requireLock = requireLock;
   }
 
   describe(name: string): string {
@@ -53,6 +57,25 @@ export class LocalFileManager implements FileManager {
       await mkdir(this.folder, { recursive: true, mode: PRIVATE_FOLDER });
     } catch (error) {
       throw asStorageError(error, 'make the folder', this.folder);
+    }
+  }
+
+  async requireUsable(): Promise<void> {
+    let free: number;
+    try {
+      const { bavail, bfree } = await statfs(this.folder);
+      free = process.getuid?.() === 0 ? bfree : bavail;
+    } catch (error) {
+      throw asStorageError(error, 'use the folder', this.folder);
+    }
+    if (free === 0) throw asStorageError({ code: 'ENOSPC' }, 'write to', this.folder);
+  }
+
+  async missing(names: readonly string[]): Promise<string[]> {
+    try {
+      return names.filter((name) => statSync(this.describe(name), { throwIfNoEntry: false }) === undefined);
+    } catch (error) {
+      throw asStorageError(error, 'look into', this.folder);
     }
   }
 
@@ -77,6 +100,7 @@ export class LocalFileManager implements FileManager {
       return {
         identity,
         publish: async () => {
+          this.requireLock();
           await rename(written, real);
           await syncFolder(dirname(real));
         },
@@ -179,6 +203,8 @@ class LocalJournalFile implements JournalFile {
   }
 
   async append(bytes: Buffer, position: number, durable: boolean): Promise<void> {
+    // Not to be withdrawn where it fails: what stands at this position is then another writer's.
+    this.#files.requireLock();
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
       const descriptor = this.#descriptor as number;
@@ -190,11 +216,18 @@ class LocalJournalFile implements JournalFile {
       await this.#withdraw(position);
       throw asStorageError(error, 'write', this.#path);
     }
+    // What stands in a file that was moved away must not be acknowledged, nor taken back: others may go on there.
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
+    throw new StorageUnavailableError(
+      `${this.#path} was removed or replaced while it was written. The save may have been stored or not: read it, once the ` +
+        'files are back, before you send it again.',
+    );
   }
 
   async truncate(position: number): Promise<void> {
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
+      this.#files.requireLock();
       ftruncateSync(this.#descriptor as number, position);
       await flush(this.#descriptor as number);
     } catch (error) {
@@ -210,6 +243,7 @@ class LocalJournalFile implements JournalFile {
       await writeNew(temporary, [bytes]);
       this.#files.owners.adopt(temporary, this.#name);
       if (backup !== undefined) await this.#files.keepCopy(this.#name, backup, { ownBytes: false });
+      this.#files.requireLock();
       await rename(temporary, real);
       await syncFolder(dirname(real));
       await this.close();
@@ -245,6 +279,7 @@ class LocalJournalFile implements JournalFile {
   /** Takes back a write that failed half way. Where even that fails, the next writer finds a torn tail and cuts it off. */
   async #withdraw(position: number): Promise<void> {
     try {
+      this.#files.requireLock();
       if (this.#descriptor !== undefined && this.#writable) ftruncateSync(this.#descriptor, position);
     } catch {
       // Reported already by the error that brought us here.

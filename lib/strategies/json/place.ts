@@ -21,10 +21,12 @@ export async function openPlace(config: JsonStrategyConfig): Promise<Place> {
   }
   const { files: dataFiles, journal, lock } = layoutOf(config);
   const names = [...dataFiles.map(({ name }) => name), journal];
-  const files = new LocalFileManager(base_path, [...names, ...names.map(backupOf)]);
+  const requireLock = (): void => locks.requireInPlace();
+  const files = new LocalFileManager(base_path, [...names, ...names.map(backupOf)], requireLock);
   const prepare = (path: string): void => {
     files.owners.requireMayKeep();
     makePrivateFile(path, files.owners.for(lock));
   };
-  return { files, locks: new FileLockManager(join(base_path, lock), prepare) };
+  const locks = new FileLockManager(join(base_path, lock), prepare);
+  return { files, locks };
 }

@@ -67,7 +67,9 @@ async function putInPlace(
   for (const [name, file] of staged) await file.publish((await files.read(name))?.revision ?? null);
   const fresh = files.journal(layout.journal);
   const end = (await fresh.readAll())?.length ?? 0;
-  const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base, next: content.next };
+  // Processes that are in the middle of it go on with the same store only.
+  const { store } = journal.header ?? {};
+  const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), store, base, next: content.next };
   try {
     await beginJournal(files, layout, fresh, header, end);
   } finally {

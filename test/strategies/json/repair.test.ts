@@ -66,6 +66,8 @@ function killedBefore(files: FileManager, n: number): FileManager {
     describe: (name) => files.describe(name),
     exclusive: files.exclusive,
     prepare: () => files.prepare(),
+    requireUsable: () => files.requireUsable(),
+    missing: (names) => files.missing(names),
     read: (name) => files.read(name),
     list: (prefix) => files.list(prefix),
     stage: counted(async (name, content) => staged(await files.stage(name, content))),

@@ -14,6 +14,7 @@ import {
   type SqlParameter,
   type SqlSession,
 } from '../database.ts';
+import { lookAtEveryTable } from '../statements.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { asErrorOfForeignStatement, asStorageError, breaksUnknownRule, ConnectionLost, refusedRow } from './faults.ts';
@@ -112,7 +113,7 @@ export class PostgresqlDatabase implements SqlDatabase {
   }
 
   async ping(): Promise<void> {
-    await this.reading.run('SELECT 1 FROM "templates" LIMIT 1');
+    await this.reading.run(lookAtEveryTable);
   }
 
   async lastMigration(): Promise<number> {

@@ -3,8 +3,10 @@ import {
   StorageDamagedError,
   StorageError,
   StorageUnavailableError,
+  ValidationError,
 } from '../../../repository/errors.ts';
-import { LostRace } from '../database.ts';
+import { LostRace, type NamedRow } from '../database.ts';
+import { tables } from '../schema.ts';
 
 // Result codes of SQLite: https://www.sqlite.org/rescode.html. The low byte is the primary code.
 const BUSY = 5;
@@ -32,8 +34,11 @@ export function isBusy(error: unknown): boolean {
   return primary === BUSY || primary === LOCKED;
 }
 
-/** Whether SQLite did not understand a statement. */
-export const isMisunderstood = (error: unknown): boolean => codeOf(error) === GENERIC;
+/** The table of ours that a statement did not find. */
+function missingTable(error: unknown): string | undefined {
+  const name = /^no such table: (?:main\.)?(\w+)$/.exec((error as Error).message)?.[1];
+  return tables.some((table) => table.name === name) ? name : undefined;
+}
 
 /** Whether a rule of a table refused a row: that undoes its own statement only. */
 export function isRefusedRow(error: unknown): boolean {
@@ -63,6 +68,14 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
       { cause: error },
     );
   }
+  const missing = missingTable(error);
+  if (missing !== undefined) {
+    return new StorageUnavailableError(
+      `The table ${missing} is missing from ${path} (${message}): it was dropped. Put it back from a backup; calls work ` +
+        'again once it is there.',
+      { cause: error },
+    );
+  }
   if (primary === GENERIC) {
     return new StorageDamagedError(
       `The tables in ${path} are not those of this program (${message}). Run \`hfs doctor\`.`,
@@ -71,4 +84,21 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
   }
   const why = advice[primary] ?? `${message}.`;
   return new StorageUnavailableError(`Cannot use ${path}. ${why}`, { cause: error });
+}
+
+/** A lock that did not become free in time. */
+export const busy = (path: string, timeoutMs: number, cause: unknown): StorageUnavailableError =>
+  new StorageUnavailableError(
+    `Other processes have kept ${path} locked for ${timeoutMs / 1000} s (timeout). Nothing was stored; try again.`,
+    { cause },
+  );
+
+/** A statement that is not one of ours may be wrong in itself. */
+export function understood(task: () => NamedRow[]): NamedRow[] {
+  try {
+    return task();
+  } catch (error) {
+    if (codeOf(error) !== GENERIC || missingTable(error) !== undefined) throw error;
+    throw new ValidationError([{ path: 'select', message: `is refused by SQLite: ${(error as Error).message}` }]);
+  }
 }
