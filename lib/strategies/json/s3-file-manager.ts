@@ -1,6 +1,5 @@
 import {
   CopyObjectCommand,
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   ListObjectsV2Command,
@@ -149,10 +148,6 @@ export class S3FileManager implements FileManager {
     } catch (error) {
       throw asStorageError(error, 'list', this.describe(prefix));
     }
-  }
-
-  async remove(name: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) }));
   }
 
   close(): void {
