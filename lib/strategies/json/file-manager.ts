@@ -46,7 +46,6 @@ export interface FileManager {
   journal(name: string): JournalFile;
   /** Files whose name begins so. */
   list(prefix: string): Promise<string[]>;
-  remove(name: string): Promise<void>;
 }
 
 /** The journal's bytes. Positions count from the start of the file as it is now. */

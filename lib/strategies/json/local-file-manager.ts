@@ -150,10 +150,6 @@ export class LocalFileManager implements FileManager {
       throw asStorageError(error, 'list', this.folder);
     }
   }
-
-  async remove(name: string): Promise<void> {
-    await rm(this.describe(name), { force: true });
-  }
 }
 
 class LocalJournalFile implements JournalFile {

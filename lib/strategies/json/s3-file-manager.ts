@@ -1,6 +1,5 @@
 import {
   CopyObjectCommand,
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
@@ -157,10 +156,6 @@ export class S3FileManager implements FileManager {
     } catch (error) {
       throw asStorageError(error, 'list', this.describe(prefix));
     }
-  }
-
-  async remove(name: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) }));
   }
 
   close(): void {

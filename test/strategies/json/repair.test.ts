@@ -72,7 +72,6 @@ function killedBefore(files: FileManager, n: number): FileManager {
     list: (prefix) => files.list(prefix),
     stage: counted(async (name, content) => staged(await files.stage(name, content))),
     keepCopy: counted((from, to, options) => files.keepCopy(from, to, options)),
-    remove: counted((name) => files.remove(name)),
     journal,
   };
 }
