@@ -24,7 +24,7 @@ const layers = {
     '^lib/config/',
     OPEN_REPOSITORY,
   ],
-  'lib/server': ['^lambdas/', '^lib/(service|migration|backup|config)/', '^lib/repository/', '^lib/model/'],
+  'lib/server': ['^lambdas/', '^lib/(service|migration|backup|transfer|config)/', '^lib/repository/', '^lib/model/'],
   'lib/cli': ['^lib/(?!cdk/)', '^lambdas/'],
   'lib/cdk': [
     '^lib/model/',

@@ -48,13 +48,13 @@ export interface BackupJob {
 export interface Jobs {
   /**
    * Starts a migration. The same id and order again starts nothing.
-   * @throws RequestError request_differs (another order), migration_running (another one between the same stores)
+   * @throws RequestError request_differs (another order), migration_running (another one)
    */
   startMigration(order: MigrationBody): Promise<MigrationJob>;
   /** The newest first. */
   migrations(): Promise<MigrationJob[]>;
   migration(id: string): Promise<MigrationJob | undefined>;
-  /** Starts a backup. The same id again starts nothing. */
+  /** Starts a backup. The same id again starts nothing. @throws RequestError backup_running (another one) */
   startBackup(order: BackupBody): Promise<BackupJob>;
   /** The newest first. */
   backups(): Promise<BackupJob[]>;
