@@ -6,7 +6,7 @@ const layers = {
   'lib/repository': ['^lib/model/'],
   'lib/strategies': ['^lib/repository/', '^lib/model/', '^lib/config/'],
   'lib/service': ['^lib/repository/', '^lib/model/'],
-  'lib/remote': ['^lib/service/', '^lib/repository/', '^lib/model/'],
+  'lib/remote': ['^lib/service/', '^lib/repository/', '^lib/model/', '^lib/config/package-version\\.ts$'],
   'lib/transfer': ['^lib/repository/', '^lib/model/'],
   'lib/backup': ['^lib/transfer/', '^lib/repository/', '^lib/model/', '^lib/config/', OPEN_REPOSITORY],
   'lib/migration': [
@@ -24,7 +24,7 @@ const layers = {
     '^lib/config/',
     OPEN_REPOSITORY,
   ],
-  'lib/server': ['^lambdas/', '^lib/(service|migration|backup|config)/', '^lib/repository/', '^lib/model/'],
+  'lib/server': ['^lambdas/', '^lib/(service|migration|backup|transfer|config)/', '^lib/repository/', '^lib/model/'],
   'lib/cli': ['^lib/(?!cdk/)', '^lambdas/'],
   'lib/cdk': [
     '^lib/model/',

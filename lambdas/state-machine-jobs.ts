@@ -3,6 +3,7 @@ import {
   DescribeExecutionCommand,
   ExecutionAlreadyExists,
   ExecutionDoesNotExist,
+  ListExecutionsCommand,
   SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
@@ -12,7 +13,7 @@ import type { UnitProgress } from '../lib/backup/run-unit.ts';
 import type { TaskState } from '../lib/backup/task-state.ts';
 import type { CopiedBatch } from '../lib/migration/copy-segment.ts';
 import { newMigrationId } from '../lib/migration/migrate-repository.ts';
-import type { MigrationReport, Preflight } from '../lib/migration/migration-report.ts';
+import { differencesOf, type MigrationReport, type Preflight } from '../lib/migration/migration-report.ts';
 import { type PlannedMigration, plannedMigrations, stateOf } from '../lib/migration/planned-migration.ts';
 import { canonicalJson } from '../lib/model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../lib/model/collections.ts';
@@ -25,6 +26,14 @@ import { backupLocation, stateLocation } from './deployed-stores.ts';
 import type { Failure } from './migration/report-failure.ts';
 import { planned } from './migration-plans.ts';
 
+type JobKind = 'migration' | 'backup';
+
+/** Variables with the ARNs of the state machines. */
+const variables = {
+  migration: 'HFS_MIGRATION_STATE_MACHINE',
+  backup: 'HFS_BACKUP_STATE_MACHINE',
+} as const satisfies Record<JobKind, string>;
+
 /** Executions that are asked about at the same time. */
 const MAX_LISTED = 50;
 
@@ -36,12 +45,13 @@ export class StateMachineJobs implements Jobs {
     const plan = await planned(id, rest);
     const state = stateOf(await stateLocation(), id);
     const before = await state.read<PlannedMigration>('plan');
-    if (before === undefined) await state.write('plan', plan);
-    else if (!isSameOrder(before, plan)) {
+    if (before !== undefined && !isSameOrder(before, plan)) {
       const detail = `The migration ${JSON.stringify(id)} was ordered otherwise before. Choose another migration_id.`;
       throw new RequestError('request_differs', detail);
     }
-    await this.#start('HFS_MIGRATION_STATE_MACHINE', id, { migration_id: id });
+    const isStarted = await this.#isStarted('migration', id);
+    if (before === undefined) await state.write('plan', plan);
+    if (!isStarted) await this.#start('migration', id, { migration_id: id });
     return this.#job(state, before ?? plan);
   }
 
@@ -61,7 +71,7 @@ export class StateMachineJobs implements Jobs {
   async startBackup({ backup_id: id = newBackupId('backup', now()) }: BackupBody): Promise<BackupJob> {
     const known = (await this.backups()).find((backup) => backup.id === id);
     if (known?.state === 'running' || known?.state === 'complete') return known;
-    await this.#start('HFS_BACKUP_STATE_MACHINE', id, { backup_id: id });
+    if (!(await this.#isStarted('backup', id))) await this.#start('backup', id, { backup_id: id });
     return { id, state: 'running', created_at: now() };
   }
 
@@ -69,7 +79,7 @@ export class StateMachineJobs implements Jobs {
     const summaries = (await summariesOf(await backupLocation())).toReversed();
     return Promise.all(
       summaries.map(async (summary) =>
-        summary.state === 'incomplete' && (await this.#status('HFS_BACKUP_STATE_MACHINE', summary.id)) === 'RUNNING'
+        summary.state === 'incomplete' && (await this.#status('backup', summary.id)) === 'RUNNING'
           ? { id: summary.id, state: 'running', created_at: summary.created_at }
           : backupJob(summary),
       ),
@@ -80,7 +90,7 @@ export class StateMachineJobs implements Jobs {
     const [report, failure, status] = await Promise.all([
       state.read<MigrationReport>('report'),
       state.read<Failure>('failure'),
-      this.#status('HFS_MIGRATION_STATE_MACHINE', plan.id),
+      this.#status('migration', plan.id),
     ]);
     const running = status === 'RUNNING' || status === 'PENDING_REDRIVE';
     const failed: JobState = failure === undefined || failure.resumed ? 'interrupted' : 'failed';
@@ -95,7 +105,7 @@ export class StateMachineJobs implements Jobs {
       collections: report?.collections ?? (await this.#progress(state, plan)),
       ...(report?.backup !== undefined && { backup: report.backup }),
       ...(failure !== undefined && ended === 'failed' && { failure: failure.message }),
-      ...(report?.outcome === 'differences' && { differences: { ...report.validation?.differences } }),
+      ...(report !== undefined && differencesOf(report)),
     };
   }
 
@@ -116,18 +126,33 @@ export class StateMachineJobs implements Jobs {
     return Object.fromEntries(await Promise.all(collected)) as MigrationJob['collections'];
   }
 
+  /**
+   * Whether the job of an id was started before.
+   * @throws RequestError where it was not and another one is running. Of two that are ordered at the same moment both may begin
+   */
+  async #isStarted(kind: JobKind, id: string): Promise<boolean> {
+    if ((await this.#status(kind, id)) !== undefined) return true;
+    const running = { stateMachineArn: stateMachine(variables[kind]), statusFilter: 'RUNNING', maxResults: 1 } as const;
+    const [other] = (await this.#client.send(new ListExecutionsCommand(running))).executions ?? [];
+    if (other === undefined || other.name === id) return other !== undefined;
+    throw new RequestError(
+      `${kind}_running`,
+      `The ${kind} ${JSON.stringify(other.name)} is running. Wait until it has ended.`,
+    );
+  }
+
   /** Starts an execution, or finds that it was started before. */
-  async #start(variable: string, name: string, input: object): Promise<void> {
+  async #start(kind: JobKind, name: string, input: object): Promise<void> {
     try {
-      const command = { stateMachineArn: stateMachine(variable), name, input: JSON.stringify(input) };
+      const command = { stateMachineArn: stateMachine(variables[kind]), name, input: JSON.stringify(input) };
       await this.#client.send(new StartExecutionCommand(command));
     } catch (error) {
       if (!(error instanceof ExecutionAlreadyExists)) throw error;
     }
   }
 
-  async #status(variable: string, name: string): Promise<string | undefined> {
-    const executionArn = `${stateMachine(variable).replace(':stateMachine:', ':execution:')}:${name}`;
+  async #status(kind: JobKind, name: string): Promise<string | undefined> {
+    const executionArn = `${stateMachine(variables[kind]).replace(':stateMachine:', ':execution:')}:${name}`;
     try {
       return (await this.#client.send(new DescribeExecutionCommand({ executionArn }))).status;
     } catch (error) {

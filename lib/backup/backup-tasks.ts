@@ -13,6 +13,7 @@ import { idOf } from '../repository/guarded-write.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import { ContentDigest, type DigestData } from '../transfer/content-digest.ts';
 import { patientStore } from '../transfer/patient-store.ts';
+import { requireAllDeclared } from '../transfer/undeclared-columns.ts';
 import { requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText } from './backup-location.ts';
 import { createBackup } from './create-backup.ts';
@@ -69,9 +70,10 @@ export class BackupTasks {
 
   /** Divides the work. No units: `takeWhole` does it all. A backup that was finished before is not taken again. */
   async begin(): Promise<BackupOrders> {
-    const { id, location, strategy } = this.#parts;
+    const { id, location, strategy, place } = this.#parts;
     requireBackupId(id);
     if ((await readText(location, `${id}/${MANIFEST}`)) !== undefined) return { done: true, whole: false, units: [] };
+    await requireAllDeclared(strategy, place);
     const { capabilities } = strategy;
     if (capabilities.snapshotReads) return { done: false, whole: true, units: [] };
     if ((await this.#state.read('begun')) === undefined) await this.#state.write('begun', { created_at: now() });

@@ -6,6 +6,7 @@ import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts
 import { ContentDigest } from '../transfer/content-digest.ts';
 import { patiently } from '../transfer/patience.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
+import { requireAllDeclared } from '../transfer/undeclared-columns.ts';
 import { newBackupId, requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText } from './backup-location.ts';
 import { isOfBackup } from './list-backups.ts';
@@ -41,6 +42,7 @@ export const notOurs = (location: BackupLocation, id: string): BackupError =>
  * With an id that the caller has chosen, the call may be repeated: a backup that is complete is returned as it is, and one
  * that was cut off is begun again. Two calls with the same id must not run at the same time.
  * @throws BackupError where it cannot be written; what was written of it is removed
+ * @throws ConfigurationError where the store has columns that the backup would not hold; nothing is written then
  */
 export async function createBackup(strategy: StorageStrategy, options: BackupOptions): Promise<BackupManifest> {
   const { location, place, prefix = 'backup' } = options;
@@ -53,6 +55,7 @@ export async function createBackup(strategy: StorageStrategy, options: BackupOpt
     if (!(await location.list(id)).every(isOfBackup)) throw notOurs(location, id);
     await removeAll(location, id);
   }
+  await requireAllDeclared(strategy, place);
   const { snapshotReads, parallelScans } = strategy.capabilities;
   try {
     await using stack = new AsyncDisposableStack();

@@ -2,7 +2,8 @@ import { createReadStream, type Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
-import { BackupError } from '../repository/errors.ts';
+import { BackupError, StorageError } from '../repository/errors.ts';
+import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../repository/file-owner.ts';
 import { BACKUP_ID } from './backup-id.ts';
 import type { BackupLocation, StoredObject } from './backup-location.ts';
 
@@ -17,6 +18,7 @@ const advice: Readonly<Record<string, string>> = {
 
 /** What went wrong with a file of a backup, and what to do. */
 export function asBackupError(error: unknown, action: string, path: string): BackupError {
+  if (error instanceof StorageError) return new BackupError(error.message, { cause: error });
   const { code = '', errno, message } = error as NodeJS.ErrnoException;
   const reason = advice[code] ?? `${errno === undefined ? message : getSystemErrorMessage(errno)}.`;
   return new BackupError(`Cannot ${action} ${path}. ${reason}`, { cause: error });
@@ -81,10 +83,12 @@ class LocalLocation implements BackupLocation {
   }
 
   async write(name: string, bytes: Uint8Array): Promise<void> {
-    const path = join(this.text, name);
+    const path = realPathOf(join(this.text, name));
     try {
       await makeFolder(dirname(path));
+      const owner = ownerOf(path);
       await writeDurably(`${path}${UNFINISHED}`, bytes);
+      if (owner !== undefined) giveTo(owner, `${path}${UNFINISHED}`, path);
       await rename(`${path}${UNFINISHED}`, path);
       await syncFolder(dirname(path));
     } catch (error) {
@@ -126,17 +130,17 @@ async function* readFrom(path: string): AsyncGenerator<Uint8Array> {
 }
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  await using file = await open(path, 'w', 0o600);
+  await using file = await open(path, 'w', PRIVATE_FILE);
   await file.writeFile(bytes);
   await file.sync();
 }
 
 /** Makes a folder, and its name durable. */
 async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  const first = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER }).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
     // What Node says of a read-only file system; without `recursive` it says the truth.
-    return mkdir(folder).then(() => folder);
+    return mkdir(folder, PRIVATE_FOLDER).then(() => folder);
   });
   if (first === undefined) return;
   for (let made = resolve(folder); made.length >= resolve(first).length; made = dirname(made)) {

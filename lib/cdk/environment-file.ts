@@ -30,7 +30,7 @@ export function readEnvironment(folder: string, env: unknown): Config {
     throw new ConfigurationError(`There is no environment ${JSON.stringify(env)}. ${known}, or write ${file}.`);
   }
   try {
-    return parseConfig(parseJsonText(readFileSync(file, 'utf8')), { ...process.env, ...standIns });
+    return parseConfig(parseJsonText(readFileSync(file)), { ...process.env, ...standIns });
   } catch (cause) {
     throw new ConfigurationError(`${file}: ${(cause as Error).message}`, { cause });
   }

@@ -41,5 +41,5 @@ export function connectJobs(target: ServiceFunction, operation: Operation, deplo
   const executions = executionArns(deployment, kind);
   target.allow(['states:DescribeExecution'], [executions]);
   explainWildcard(target.role, executions, 'Executions of the state machine, which have the ids of what they do.');
-  if (starts) target.allow(['states:StartExecution'], [machineArn(deployment, kind)]);
+  if (starts) target.allow(['states:ListExecutions', 'states:StartExecution'], [machineArn(deployment, kind)]);
 }

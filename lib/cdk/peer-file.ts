@@ -69,7 +69,7 @@ export function readPeer({ storage }: Config, deployment: DeploymentConfig): Pee
     throw new ConfigurationError(`${key} must not be called ${CONFIG_FILE}: the service's own is.`);
   let config: Config;
   try {
-    config = parseConfig(parseJsonText(readFileSync(file, 'utf8')));
+    config = parseConfig(parseJsonText(readFileSync(file)));
   } catch (cause) {
     throw new ConfigurationError(`${key}: ${file} cannot be used. ${(cause as Error).message}`, { cause });
   }

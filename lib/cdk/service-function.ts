@@ -73,7 +73,12 @@ export class ServiceFunction extends Construct implements IGrantable {
       ...(reserved_concurrency !== undefined &&
         props.unlimited !== true && { reservedConcurrentExecutions: reserved_concurrency }),
       tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
-      ...network,
+      // Not spread: a getter of a class would be left out without a word, and CDK makes a group where none is named.
+      ...(network !== undefined && {
+        vpc: network.vpc,
+        vpcSubnets: network.vpcSubnets,
+        securityGroups: network.securityGroups,
+      }),
       environment: {
         // Relative to the function's folder, in which Lambda starts it.
         HFS_CONFIG: CONFIG_FILE,

@@ -75,7 +75,7 @@ const write = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'write', dyna
  */
 const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } = {
   'get-entity': () => read(tables(everything, 'GetItem')),
-  'get-health': () => read(tables(['templates'], 'GetItem')),
+  'get-health': () => read(tables(everything, 'GetItem')),
   'query-entities': () => read(tables(everything, 'Scan'), ...allIndexes),
   'count-entities': () => read(tables(everything, 'Scan'), ...allIndexes),
   'batch-get': () => read(tables(everything, 'BatchGetItem', 'GetItem')),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { type JsonTextError, parseJsonText } from '../config/json-text.ts';
+import { decodeUtf8 } from '../model/utf8.ts';
 import { jsonTextProblem } from '../service/json-scan.ts';
 import { CommandFailure, systemReason, UsageError } from './failures.ts';
 
@@ -15,16 +16,28 @@ function parse<E extends Error>(json: string, name: string, Failure: new (messag
   }
 }
 
+function decode(bytes: Uint8Array, name: string): string {
+  try {
+    return decodeUtf8(bytes);
+  } catch (error) {
+    throw new CommandFailure(`${name} cannot be read: ${(error as Error).message}. Save it as UTF-8.`, {
+      cause: error,
+    });
+  }
+}
+
 /**
  * Reads JSON from a file, or from standard input for `-`.
- * @throws CommandFailure naming the file, and line and column where it is not JSON
+ * @throws CommandFailure naming the file, and line and column where it is not JSON, or the byte where it is not UTF-8
  */
 export async function readJsonFile(file: string, stdin: NodeJS.Process['stdin']): Promise<unknown> {
-  if (file === '-') return parse(await text(stdin), 'standard input', CommandFailure);
-  const json = await readFile(file, 'utf8').catch((error: unknown) => {
+  if (file === '-') {
+    return parse(decode(await buffer(stdin), 'standard input'), 'standard input', CommandFailure);
+  }
+  const bytes = await readFile(file).catch((error: unknown) => {
     throw new CommandFailure(`${file} cannot be read: ${systemReason(error)}.`, { cause: error });
   });
-  return parse(json, file, CommandFailure);
+  return parse(decode(bytes, file), file, CommandFailure);
 }
 
 /**

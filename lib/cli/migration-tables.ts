@@ -28,6 +28,13 @@ export async function printPreflight(output: Output, { totals, unfit, unfitTotal
   output.note(`Nothing was written. The entities take ${Math.ceil(bytes / 1e6)} MB as JSON.`);
 }
 
+export const differenceText = ({ collection, id, kind }: { collection: string; id: string; kind: string }): string =>
+  `${collection} ${JSON.stringify(id)}: ${kind}`;
+
+/** What is said of entities that the target cannot hold, and that `--on-invalid skip` left out. */
+export const leftOutText = (count: number): string =>
+  `${count} entities do not fit the target and were left out; --dry-run lists them.`;
+
 /** The verdict of a comparison, with what differs. */
 async function printDifferences(output: Output, validation: Validation): Promise<void> {
   const total = differencesIn(validation);
@@ -40,8 +47,7 @@ async function printDifferences(output: Output, validation: Validation): Promise
     `${counted(total, 'difference')}: ${missing} missing in the target, ${different} different, ${newer} newer in the ` +
       `target, ${extra} only in the target.`,
   );
-  const lines = validation.listed.map(({ collection, id, kind }) => `${collection} ${JSON.stringify(id)}: ${kind}`);
-  await printNamed(output, lines, total);
+  await printNamed(output, validation.listed.map(differenceText), total);
 }
 
 export async function printValidation(output: Output, validation: Validation): Promise<void> {
@@ -69,7 +75,7 @@ export async function printReport(output: Output, report: MigrationReport): Prom
   }
   if (removed !== undefined) await output.line(`Deleted from the source: ${removed}.`);
   const skipped = collectionNames.reduce((sum, name) => sum + collections[name].skipped, 0);
-  if (skipped > 0) output.note(`${skipped} entities do not fit the target and were left out; --dry-run lists them.`);
+  if (skipped > 0) output.note(leftOutText(skipped));
   if (collectionNames.every((name) => collections[name].read === 0)) {
     output.note('The source holds no entities. Is it the one that was meant?');
   }

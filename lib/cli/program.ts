@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { packageRoot } from '../config/package-root.ts';
+import { packageVersion } from '../config/package-version.ts';
 import { addBackupCommands } from './commands/backup.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addCountCommand } from './commands/count.ts';
@@ -18,12 +16,6 @@ import type { Streams } from './output.ts';
 import { remoteOf } from './remote-option.ts';
 import type { Session } from './session.ts';
 
-function packageVersion(): string {
-  const root = packageRoot();
-  if (root === undefined) return 'unknown';
-  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
-}
-
 /** The command line `hfs`, with all its commands. */
 export function createProgram(session: Session, { stdout, stderr }: Streams): Command {
   const program = new Command('hfs')
@@ -34,6 +26,7 @@ export function createProgram(session: Session, { stdout, stderr }: Streams): Co
     .option('--remote <url>', 'work through the HTTP API at a URL (default: HFS_REMOTE, else the store itself)')
     .option('--remote-region <region>', 'AWS region to sign calls for (default: from the URL, else AWS_REGION)')
     .option('--profile <name>', 'AWS profile to sign calls with (default: AWS_PROFILE)')
+    .option('--api-key-file <file>', 'file with the API key that calls carry (default: the key in HFS_API_KEY)')
     .option('--json', 'print one JSON value, for programs')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

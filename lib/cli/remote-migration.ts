@@ -8,6 +8,7 @@ import { openRemoteRepository, type RemoteOptions } from '../remote/open-remote.
 import type { MigrationBody } from '../service/job-schemas.ts';
 import type { MigrationJob } from '../service/jobs.ts';
 import { CommandFailure, exitCodes } from './failures.ts';
+import { differenceText, leftOutText } from './migration-tables.ts';
 import type { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import type { Session } from './session.ts';
@@ -70,7 +71,18 @@ async function printJob(output: Output, job: MigrationJob): Promise<void> {
   });
   await output.table(['collection', 'read', 'copied', 'there already', 'skipped'], rows);
   if (job.backup !== undefined) await output.line(`Backup of the source: ${displayText(job.backup)}`);
-  const differing = Object.entries(job.differences ?? {}).filter(([, count]) => count > 0);
-  const found = differing.map(([kind, count]) => `${count} ${kind}`).join(', ');
-  await output.line(found === '' ? 'Done.' : `The stores differ: ${found}.`);
+  if (job.state === 'differences') await printDifferences(output, job);
+  else await output.line('Done.');
+  const skipped = collectionNames.reduce((sum, name) => sum + job.collections[name].skipped, 0);
+  if (skipped > 0) output.note(leftOutText(skipped));
+}
+
+async function printDifferences(output: Output, { differences = {}, differing = [] }: MigrationJob): Promise<void> {
+  const found = Object.entries(differences).filter(([, count]) => count > 0);
+  // Without a comparison, what was left out is all that is known to differ.
+  if (found.length === 0) return output.line('The stores were not compared.');
+  await output.line(`The stores differ: ${found.map(([kind, count]) => `${count} ${kind}`).join(', ')}.`);
+  const total = found.reduce((sum, [, count]) => sum + count, 0);
+  for (const difference of differing) await output.line(differenceText(difference));
+  if (total > differing.length) await output.line(`… and ${total - differing.length} more.`);
 }

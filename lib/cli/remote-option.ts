@@ -1,7 +1,8 @@
 /** `--remote`: which commands work through the HTTP API, and where it is. */
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { RemoteOptions } from '../remote/open-remote.ts';
-import { UsageError } from './failures.ts';
+import { CommandFailure, systemReason, UsageError } from './failures.ts';
 
 /** Every other command is about the store itself, or this machine. */
 const remoteCommands: ReadonlySet<string> = new Set([
@@ -20,6 +21,7 @@ interface RemoteFlags {
   readonly remote?: string;
   readonly remoteRegion?: string;
   readonly profile?: string;
+  readonly apiKeyFile?: string;
 }
 
 /** The command of a command line, without the program's own name: `config check`. */
@@ -29,24 +31,36 @@ function nameOf(command: Command): string {
   return parents.join(' ');
 }
 
+/** In a file, since other users of the machine see command lines. */
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new CommandFailure(`${file} cannot be read: ${systemReason(cause)}.`, { cause });
+  }
+}
+
 /**
  * The service that a command is to work through; undefined for the store itself. What is on the command line counts more
  * than the environment: `--config` asks for the store even where HFS_REMOTE is set.
- * @throws UsageError where the options contradict one another, or the command cannot work so
+ * @throws UsageError where the options contradict one another, or the command cannot work so; CommandFailure where the file
+ * with the API key cannot be read
  */
 export function remoteOf(command: Command, env: NodeJS.ProcessEnv = process.env): RemoteOptions | undefined {
-  const { config, remote, remoteRegion: region, profile } = command.optsWithGlobals<RemoteFlags>();
+  const { config, remote, remoteRegion: region, profile, apiKeyFile } = command.optsWithGlobals<RemoteFlags>();
   if (remote !== undefined && config !== undefined) {
     throw new UsageError('--remote works through a service, --config on a store: give one of them.');
   }
   const url = remote ?? (config === undefined ? env.HFS_REMOTE || undefined : undefined);
   if (url === undefined) {
-    if (region === undefined && profile === undefined) return undefined;
-    throw new UsageError('--remote-region and --profile are for calls of a service: give --remote too.');
+    if ([region, profile, apiKeyFile].every((given) => given === undefined)) return undefined;
+    throw new UsageError(
+      '--remote-region, --profile and --api-key-file are for calls of a service: give --remote too.',
+    );
   }
   const name = nameOf(command);
   if (remoteCommands.has(name))
-    return { url, ...(region !== undefined && { region }), ...(profile !== undefined && { profile }) };
+    return { url, region, profile, ...(apiKeyFile !== undefined && { apiKey: readKey(apiKeyFile) }) };
   const remedy = remote === undefined ? 'unset HFS_REMOTE, or give --config' : 'leave out --remote';
   throw new UsageError(`hfs ${name} works on the store itself, not through a service: ${remedy}.`);
 }

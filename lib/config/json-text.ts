@@ -1,5 +1,6 @@
 /** JSON text written by people: where it is broken, they are told the line. */
 import { parseJson } from '../model/parse-json.ts';
+import { decodeUtf8 } from '../model/utf8.ts';
 
 /** A text is not JSON. The message begins with the line and column, counted from 1. */
 export class JsonTextError extends Error {
@@ -108,10 +109,11 @@ class Walk {
 
 /**
  * Reads JSON text, with or without a byte order mark.
- * @throws JsonTextError naming line, column and what was expected there
+ * @param source text, or the bytes of a file
+ * @throws JsonTextError naming line, column and what was expected there; NotUtf8Error
  */
-export function parseJsonText(source: string): unknown {
-  const text = source.replace(/^\ufeff/, '');
+export function parseJsonText(source: string | Uint8Array): unknown {
+  const text = typeof source === 'string' ? source.replace(/^\ufeff/, '') : decodeUtf8(source);
   try {
     return parseJson(text);
   } catch (cause) {

@@ -32,9 +32,9 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: 'you may not read it',
 };
 
-async function readText(path: string): Promise<string> {
+async function readBytes(path: string): Promise<Buffer> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path);
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException;
     const reason = reasons[code] ?? message;
@@ -51,9 +51,9 @@ async function readText(path: string): Promise<string> {
  */
 export async function readConfig(path?: string): Promise<ConfigFile> {
   const file = locateConfig(path);
-  const text = await readText(file);
+  const bytes = await readBytes(file);
   try {
-    return { path: file, ...expandAndCheck(parseJsonText(text), process.env) };
+    return { path: file, ...expandAndCheck(parseJsonText(bytes), process.env) };
   } catch (cause) {
     throw new ConfigurationError(`${file}: ${(cause as Error).message}`, { cause });
   }

@@ -8,6 +8,7 @@ import {
   type Difference,
   type DifferenceKind,
   entitiesIn,
+  everythingIn,
   extrasOf,
   unlikeOf,
 } from '../transfer/compare-contents.ts';
@@ -63,7 +64,7 @@ export class ComparisonTasks {
       nothing: new ContentDigest().toJSON(),
       work: async (items) => {
         const digest = new ContentDigest();
-        const entities = side === 'target' ? items : (await fitting.fitPage(unit.collection, items)).entities;
+        const entities = side === 'target' ? items : await everythingIn(fitting, unit.collection, items);
         for (const entity of entities) digest.add(unit.collection, entity);
         return digest.toJSON();
       },

@@ -6,7 +6,7 @@ import { now } from '../model/timestamps.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { Migration, type MigrationParts, type MigrationProgress } from './migration.ts';
 import { MigrationLog } from './migration-log.ts';
-import { differencesIn, type MigrationReport, type Preflight, type Validation } from './migration-report.ts';
+import { differencesIn, type MigrationReport, outcomeOf, type Preflight, type Validation } from './migration-report.ts';
 import { type MigrationPlan, type MigrationSettings, type StoreChoice, settingsOf } from './migration-settings.ts';
 import { reasonOf } from './preflight.ts';
 import { type MigrationStore, openStore, requireDifferent, type StoreType, storageOf } from './stores.ts';
@@ -190,7 +190,7 @@ async function run(migration: Migration, log: MigrationLog, { checked }: Migrate
   }
   return {
     id: state.id,
-    outcome: validation === undefined || clean ? 'succeeded' : 'differences',
+    outcome: outcomeOf({ collections: state.collections, ...(validation !== undefined && { validation }) }),
     source: source.place,
     target: target.place,
     startedAt: state.startedAt,

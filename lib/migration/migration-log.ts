@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { parseJson } from '../model/parse-json.ts';
 import { now } from '../model/timestamps.ts';
+import { decodeUtf8 } from '../model/utf8.ts';
 import { MigrationError } from '../repository/errors.ts';
+import { PRIVATE_FOLDER } from '../repository/file-owner.ts';
 import { RunLock } from '../transfer/run-lock.ts';
 import type { MigrationReport, Validation } from './migration-report.ts';
 import type { MigrationPlan } from './migration-settings.ts';
@@ -130,20 +132,19 @@ const fileOf = (folder: string, id: string): string => join(folder, `${id}.ndjso
 
 /** Reads a log as far as it is whole. Returns the state and the bytes that are whole. */
 function readLog(folder: string, id: string): { state: MigrationState; bytes: number } {
-  let text: string;
+  let written: Buffer;
   try {
     if (!ID.test(id)) throw new Error('not an id');
-    text = readFileSync(fileOf(folder, id), 'utf8');
+    written = readFileSync(fileOf(folder, id));
   } catch (cause) {
     throw new MigrationError(`There is no migration ${JSON.stringify(id)} in ${folder}.`, { cause });
   }
   let state: MigrationState | undefined;
-  let bytes = 0;
-  for (const line of text.split('\n').slice(0, -1)) {
+  const bytes = written.lastIndexOf('\n') + 1;
+  for (const line of linesOf(written.subarray(0, bytes), id)) {
     const { at, ...event } = parsedLine(line, id);
     if (event.event === 'started') state ??= stateOf(id, at, event.plan);
     else if (state !== undefined) apply(state, at, event);
-    bytes += Buffer.byteLength(line) + 1;
   }
   if (state === undefined) {
     throw new MigrationError(`The log of the migration ${id} in ${folder} is empty. Begin a new migration.`);
@@ -151,14 +152,25 @@ function readLog(folder: string, id: string): { state: MigrationState; bytes: nu
   return { state, bytes };
 }
 
+function linesOf(bytes: Buffer, id: string): string[] {
+  try {
+    return decodeUtf8(bytes).split('\n').slice(0, -1);
+  } catch (cause) {
+    throw damagedLog(id, cause);
+  }
+}
+
+const damagedLog = (id: string, cause: unknown): MigrationError =>
+  new MigrationError(
+    `The log of the migration ${id} is damaged. Begin a new one with --merge: what is copied already stays.`,
+    { cause },
+  );
+
 function parsedLine(line: string, id: string): Event & { at: string } {
   try {
     return parseJson(line) as Event & { at: string };
   } catch (cause) {
-    throw new MigrationError(
-      `The log of the migration ${id} is damaged. Begin a new one with --merge: what is copied already stays.`,
-      { cause },
-    );
+    throw damagedLog(id, cause);
   }
 }
 
@@ -189,7 +201,7 @@ export class MigrationLog {
   static create(folder: string, id: string, plan: MigrationPlan): MigrationLog {
     try {
       if (!ID.test(id)) throw new Error(`${JSON.stringify(id)} is no id`);
-      mkdirSync(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
       using stack = new DisposableStack();
       const lock = stack.use(takeLock(folder, id));
       const file = openSync(fileOf(folder, id), 'ax', 0o600);

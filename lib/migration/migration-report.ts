@@ -53,5 +53,34 @@ export interface MigrationReport {
   readonly removed?: number;
 }
 
+/**
+ * How a migration has ended. What was left out is missing in the target: a comparison has counted it, and where there was
+ * none, it is known all the same.
+ */
+export function outcomeOf({
+  collections,
+  validation,
+}: Pick<MigrationReport, 'collections' | 'validation'>): MigrationReport['outcome'] {
+  const differing =
+    validation === undefined
+      ? Object.values(collections).some(({ skipped }) => skipped > 0)
+      : differencesIn(validation) > 0;
+  return differing ? 'differences' : 'succeeded';
+}
+
+/** Differences that a job names; the report of the migration names more. */
+const NAMED_BY_JOB = 20;
+
+/** What a job says of a migration that has ended with differences. */
+export function differencesOf({
+  outcome,
+  validation,
+}: Pick<MigrationReport, 'outcome' | 'validation'>):
+  | { readonly differences: Validation['differences']; readonly differing: Validation['listed'] }
+  | undefined {
+  if (outcome === 'succeeded' || validation === undefined) return undefined;
+  return { differences: validation.differences, differing: validation.listed.slice(0, NAMED_BY_JOB) };
+}
+
 export const differencesIn = ({ differences }: Validation): number =>
   Object.values(differences).reduce((sum, count) => sum + count, 0);

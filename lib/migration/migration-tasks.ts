@@ -16,6 +16,7 @@ import {
   differencesIn,
   MAX_NAMED,
   type MigrationReport,
+  outcomeOf,
   type Preflight,
 } from './migration-report.ts';
 import { type MigrationTasksParts, MigrationUnits, type SideUnit } from './migration-units.ts';
@@ -148,17 +149,17 @@ export class MigrationTasks {
     const validation = plan.settings.validate ? await this.comparison.validation() : undefined;
     const clean = validation === undefined || differencesIn(validation) === 0;
     const removed = plan.settings.cleanupSource && clean ? await this.#sum<number>('cleanup') : undefined;
+    const compared = { collections: await this.#copied(), ...(validation !== undefined && { validation }) };
     const report: MigrationReport = {
       id,
-      outcome: clean ? 'succeeded' : 'differences',
+      outcome: outcomeOf(compared),
       source: plan.source.place,
       target: plan.target.place,
       startedAt: plan.started_at,
       finishedAt: now(),
-      collections: await this.#copied(),
       // It has the id of the migration.
       ...(plan.settings.createBackup && { backup: id }),
-      ...(validation !== undefined && { validation }),
+      ...compared,
       ...(removed !== undefined && { removed: removed.reduce((sum, count) => sum + count, 0) }),
     };
     await this.#units.state.write('report', report);

@@ -10,9 +10,10 @@ import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { problemsInWords } from '../model/json-values.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { WriteRejected } from '../repository/guarded-write.ts';
-import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts';
+import type { Scanner, StorageStrategy, UndeclaredColumn } from '../repository/storage-strategy.ts';
 import type { Fitting, Unfit } from '../transfer/fitting.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
+import { columnsText, notCopiedText } from '../transfer/undeclared-columns.ts';
 import { MAX_NAMED, type Preflight } from './migration-report.ts';
 import type { MigrationStore } from './stores.ts';
 
@@ -23,24 +24,37 @@ const PAGE_ENTITIES = 500;
  */
 const ROOM_PER_BYTE = 3;
 
-/** Proves that the source can be read. @throws MigrationError */
+/** Proves that the source can be read, and all of it. @throws MigrationError */
 export async function requireReadable({ repository, place }: MigrationStore): Promise<void> {
+  let columns: readonly UndeclaredColumn[];
   try {
     await repository.health();
     await repository.strategy.scan('templates', { segment: 0, segments: 1, limit: 1 });
+    columns = (await repository.strategy.undeclaredColumns?.()) ?? [];
   } catch (error) {
     throw unusable('source', place, 'read', error);
+  }
+  if (columns.length > 0) {
+    throw new MigrationError(`The source, ${place}, cannot be copied as a whole: ${notCopiedText(columns)}`);
   }
 }
 
 /** Proves that the target can be written, and unless `merge` is set, that it is empty. @throws MigrationError */
 export async function requireWritable({ repository, place, storage }: MigrationStore, merge: boolean): Promise<void> {
+  let required: readonly UndeclaredColumn[];
   try {
     await repository.health();
     await requireFolder(storage);
     await tryDeletion(repository.strategy);
+    required = ((await repository.strategy.undeclaredColumns?.()) ?? []).filter((column) => column.required);
   } catch (error) {
     throw unusable('target', place, 'written', error);
+  }
+  if (required.length > 0) {
+    throw new MigrationError(
+      `The target, ${place}, cannot be written: it has columns that take no NULL and that this program does not know: ` +
+        `${columnsText(required)}. Drop them, give them a default, or choose another target.`,
+    );
   }
   if (merge) return;
   for (const collection of collectionNames) {

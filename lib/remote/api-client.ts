@@ -1,10 +1,11 @@
 /** Calls of the API: authorized, repeated where that does no harm, and their failures told apart. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { packageVersion } from '../config/package-version.ts';
 import { StorageError, StorageUnavailableError } from '../repository/errors.ts';
 import { PROBLEM_TYPE, type ProblemDetails } from '../service/problems.ts';
 import type { Authorize } from './aws-signature.ts';
 import { type QueryPairs, queryString } from './call-path.ts';
-import { foreignAnswer, jsonObjectOf, mayBeDone } from './foreign-answers.ts';
+import { type Carried, foreignAnswer, gatewayProblem, jsonObjectOf, mayBeDone } from './foreign-answers.ts';
 import { type Answer, HttpExchange, NoAnswer, NotSent } from './http-exchange.ts';
 import { AnswerLostError, RemoteCallError } from './remote-errors.ts';
 import type { RemoteTarget } from './remote-target.ts';
@@ -81,14 +82,25 @@ function requireShortUrl({ path, query = [] }: ApiCall): void {
   throw new RemoteCallError('headers_too_large', 431, message);
 }
 
-function isProblem(body: Record<string, unknown> | undefined): boolean {
-  return typeof body?.type === 'string' && body.type.startsWith('urn:hostfactory:problem:');
+export interface ApiClientOptions {
+  /** Whether calls are authorized by a token, instead of a signature. */
+  readonly hasToken?: boolean;
+  /** Sent with every call, whatever authorizes it. */
+  readonly apiKey?: string | undefined;
+  readonly policy?: RetryPolicy;
+}
+
+function asProblem(body: Record<string, unknown> | undefined): ProblemDetails | undefined {
+  const isProblem = typeof body?.type === 'string' && body.type.startsWith('urn:hostfactory:problem:');
+  return isProblem ? (body as unknown as ProblemDetails) : undefined;
 }
 
 export class ApiClient {
   readonly target: RemoteTarget;
   readonly #authorize: Authorize;
-  readonly #hasToken: boolean;
+  readonly #carried: Carried;
+  /** Of every call. */
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #policy: RetryPolicy;
   readonly #exchange: HttpExchange;
   readonly #underWay = new Set<Promise<unknown>>();
@@ -97,11 +109,16 @@ export class ApiClient {
   constructor(
     target: RemoteTarget,
     authorize: Authorize,
-    { hasToken = false, policy = standardPolicy }: { hasToken?: boolean; policy?: RetryPolicy } = {},
+    { hasToken = false, apiKey, policy = standardPolicy }: ApiClientOptions = {},
   ) {
     this.target = target;
     this.#authorize = authorize;
-    this.#hasToken = hasToken;
+    this.#carried = { hasToken, hasKey: apiKey !== undefined };
+    this.#headers = {
+      // AWS WAF's common rules block calls that do not say what sends them.
+      'User-Agent': `hostfactory-storage/${packageVersion()}`,
+      ...(apiKey !== undefined && { 'x-api-key': apiKey }),
+    };
     this.#policy = policy;
     this.#exchange = new HttpExchange(target);
   }
@@ -150,7 +167,11 @@ export class ApiClient {
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     const { method, query = [] } = call;
     const path = `${this.target.basePath}${call.path}`;
-    const headers = { ...call.headers, ...(body !== undefined && { 'Content-Type': 'application/json' }) };
+    const headers = {
+      ...this.#headers,
+      ...call.headers,
+      ...(body !== undefined && { 'Content-Type': 'application/json' }),
+    };
     const { host, url } = this.target;
     try {
       // Each attempt anew: a signature is good for some minutes only.
@@ -173,12 +194,14 @@ export class ApiClient {
     const body = jsonObjectOf(answer);
     if (status >= 200 && status < 300 && (body !== undefined || status === 204)) return { status, body: body ?? {} };
     const wait = retryAfterMs(headers['retry-after']);
-    if (headers['content-type']?.startsWith(PROBLEM_TYPE) === true && isProblem(body)) {
-      const problem = body as unknown as ProblemDetails;
+    const problem = headers['content-type']?.startsWith(PROBLEM_TYPE) === true ? asProblem(body) : undefined;
+    const { url } = this.target;
+    const gateways = problem && gatewayProblem(url, answer, problem.detail, this.#carried);
+    if (problem !== undefined && gateways === undefined) {
       const passing = transientCodes.has(problem.type.replace('urn:hostfactory:problem:', ''));
       return { error: problem, mayBeDone: passing, passing, retryAfterMs: wait };
     }
-    const error = foreignAnswer(this.target.url, answer, this.#hasToken);
+    const error = gateways ?? foreignAnswer(url, answer, this.#carried);
     return { error, mayBeDone: mayBeDone(status), passing: error.retryable, retryAfterMs: wait };
   }
 }

@@ -1,15 +1,24 @@
 /** Sentences about answers that the API did not give: API Gateway's own, a proxy's, a web server's. */
-
 import { isPlainObject } from '../model/json-values.ts';
 import { parseJson } from '../model/parse-json.ts';
 import { type StorageError, StorageUnavailableError } from '../repository/errors.ts';
 import type { Answer } from './http-exchange.ts';
 import { RemoteCallError } from './remote-errors.ts';
+import { retryAfterMs } from './retry-policy.ts';
 
 const MAX_QUOTED = 300;
 
 /** Statuses with which something on the way says that the service did not answer, or has no room. */
-const UNAVAILABLE: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+const UNAVAILABLE: ReadonlySet<number> = new Set([500, 502, 503, 504]);
+
+/** What a call carries to say who makes it. */
+export interface Carried {
+  /** A token, instead of a signature. */
+  readonly hasToken: boolean;
+  readonly hasKey: boolean;
+}
+
+const UNSIGNED = 'HFS_API_TOKEN is set, so the call was not signed: unset it to sign with AWS credentials.';
 
 const typeOf = ({ headers }: Answer): string => headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 
@@ -42,17 +51,47 @@ const denials: readonly [RegExp, string][] = [
     'Check which credentials are used: --profile, AWS_PROFILE, AWS_ACCESS_KEY_ID.',
   ],
   [/signature.*(?:match|calculated)/i, 'Check the secret key and the region, and that no proxy changes the call.'],
-  [
-    /^Forbidden$/i,
-    'Check the host name, and that the resource policy, the firewall or the API key of the API lets this caller in.',
-  ],
 ];
 
-function denied(url: string, status: number, message: string, hasToken: boolean): RemoteCallError {
-  const hint = hasToken
-    ? 'HFS_API_TOKEN is set, so the call was not signed: unset it to sign with AWS credentials.'
-    : (denials.find(([pattern]) => pattern.test(message))?.[1] ?? 'Check the credentials and what they may do.');
+/** What API Gateway says of a missing or wrong API key, and of what the firewall blocks. */
+const FORBIDDEN = /^Forbidden$/i;
+
+function hintFor(message: string, { hasToken, hasKey }: Carried): string | undefined {
+  if (FORBIDDEN.test(message)) {
+    const key = hasKey
+      ? 'Check the API key (--api-key-file, HFS_API_KEY): it may be wrong, or that of another API.'
+      : 'The API may want an API key: give it with --api-key-file or HFS_API_KEY.';
+    return `${key} Else check the host name, and that the resource policy and the firewall of the API let this caller in.`;
+  }
+  const hint = denials.find(([pattern]) => pattern.test(message))?.[1];
+  return hint !== undefined && hasToken ? UNSIGNED : hint;
+}
+
+function denied(url: string, status: number, message: string, hint: string): RemoteCallError {
   return new RemoteCallError('access_denied', status, `${url} refused the call (${status}: ${message}). ${hint}`);
+}
+
+/** Of the API or a usage plan. The service did not get the call. */
+function throttled(url: string, message: string | undefined, waitMs: number | undefined): StorageUnavailableError {
+  // So API Gateway says that a quota is used up; of the rate it says Too Many Requests.
+  const remedy = /^Limit Exceeded$/i.test(message ?? '')
+    ? 'Try again when the quota of the usage plan begins anew, or have it raised: daily_quota of api.usage_plans.'
+    : 'Try again in a while with fewer calls at a time, or have the limit raised: api.throttling, or that of the usage plan.';
+  const said = message === undefined ? '' : `: ${message}`;
+  const wait = waitMs === undefined ? '' : ` and asks to wait ${Math.ceil(waitMs / 1000)} s`;
+  return new StorageUnavailableError(`${url} has too many calls now (429${said})${wait}. ${remedy}`);
+}
+
+/** The error of an answer that API Gateway gives in the form of a problem; undefined where it is the service's own. */
+export function gatewayProblem(
+  url: string,
+  { status, headers }: Answer,
+  detail: string,
+  carried: Carried,
+): StorageError | undefined {
+  if (status === 429) return throttled(url, detail, retryAfterMs(headers['retry-after']));
+  const hint = status === 401 || status === 403 ? hintFor(detail, carried) : undefined;
+  return hint === undefined ? undefined : denied(url, status, detail, hint);
 }
 
 function redirected(url: string, { status, headers }: Answer): RemoteCallError {
@@ -67,17 +106,20 @@ function redirected(url: string, { status, headers }: Answer): RemoteCallError {
 
 /**
  * The error of an answer that is not the API's.
- * @param hasToken whether the call carried a token instead of a signature
+ * @param carried what the call carried to say who makes it
  */
-export function foreignAnswer(url: string, answer: Answer, hasToken: boolean): StorageError {
+export function foreignAnswer(url: string, answer: Answer, carried: Carried): StorageError {
   const { status } = answer;
   if (status >= 300 && status < 400) return redirected(url, answer);
   const message = gatewayMessage(answer);
-  if (status === 401 || status === 403) return denied(url, status, message ?? 'no reason given', hasToken);
+  if (status === 401 || status === 403) {
+    const otherwise = carried.hasToken ? UNSIGNED : 'Check the credentials and what they may do.';
+    return denied(url, status, message ?? 'no reason given', hintFor(message ?? '', carried) ?? otherwise);
+  }
+  if (status === 429) return throttled(url, message, retryAfterMs(answer.headers['retry-after']));
   const said = message === undefined ? '' : `: ${message}`;
   if (UNAVAILABLE.has(status)) {
-    const what = status === 429 ? 'has too many calls' : 'cannot answer';
-    return new StorageUnavailableError(`${url} ${what} now (${status}${said}). Try again in a while.`);
+    return new StorageUnavailableError(`${url} cannot answer now (${status}${said}). Try again in a while.`);
   }
   const kind =
     message === undefined
@@ -91,4 +133,4 @@ export function foreignAnswer(url: string, answer: Answer, hasToken: boolean): S
 }
 
 /** Whether the service may have done what it was asked before something answered so. */
-export const mayBeDone = (status: number): boolean => UNAVAILABLE.has(status) && status !== 429;
+export const mayBeDone = (status: number): boolean => UNAVAILABLE.has(status);

@@ -89,6 +89,14 @@ export interface Scanner {
 /** All entities as they were at one moment, whatever is written meanwhile. To be disposed of soon: it holds resources. */
 export interface Snapshot extends Scanner, AsyncDisposable {}
 
+/** A column that the model does not declare: no read or scan of the store returns it, and no write sets it. */
+export interface UndeclaredColumn {
+  readonly table: string;
+  readonly column: string;
+  /** Whether it takes no NULL and has no default, so that no entity can be added. */
+  readonly required: boolean;
+}
+
 export interface LoadOptions {
   /** 'older' where left out. */
   readonly over?: LoadOver;
@@ -116,6 +124,8 @@ export interface StorageStrategy extends StoreSession, Scanner {
    *   nothing is stored then
    */
   load(collection: CollectionName, entities: readonly Entity[], options?: LoadOptions): Promise<number>;
+  /** What the store holds beside the fields of its entities. Absent where every field of a record is one of the entity. */
+  undeclaredColumns?(): Promise<readonly UndeclaredColumn[]>;
   /**
    * Proves that the store can be read now.
    * @throws StorageUnavailableError or StorageDamagedError where it cannot

@@ -36,9 +36,37 @@ function requireLoopbackName(request: IncomingMessage): void {
   throw new RequestError('misdirected_request', 'Without a token this server answers to localhost and 127.0.0.1 only.');
 }
 
+const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
+/** Whether an `Origin` header names the host that the call was sent to. */
+function isOwnOrigin(origin: string, host: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: own } = new URL(origin);
+  // A default port may be written or left out.
+  return URL.canParse(`${protocol}//${host}`) && new URL(`${protocol}//${host}`).host === own;
+}
+
+/**
+ * A browser sends a page's call to this server whoever the page is from, and only keeps the answer from it. It says where
+ * the call comes from, in headers that no page can set; other programs send neither.
+ */
+function requireOwnPage({ method, headers, headersDistinct }: IncomingMessage): void {
+  if (SAFE_METHODS.has(method)) return;
+  const isOwnSite = (headersDistinct['sec-fetch-site'] ?? []).every(
+    (site) => site === 'same-origin' || site === 'none',
+  );
+  const isOwn = (headersDistinct.origin ?? []).every((origin) => isOwnOrigin(origin, headers.host ?? ''));
+  if (isOwnSite && isOwn) return;
+  throw new RequestError(
+    'cross_site_call',
+    'A page of another site may not change anything here. Call from a program, without Origin and Sec-Fetch-Site ' +
+      'headers, or from a page of this server itself.',
+  );
+}
+
 /**
  * Refuses calls that may not be answered.
- * @throws RequestError malformed_request, unauthorized or misdirected_request
+ * @throws RequestError malformed_request, unauthorized, misdirected_request or cross_site_call
  */
 export function requireAccess(request: IncomingMessage, token: string | undefined): void {
   // RFC 9112, section 3.2: one Host header in every HTTP/1.1 request.
@@ -47,4 +75,5 @@ export function requireAccess(request: IncomingMessage, token: string | undefine
   }
   if (token === undefined) requireLoopbackName(request);
   else requireToken(request, token);
+  requireOwnPage(request);
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '../model/parse-json.ts';
+import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../repository/file-owner.ts';
 
 export interface BackupRequest {
   readonly id: string;
@@ -31,9 +32,11 @@ export class BackupRequests {
 
   /** Written whole or not at all. */
   put(request: BackupRequest): void {
-    mkdirSync(this.#folder, { recursive: true });
-    const path = this.#path(request.id);
-    writeFileSync(`${path}.new`, JSON.stringify(request), { mode: 0o600, flush: true });
+    mkdirSync(this.#folder, { recursive: true, mode: PRIVATE_FOLDER });
+    const path = realPathOf(this.#path(request.id));
+    const owner = ownerOf(path);
+    writeFileSync(`${path}.new`, JSON.stringify(request), { mode: PRIVATE_FILE, flush: true });
+    if (owner !== undefined) giveTo(owner, `${path}.new`, path);
     renameSync(`${path}.new`, path);
   }
 

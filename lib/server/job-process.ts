@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../config/package-root.ts';
 import { UnsupportedOperationError } from '../repository/errors.ts';
+import { PRIVATE_FOLDER } from '../repository/file-owner.ts';
 
 /** How long processes have to finish what is under way when the server ends. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -31,7 +32,7 @@ export class JobProcesses {
     if (this.#running.has(name)) return;
     const root = packageRoot();
     if (root === undefined) throw new UnsupportedOperationError('Jobs need the command line, which is not installed.');
-    mkdirSync(this.#folder, { recursive: true });
+    mkdirSync(this.#folder, { recursive: true, mode: PRIVATE_FOLDER });
     const log = openSync(join(this.#folder, `${name}.log`), 'a', 0o600);
     const command = [join(root, 'bin', 'hfs.js'), ...args, '--config', this.#config, '--json'];
     const child = spawn(process.execPath, command, { stdio: ['ignore', log, log] });

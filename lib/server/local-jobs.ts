@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loggedError, logger } from '../../lambdas/api-log.ts';
 import { newBackupId } from '../backup/backup-id.ts';
 import type { BackupLocation } from '../backup/backup-location.ts';
 import { type ListedBackup, listBackups, timeOf } from '../backup/list-backups.ts';
@@ -18,6 +19,7 @@ import {
   migrationIds,
   readMigration,
 } from '../migration/migration-log.ts';
+import { differencesOf } from '../migration/migration-report.ts';
 import type { MigrationPlan } from '../migration/migration-settings.ts';
 import { optionsOfOrder } from '../migration/order.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
@@ -26,15 +28,19 @@ import { now } from '../model/timestamps.ts';
 import type { BackupBody, MigrationBody } from '../service/job-schemas.ts';
 import type { BackupJob, Jobs, MigrationJob } from '../service/jobs.ts';
 import { RequestError } from '../service/request-error.ts';
+import { RunLock } from '../transfer/run-lock.ts';
 import { type BackupRequest, BackupRequests } from './backup-requests.ts';
 import { JobProcesses } from './job-process.ts';
+import { type JobKind, JobSlot } from './job-slot.ts';
 
 export class LocalJobs implements Jobs, AsyncDisposable {
   readonly #file: ConfigFile;
   readonly #folder: string;
   readonly #processes: JobProcesses;
   readonly #requests: BackupRequests;
-  #starting: Promise<unknown> = Promise.resolve();
+  readonly #slots: Readonly<Record<JobKind, JobSlot>>;
+  /** Jobs that were interrupted when the server ended last, and wait for those before them. */
+  readonly #interrupted: Record<JobKind, string[]> = { migration: [], backup: [] };
   #closing = false;
 
   /** @param file the configuration of the service */
@@ -43,23 +49,19 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     this.#folder = file.config.migration.state_location;
     this.#processes = new JobProcesses(file.path, this.#folder);
     this.#requests = new BackupRequests(this.#folder);
+    this.#slots = { migration: new JobSlot(this.#folder, 'migration'), backup: new JobSlot(this.#folder, 'backup') };
   }
 
-  /** Goes on with what was interrupted when the server ended last. */
+  /** Goes on with what was interrupted when the server ended last, one job of a kind after the other. */
   async resume(): Promise<void> {
-    for (const id of await migrationIds(this.#folder)) {
-      const state = readMigration(this.#folder, id);
-      const ended = state.report !== undefined || state.failure !== undefined;
-      if (state.plan.origin === 'server' && !ended && !isRunning(this.#folder, id)) this.#run(id);
-    }
-    for (const { id, failure } of this.#requests.all()) if (failure === undefined) this.#takeBackup(id);
+    this.#interrupted.migration = (await migrationIds(this.#folder)).filter((id) => this.#isInterrupted(id));
+    this.#interrupted.backup = this.#requests.all().map(({ id }) => id);
+    this.#goOn('migration');
+    this.#goOn('backup');
   }
 
-  async startMigration(order: MigrationBody): Promise<MigrationJob> {
-    // One after the other: the same call may arrive twice at once.
-    const started = this.#starting.then(() => this.#startMigration(order));
-    this.#starting = started.catch(() => {});
-    return started;
+  startMigration(order: MigrationBody): Promise<MigrationJob> {
+    return this.#slots.migration.inTurn(() => this.#startMigration(order));
   }
 
   async migrations(): Promise<MigrationJob[]> {
@@ -73,14 +75,8 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     return this.#job(readMigration(this.#folder, id));
   }
 
-  async startBackup({ backup_id: id = newBackupId('backup', now()) }: BackupBody): Promise<BackupJob> {
-    const known = (await this.backups()).find((backup) => backup.id === id);
-    // One that was cut off or has failed may be tried again.
-    if (known?.state === 'running' || known?.state === 'complete') return known;
-    const request = { id, requested_at: now() };
-    this.#requests.put(request);
-    this.#takeBackup(id);
-    return this.#requestedBackup(request);
+  startBackup({ backup_id }: BackupBody): Promise<BackupJob> {
+    return this.#slots.backup.inTurn(() => this.#startBackup(backup_id));
   }
 
   async backups(): Promise<BackupJob[]> {
@@ -88,7 +84,8 @@ export class LocalJobs implements Jobs, AsyncDisposable {
       (await listBackups(await this.#location())).map((backup) => [backup.id, listedBackup(backup)]),
     );
     for (const request of this.#requests.all()) {
-      if (listed.get(request.id)?.state === 'complete') this.#requests.remove(request.id);
+      const isDone = listed.get(request.id)?.state === 'complete' && !this.#isTaken(request.id);
+      if (isDone) this.#requests.remove(request.id);
       else listed.set(request.id, this.#requestedBackup(request));
     }
     return [...listed.values()].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
@@ -104,23 +101,89 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     const plan = planOf(await optionsOfOrder(this.#file, order), 'server');
     const ids = await migrationIds(this.#folder);
     if (ids.includes(id)) return this.#startedBefore(id, plan);
-    for (const other of ids) this.#requireOtherStores(other, plan);
-    MigrationLog.create(this.#folder, id, plan).close();
-    this.#run(id);
+    for (const other of ids) this.#requireNotRunning(other);
+    const slot = this.#slots.migration;
+    slot.take(id);
+    try {
+      MigrationLog.create(this.#folder, id, plan).close();
+      this.#run(id);
+    } catch (error) {
+      slot.free();
+      throw error;
+    }
     return this.#job(readMigration(this.#folder, id));
   }
 
-  #run(id: string): void {
-    this.#processes.start(id, ['migrateRepository', '--resume', id, '--yes']);
+  async #startBackup(given: string | undefined): Promise<BackupJob> {
+    const known = given === undefined ? undefined : (await this.backups()).find(({ id }) => id === given);
+    // One that was cut off or has failed may be tried again.
+    if (known?.state === 'running' || known?.state === 'complete') return known;
+    const slot = this.#slots.backup;
+    const running = this.#requests.all().find((request) => this.#isTaken(request.id));
+    if (running !== undefined) throw slot.busy(running.id);
+    const request = { id: given ?? newBackupId('backup', now()), requested_at: now() };
+    slot.take(request.id);
+    try {
+      this.#requests.put(request);
+      this.#takeBackup(request.id);
+    } catch (error) {
+      slot.free();
+      throw error;
+    }
+    return this.#requestedBackup(request);
   }
 
+  /** Starts the process of a migration that has the slot. */
+  #run(id: string): void {
+    this.#processes.start(id, ['migrateRepository', '--resume', id, '--yes'], () => this.#ended('migration'));
+  }
+
+  /** Starts the process of a backup that has the slot. */
   #takeBackup(id: string): void {
-    this.#processes.start(id, ['backup', 'create', '--id', id], (code) => {
+    this.#processes.start(processOf(id), ['backup', 'create', '--id', id], (code) => {
       if (code === 0) this.#requests.remove(id);
       // Ended by a signal, or told to stop: the next start goes on.
       else if (code !== null && !this.#closing)
-        this.#requests.put({ id, requested_at: now(), failure: this.#lastWords(id) });
+        this.#requests.put({ id, requested_at: now(), failure: this.#lastWords(processOf(id)) });
+      this.#ended('backup');
     });
+  }
+
+  #ended(kind: JobKind): void {
+    this.#slots[kind].free();
+    try {
+      this.#goOn(kind);
+    } catch (error) {
+      logger.error('interrupted jobs wait for the next start of the server', { error: loggedError(error) });
+    }
+  }
+
+  /** Starts the next job that was interrupted, unless another one has begun. */
+  #goOn(kind: JobKind): void {
+    if (this.#closing) return;
+    const id = this.#interrupted[kind].find((each) =>
+      kind === 'migration' ? this.#isInterrupted(each) : this.#isInterruptedBackup(each),
+    );
+    if (id === undefined || !this.#slots[kind].tryTake(id)) return;
+    this.#interrupted[kind] = this.#interrupted[kind].filter((each) => each !== id);
+    if (kind === 'migration') this.#run(id);
+    else this.#takeBackup(id);
+  }
+
+  #isInterrupted(id: string): boolean {
+    const { plan, report, failure } = readMigration(this.#folder, id);
+    if (plan.origin !== 'server' || report !== undefined || failure !== undefined) return false;
+    return !isRunning(this.#folder, id);
+  }
+
+  #isInterruptedBackup(id: string): boolean {
+    const request = this.#requests.all().find((each) => each.id === id);
+    return request !== undefined && request.failure === undefined && !this.#isTaken(id);
+  }
+
+  /** Whether a process makes the backup: one of this server, or of another that shares the folder. */
+  #isTaken(id: string): boolean {
+    return this.#processes.isRunning(processOf(id)) || RunLock.isHeld(this.#folder, `backup-${id}`);
   }
 
   /** The last line that the process of a job wrote. */
@@ -132,11 +195,13 @@ export class LocalJobs implements Jobs, AsyncDisposable {
   }
 
   #job(state: MigrationState): MigrationJob {
-    const running = this.#processes.isRunning(state.id) || isRunning(this.#folder, state.id);
+    // Until its process has ended, no other one can begin.
+    const isFinished = state.report !== undefined;
+    const running = this.#processes.isRunning(state.id) || (!isFinished && isRunning(this.#folder, state.id));
     const ended = state.report?.outcome ?? (state.failure === undefined ? 'interrupted' : 'failed');
     return {
       id: state.id,
-      state: running && state.report === undefined ? 'running' : ended,
+      state: running ? 'running' : ended,
       source: state.plan.source.place,
       target: state.plan.target.place,
       started_at: state.startedAt,
@@ -144,14 +209,14 @@ export class LocalJobs implements Jobs, AsyncDisposable {
       collections: state.collections,
       ...(state.backup !== undefined && { backup: state.backup }),
       ...(state.failure !== undefined && !running && { failure: state.failure }),
-      ...(state.report?.outcome === 'differences' && { differences: { ...state.report.validation?.differences } }),
+      ...(state.report !== undefined && differencesOf(state.report)),
     };
   }
 
   #requestedBackup({ id, requested_at, failure }: BackupRequest): BackupJob {
     const stopped = failure === undefined ? 'interrupted' : 'failed';
-    const state = this.#processes.isRunning(id) ? 'running' : stopped;
-    return { id, state, created_at: requested_at, ...(failure !== undefined && { failure }) };
+    if (this.#isTaken(id)) return { id, state: 'running', created_at: requested_at };
+    return { id, state: stopped, created_at: requested_at, ...(failure !== undefined && { failure }) };
   }
 
   /** The same order again gets the same answer. */
@@ -164,12 +229,9 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     return this.#job(state);
   }
 
-  /** @throws RequestError where a migration that is not finished writes to the same target */
-  #requireOtherStores(id: string, plan: MigrationPlan): void {
-    const state = readMigration(this.#folder, id);
-    if (state.plan.target.place !== plan.target.place || this.#job(state).state !== 'running') return;
-    const detail = `The migration ${JSON.stringify(id)} to the same target is running. Wait until it has ended.`;
-    throw new RequestError('migration_running', detail);
+  /** @throws RequestError where a migration is running, also one that the server has not started */
+  #requireNotRunning(id: string): void {
+    if (this.#job(readMigration(this.#folder, id)).state === 'running') throw this.#slots.migration.busy(id);
   }
 
   async #location(): Promise<BackupLocation> {
@@ -177,6 +239,9 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     return openLocation(location, settings);
   }
 }
+
+/** A migration may have the same id. */
+const processOf = (backup: string): string => `${backup}.backup`;
 
 function listedBackup(backup: ListedBackup): BackupJob {
   const { id, state, bytes } = backup;

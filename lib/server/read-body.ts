@@ -20,6 +20,8 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const finish = (): void => resolve(Buffer.concat(chunks));
   // Its sender is gone; what came of it must not be taken for the whole.
   const breakOff = (): void => reject(new RequestError('malformed_request', 'The body ended early.'));
+  // Before its turn came.
+  if (request.destroyed) breakOff();
   request.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff);
   try {
     return await promise;

@@ -8,6 +8,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { Jobs } from '../service/jobs.ts';
 import { isFailure, problemAnswer } from '../service/problems.ts';
 import { requireAccess } from './access.ts';
+import type { AnswerPlace } from './answer-room.ts';
 import { handlers } from './handlers.ts';
 import { matchRoute } from './match-route.ts';
 import { readBody } from './read-body.ts';
@@ -30,9 +31,15 @@ function toObject<T>(entries: Iterable<readonly [string, T]>): Record<string, T>
 const lastOf = (values: Record<string, string[]>): Record<string, string> =>
   toObject(Object.entries(values).map(([name, list]) => [name, list.at(-1) ?? ''] as const));
 
-async function callHandler(request: IncomingMessage, services: Services, requestId: string): Promise<ApiResult> {
+async function callHandler(
+  request: IncomingMessage,
+  services: Services,
+  requestId: string,
+  place: AnswerPlace,
+): Promise<ApiResult> {
   const { segments, query } = parseTarget(request.url ?? '');
   const { route, params } = matchRoute(request.method ?? '', segments);
+  await place.take(route);
   const bytes = await readBody(request);
   // API Gateway gives text as it is and other bytes as Base64.
   const isText = isUtf8(bytes);
@@ -59,11 +66,12 @@ export async function serveCall(
   request: IncomingMessage,
   services: Services,
   token: string | undefined,
+  place: AnswerPlace,
 ): Promise<ApiResult> {
   const requestId = randomUUID();
   try {
     requireAccess(request, token);
-    return await callHandler(request, services, requestId);
+    return await callHandler(request, services, requestId, place);
   } catch (error) {
     if (isFailure(error)) logger.error('call failed', { request_id: requestId, error: loggedError(error) });
     return toProxyResult(problemAnswer(error), requestId);

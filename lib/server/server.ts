@@ -7,10 +7,11 @@ import { ConfigurationError } from '../repository/errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Jobs } from '../service/jobs.ts';
 import { requireSafeHost } from './access.ts';
+import { AnswerPlace, AnswerRooms } from './answer-room.ts';
 import { answerBrokenRequest, expectationFailed } from './broken-requests.ts';
 import { Connections } from './connections.ts';
 import { serveCall } from './serve-call.ts';
-import { writeAnswer } from './write-answer.ts';
+import { encodeAnswer, writeAnswer } from './write-answer.ts';
 
 export interface ServerOptions {
   /** Stays the caller's: close it after the server. */
@@ -73,27 +74,34 @@ export async function startServer({ repository, jobs, host, port, token }: Serve
     headersTimeout: HEADERS_TIMEOUT_MS,
   });
   const connections = new Connections(server);
-  const answerBy = (serve: (request: IncomingMessage) => Promise<ApiResult>) => {
-    return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-      using _ = connections.busy(request.socket);
-      try {
-        await writeAnswer(request, response, await serve(request), !server.listening);
-      } catch (error) {
-        // The connection broke while the answer was written: there is nobody left to tell.
-        logger.warn('connection lost', { error: loggedError(error) });
-        request.destroy();
-      }
-    };
+  const rooms = new AnswerRooms();
+  type Serve = (request: IncomingMessage, place: AnswerPlace) => Promise<ApiResult>;
+  const answer = async (request: IncomingMessage, response: ServerResponse, serve: Serve): Promise<void> => {
+    using place = new AnswerPlace(request.socket, rooms);
+    try {
+      const encoded = encodeAnswer(await serve(request, place));
+      place.send(encoded.body.length);
+      await writeAnswer(request, response, encoded, !server.listening);
+      if (!response.writableFinished) logger.warn('answer not taken', { bytes: encoded.body.length });
+    } catch (error) {
+      // The connection broke while the answer was written: there is nobody left to tell.
+      logger.warn('connection lost', { error: loggedError(error) });
+      request.destroy();
+    }
   };
+  const answerBy = (serve: Serve) => (request: IncomingMessage, response: ServerResponse) =>
+    connections.serve(request, () => answer(request, response, serve));
   server.on(
     'request',
-    answerBy((request) => serveCall(request, services, secret)),
+    answerBy((request, place) => serveCall(request, services, secret, place)),
   );
   server.on(
     'checkExpectation',
     answerBy(async () => expectationFailed()),
   );
-  server.on('clientError', answerBrokenRequest);
+  server.on('clientError', (error, socket) =>
+    connections.breakOff(socket, error, () => answerBrokenRequest(error, socket)),
+  );
   const address = await listen(server, host, port);
   const name = host.includes(':') ? `[${host}]` : host;
   return { url: `http://${name}:${address.port}`, port: address.port, close: () => connections.close() };

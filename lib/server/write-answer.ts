@@ -29,14 +29,28 @@ function drain(request: IncomingMessage): Promise<void> {
   return promise.finally(() => clearTimeout(timer));
 }
 
+/** An answer as it is sent. */
+export interface EncodedAnswer {
+  readonly statusCode: number;
+  readonly headers: ApiResult['headers'];
+  readonly body: Buffer;
+}
+
+/** The bytes of a handler's result; its text is not needed while they are sent. */
+export const encodeAnswer = ({ statusCode, headers, body }: ApiResult): EncodedAnswer => ({
+  statusCode,
+  headers,
+  body: Buffer.from(body),
+});
+
 /**
- * Writes a handler's result.
+ * Writes an answer, and waits until all of it is with the operating system.
  * @param closing whether the connection must end with this answer
  */
 export async function writeAnswer(
   request: IncomingMessage,
   response: ServerResponse,
-  { statusCode, headers, body }: ApiResult,
+  { statusCode, headers, body }: EncodedAnswer,
   closing: boolean,
 ): Promise<void> {
   // The connection broke while the call was served: there is nobody left to tell.
@@ -44,15 +58,14 @@ export async function writeAnswer(
   const unread = hasBody(request) && !request.complete;
   if (closing || unread) response.setHeader('Connection', 'close');
   const bodyless = statusCode === 204 || statusCode === 304;
-  const bytes = Buffer.from(body);
-  response.writeHead(statusCode, bodyless ? headers : { ...headers, 'Content-Length': bytes.length });
+  response.writeHead(statusCode, bodyless ? headers : { ...headers, 'Content-Length': body.length });
   // Not before it is with the operating system is the call over, and may its connection be closed.
   const closed = once(response, 'close');
   if (unread) {
-    response.write(bytes);
+    response.write(body);
     await Promise.race([drain(request), closed]);
     response.end(() => request.destroy());
   } else if (bodyless || request.method === 'HEAD') response.end();
-  else response.end(bytes);
+  else response.end(body);
   await closed;
 }

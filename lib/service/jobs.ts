@@ -28,6 +28,10 @@ export interface MigrationJob {
   readonly failure?: string | undefined;
   /** How many entities differ, once it has ended with differences. */
   readonly differences?: Readonly<Record<string, number>> | undefined;
+  /** The first twenty of them. */
+  readonly differing?:
+    | readonly { readonly collection: CollectionName; readonly id: string; readonly kind: string }[]
+    | undefined;
 }
 
 export interface BackupJob {
@@ -44,13 +48,13 @@ export interface BackupJob {
 export interface Jobs {
   /**
    * Starts a migration. The same id and order again starts nothing.
-   * @throws RequestError request_differs (another order), migration_running (another one between the same stores)
+   * @throws RequestError request_differs (another order), migration_running (another one)
    */
   startMigration(order: MigrationBody): Promise<MigrationJob>;
   /** The newest first. */
   migrations(): Promise<MigrationJob[]>;
   migration(id: string): Promise<MigrationJob | undefined>;
-  /** Starts a backup. The same id again starts nothing. */
+  /** Starts a backup. The same id again starts nothing. @throws RequestError backup_running (another one) */
   startBackup(order: BackupBody): Promise<BackupJob>;
   /** The newest first. */
   backups(): Promise<BackupJob[]>;

@@ -10,7 +10,7 @@ import { type Answer, type Route, routes } from './routes.ts';
 import { JSON_TYPE } from './service.ts';
 
 /** Problems that any call may be answered with. */
-const COMMON_PROBLEMS = [400, 401, 500, 503];
+const COMMON_PROBLEMS = [400, 401, 403, 500, 503];
 
 const parameter = (location: 'path' | 'query' | 'header', name: string, rest: JsonObject): JsonObject => ({
   name,

@@ -126,6 +126,8 @@ const time: Schema = { type: 'string', format: 'date-time' };
 const perCollection = (value: Schema): Schema =>
   strict(Object.fromEntries(collectionNames.map((name) => [name, value])));
 
+const differenceKinds = ['missing', 'different', 'newer', 'extra'];
+
 const migration: Schema = strict(
   {
     id: jobId,
@@ -139,7 +141,12 @@ const migration: Schema = strict(
     ),
     backup: { type: 'string', description: 'The backup of the source.' },
     failure: { type: 'string', description: 'Why it failed, and what to do.' },
-    differences: strict(Object.fromEntries(['missing', 'different', 'newer', 'extra'].map((kind) => [kind, count]))),
+    differences: strict(Object.fromEntries(differenceKinds.map((kind) => [kind, count]))),
+    differing: {
+      type: 'array',
+      description: 'The first twenty entities that differ.',
+      items: strict({ collection, id: { type: 'string' }, kind: { type: 'string', enum: differenceKinds } }),
+    },
   },
   ['id', 'state', 'source', 'target', 'started_at', 'updated_at', 'collections'],
 );

@@ -1,5 +1,6 @@
 /** Reads the body of a request: its media type, its encoding, its JSON. */
 import { parseJson } from '../model/parse-json.ts';
+import { decodeUtf8 } from '../model/utf8.ts';
 import { jsonTextProblem } from './json-scan.ts';
 import { shorten } from './problems.ts';
 import { RequestError } from './request-error.ts';
@@ -31,9 +32,10 @@ function requireJson(headers: ServiceRequest['headers']): void {
 
 function decode(body: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return decodeUtf8(body);
   } catch (cause) {
-    throw new RequestError('malformed_request', 'The body is not valid UTF-8.', { cause });
+    const detail = `The body cannot be read: ${(cause as Error).message}.`;
+    throw new RequestError('malformed_request', detail, { cause });
   }
 }
 
@@ -48,7 +50,7 @@ export function parseBody(body: string | Uint8Array, headers: ServiceRequest['he
   if (bytes === 0) return undefined;
   if (bytes > MAX_BODY_BYTES) throw bodyTooLarge();
   requireJson(headers);
-  const text = typeof body === 'string' ? body : decode(body);
+  const text = typeof body === 'string' ? body.replace(/^\ufeff/, '') : decode(body);
   const problem = jsonTextProblem(text);
   if (problem !== undefined) throw malformed(`The body ${problem}.`);
   try {

@@ -5,7 +5,7 @@ import type { Entity } from '../model/entities.ts';
 import { idOf, versionOf } from '../repository/guarded-write.ts';
 import type { Scanner } from '../repository/storage-strategy.ts';
 import { bucketOf, ContentDigest } from './content-digest.ts';
-import type { Fitting } from './fitting.ts';
+import { type Fitting, normalRecord } from './fitting.ts';
 import type { TransferStore } from './patient-store.ts';
 import { pagesOf, type SegmentPosition } from './scan-pages.ts';
 
@@ -23,7 +23,29 @@ export const COMPARED_PAGE = 1000;
 
 export type Progress = (collection: CollectionName, entities: number) => void;
 
-/** The digest of a segment of the source, in the form that the target should hold. */
+/** What the target should hold, and as it is, what the target cannot hold: a comparison counts both. */
+async function fittedAndLeftOut(
+  fitting: Fitting,
+  collection: CollectionName,
+  records: readonly Entity[],
+): Promise<{ readonly wanted: readonly Entity[]; readonly leftOut: readonly Entity[] }> {
+  const { entities, unfit } = await fitting.fitPage(collection, records);
+  const ids = new Set(unfit.map(({ id }) => id));
+  const leftOut = ids.size === 0 ? [] : records.filter((record) => ids.has(idOf(collection, record)));
+  return { wanted: entities, leftOut: leftOut.map((record) => normalRecord(collection, record)) };
+}
+
+/** Everything that the source holds, in the form in which it is compared. */
+export async function everythingIn(
+  fitting: Fitting,
+  collection: CollectionName,
+  records: readonly Entity[],
+): Promise<Entity[]> {
+  const { wanted, leftOut } = await fittedAndLeftOut(fitting, collection, records);
+  return [...wanted, ...leftOut];
+}
+
+/** The digest of a segment of the source, as `everythingIn` has it. */
 export async function digestOfSource(
   source: Scanner,
   collection: CollectionName,
@@ -32,8 +54,7 @@ export async function digestOfSource(
 ): Promise<ContentDigest> {
   const digest = new ContentDigest();
   for await (const { items } of pagesOf(source, collection, COMPARED_PAGE, position)) {
-    const { entities } = await fitting.fitPage(collection, items);
-    for (const entity of entities) digest.add(collection, entity);
+    for (const entity of await everythingIn(fitting, collection, items)) digest.add(collection, entity);
     progress?.(collection, items.length);
   }
   return digest;
@@ -55,7 +76,7 @@ export async function digestOfTarget(
 
 export interface Compared {
   readonly difference: Difference;
-  /** As the target should hold it; absent where the kind is 'extra'. */
+  /** As the target should hold it; absent where it cannot hold it, and where the kind is 'extra'. */
   readonly wanted?: Entity;
   /** As the target holds it; absent where the kind is 'missing'. */
   readonly found?: Entity | undefined;
@@ -86,32 +107,36 @@ async function* suspectsOf(
   }
 }
 
-/** Of entities of the source: what the target lacks or has otherwise. */
+/** Of entities of the source: what the target lacks or has otherwise, whether or not it could hold it. */
 export async function unlikeOf(
   collection: CollectionName,
   records: readonly Entity[],
   { target, fitting }: ComparedStores,
 ): Promise<Compared[]> {
-  const { entities } = await fitting.fitPage(collection, records);
-  if (entities.length === 0) return [];
-  const ids = entities.map((entity) => idOf(collection, entity));
-  const held = await target.get(collection, ids);
-  return entities.flatMap((wanted, i) => compared(collection, wanted, held[i]));
+  if (records.length === 0) return [];
+  const { wanted, leftOut } = await fittedAndLeftOut(fitting, collection, records);
+  const all = [...wanted, ...leftOut];
+  const held = await target.get(
+    collection,
+    all.map((entity) => idOf(collection, entity)),
+  );
+  return all.flatMap((entity, i) => {
+    const difference = differenceOf(collection, entity, held[i]);
+    if (difference === undefined) return [];
+    return [{ difference, found: held[i], ...(i < wanted.length && { wanted: entity }) }];
+  });
 }
 
 /** Of entities of the target: what the source has not. */
 export async function extrasOf(
   collection: CollectionName,
   records: readonly Entity[],
-  { source, fitting }: ComparedStores,
+  { source }: ComparedStores,
 ): Promise<Compared[]> {
   if (records.length === 0) return [];
   const ids = records.map((entity) => idOf(collection, entity));
-  const held = (await source.get(collection, ids)).filter((record) => record !== undefined);
-  // What does not fit was not copied: if the target has it all the same, it is not from this source.
-  const { entities } = await fitting.fitPage(collection, held);
-  const wanted = new Set(entities.map((entity) => idOf(collection, entity)));
-  const extras = records.filter((_, i) => !wanted.has(ids[i] as string));
+  const held = await source.get(collection, ids);
+  const extras = records.filter((_, i) => held[i] === undefined);
   return extras.map((found) => ({ difference: { collection, id: idOf(collection, found), kind: 'extra' }, found }));
 }
 
@@ -137,12 +162,11 @@ export async function* extrasIn(
   }
 }
 
-function compared(collection: CollectionName, wanted: Entity, found: Entity | undefined): Compared[] {
-  const id = idOf(collection, wanted);
-  if (found === undefined) return [{ difference: { collection, id, kind: 'missing' }, wanted }];
-  if (canonicalJson(wanted) === canonicalJson(found)) return [];
-  const kind = versionOf(found) > versionOf(wanted) ? 'newer' : 'different';
-  return [{ difference: { collection, id, kind }, wanted, found }];
+function differenceOf(collection: CollectionName, entity: Entity, found: Entity | undefined): Difference | undefined {
+  const id = idOf(collection, entity);
+  if (found === undefined) return { collection, id, kind: 'missing' };
+  if (canonicalJson(entity) === canonicalJson(found)) return undefined;
+  return { collection, id, kind: versionOf(found) > versionOf(entity) ? 'newer' : 'different' };
 }
 
 /** Buckets that differ, by collection. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makePrivateFile } from '../repository/file-owner.ts';
 
 /** Whoever looks whether a lock is held has it for a moment itself. */
 const WAIT_MS = 500;
@@ -17,7 +18,9 @@ export class RunLock implements Disposable {
 
   /** Takes the lock of a name in a folder that exists; undefined where another process has it. */
   static take(folder: string, name: string, waitMs = WAIT_MS): RunLock | undefined {
-    const database = new DatabaseSync(join(folder, `${name}.lock`));
+    const path = join(folder, `${name}.lock`);
+    makePrivateFile(path);
+    const database = new DatabaseSync(path);
     try {
       // Nothing is ever written, so there is nothing to recover.
       database.exec(`PRAGMA busy_timeout = ${waitMs}; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE`);

@@ -224,7 +224,7 @@ describe('functions', () => {
       ['list-backups', 'hostfactory-backup', '/backups/*', ['s3:GetObject']],
     ] as const) {
       expect([operation, of(operation, prefix)]).toEqual([operation, actions]);
-      const starts = operation.startsWith('start') ? ['states:StartExecution'] : [];
+      const starts = operation.startsWith('start') ? ['states:ListExecutions', 'states:StartExecution'] : [];
       expect([operation, of(operation, `:execution:${machine}:*`)]).toEqual([operation, ['states:DescribeExecution']]);
       expect([operation, of(operation, `:stateMachine:${machine}`)]).toEqual([operation, starts]);
     }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Finding } from '../../lib/repository/finding.ts';
 import { Workplace } from './run-hfs.ts';
@@ -121,6 +121,22 @@ test('a damaged file is an error, and --repair restores what was saved', async (
   const { stdout } = await place.hfs(['get', 'templates', 'template-1', '--json']);
   expect(JSON.parse(stdout)).toMatchObject(specSample.templates['template-1']);
   expect((await place.hfs(['doctor', '--repair'])).stdout).toContain('After the repair:\n');
+});
+
+test('where a repair cannot prove that nothing is missing, it says so and exits with 3', async () => {
+  for (const id of ['template-1', 'template-2']) {
+    await place.hfs(['save', 'templates', JSON.stringify({ ...specSample.templates['template-1'], template_id: id })]);
+  }
+  await rm(place.path('data', 'request_database.json.journal'));
+  const { code, errors, report } = await doctor('--repair');
+  expect(code).toBe(3);
+  expect(report).toMatchObject({ ok: false, errors: 1 });
+  expect(errors).toEqual([
+    expect.stringMatching(/saves after commit \d may be missing.*newest save that was found is of 20/),
+  ]);
+  expect(await doctor()).toMatchObject({ code: 0, errors: [] });
+  const { stdout } = await place.hfs(['count', 'templates']);
+  expect(stdout).toBe('2\n');
 });
 
 test('a configuration that cannot be used is a finding', async () => {

@@ -88,7 +88,17 @@ describe('what it does', () => {
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--on-invalid skip') });
     expect(await held('sql')).toEqual([]);
     const skipped = await migrate(...TO_SQLITE, '--on-invalid', 'skip');
-    expect(skipped).toMatchObject({ code: 0, stderr: expect.stringContaining('1 entities do not fit') });
+    expect(skipped).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('1 difference: 1 missing in the target'),
+      stderr: expect.stringContaining('1 entities do not fit'),
+    });
+    expect(skipped.stdout).toContain('templates "t-1": missing');
+    const compared = await migrate(...TO_SQLITE, '--verify-only');
+    expect(compared).toMatchObject({ code: 3, stdout: expect.stringContaining('templates "t-1": missing') });
+    const blind = await migrate(...TO_SQLITE, '--on-invalid', 'skip', '--no-validate', '--json');
+    expect(blind.code).toBe(3);
+    expect(JSON.parse(blind.stdout)).toMatchObject({ outcome: 'differences' });
   });
 
   test('--verify-only compares, writes nothing, and ends with 3 where the stores differ', async () => {

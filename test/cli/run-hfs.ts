@@ -37,7 +37,10 @@ export class Workplace {
   }
 
   /** Runs `hfs` in this process: fast, and seen by the coverage. */
-  async hfs(args: readonly string[], { input = '', width }: { input?: string; width?: number } = {}): Promise<Outcome> {
+  async hfs(
+    args: readonly string[],
+    { input = '', width }: { input?: string | Uint8Array; width?: number } = {},
+  ): Promise<Outcome> {
     const stdin = Readable.from([input]);
     const stdout = Object.assign(new PassThrough(), width === undefined ? {} : { isTTY: true, columns: width });
     const stderr = new PassThrough();

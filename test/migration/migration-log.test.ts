@@ -86,10 +86,11 @@ describe('the log of a migration', () => {
 
   test.each([
     ['is no JSON', (text: string) => text.replace('"cursor":"a"', '"cursor":"a')],
+    ['is not UTF-8', (text: string) => text.replace('"cursor":"a"', '"cursor":"\u00e4"')],
     ['was overwritten', (text: string) => text.replace(/\n.*"a".*\n/, `\n${'\0'.repeat(80)}\n`)],
   ])('a line in the middle that %s: an error that says how to go on', async (_, damage) => {
     killed();
-    await writeFile(path, damage(await readFile(path, 'utf8')));
+    await writeFile(path, damage(await readFile(path, 'latin1')), 'latin1');
     for (const reading of [() => readMigration(folder.path, ID), () => MigrationLog.resume(folder.path, ID)]) {
       expect(reading).toThrow(`The log of the migration ${ID} is damaged. Begin a new one with --merge`);
     }

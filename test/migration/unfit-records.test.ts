@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { ConfigInput } from '../../lib/config/configuration.ts';
-import { migrateRepository, planMigration } from '../../lib/migration/migrate-repository.ts';
+import { compareRepositories, migrateRepository, planMigration } from '../../lib/migration/migrate-repository.ts';
 import { migrationIds } from '../../lib/migration/migration-log.ts';
 import type { Preflight } from '../../lib/migration/migration-report.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
@@ -11,6 +11,7 @@ import { rejection } from '../contract/rejection.ts';
 import { machine, request, template } from '../contract/samples.ts';
 import { sqliteFile } from '../strategies/sql/databases.ts';
 import { loadAll } from './awkward-entities.ts';
+import { migrateByTasks } from './by-tasks.ts';
 import { contentsOf, factories, newFolder, optionsOf } from './migrating.ts';
 
 /** SPEC.md, "File Structure": no versions, no timestamps, no request_type, no template_id of the machine. */
@@ -106,6 +107,17 @@ const broken: Records = {
     'machine-4': { machine_id: 'machine-4', request_id: 'req-123', status: ['RUNNING'] },
   },
 };
+/** What a comparison says of those where they were left out. */
+const missing = {
+  differences: { missing: 5, different: 0, newer: 0, extra: 0 },
+  listed: expect.arrayContaining([
+    { collection: 'templates', id: 'template-2', kind: 'missing' },
+    { collection: 'requests', id: 'req-2', kind: 'missing' },
+    { collection: 'machines', id: 'machine-2', kind: 'missing' },
+    { collection: 'machines', id: 'machine-3', kind: 'missing' },
+    { collection: 'machines', id: 'machine-4', kind: 'missing' },
+  ]),
+};
 const unfitTotals = { templates: 1, requests: 1, machines: 3 };
 
 describe('records that cannot be made to fit an SQL target', () => {
@@ -141,25 +153,49 @@ describe('records that cannot be made to fit an SQL target', () => {
     expect(await migrationIds(join(open.folder, 'migrations'))).toEqual([]);
   });
 
-  test('are left out with on_invalid skip, with their children, and the others are compared', async () => {
+  test('are left out with on_invalid skip, with their children, and are missing in the comparison', async () => {
     await using open = await given(broken);
-    const section = { on_invalid: 'skip' as const };
+    const section = { on_invalid: 'skip' as const, cleanup_source: true };
     const report = await migrateRepository(optionsOf(open.source, open.target, open.folder, { section }));
     expect(report).toMatchObject({
-      outcome: 'succeeded',
+      outcome: 'differences',
       collections: {
         templates: { read: 2, copied: 1, skipped: 1 },
         requests: { read: 2, copied: 1, skipped: 1 },
         machines: { read: 4, copied: 1, skipped: 3 },
       },
-      validation: { templates: 1, requests: 1, machines: 1, listed: [] },
+      validation: { templates: 1, requests: 1, machines: 1, ...missing },
     });
+    // Only a comparison without differences lets the source be cleaned up.
+    expect(report).not.toHaveProperty('removed');
     expect((await contentsOf(open.target.strategy)).map((text) => text.split(' ')[0])).toEqual([
       'machines',
       'requests',
       'templates',
     ]);
     expect(JSON.parse(await readFile(open.file, 'utf8'))).toEqual(broken);
+    expect(await compareRepositories(optionsOf(open.source, open.target, open.folder))).toMatchObject(missing);
+  });
+
+  test('are missing for the tasks of a state machine too, one after the other', async () => {
+    await using open = await given(broken);
+    const section = { on_invalid: 'skip' as const, cleanup_source: true };
+    const { report, cleanedUp } = await migrateByTasks(optionsOf(open.source, open.target, open.folder, { section }));
+    expect(report).toMatchObject({ outcome: 'differences', validation: missing });
+    expect(cleanedUp).toBe(false);
+    expect(JSON.parse(await readFile(open.file, 'utf8'))).toEqual(broken);
+  });
+
+  test('are different where the target has them in another form, and no extras that may be deleted', async () => {
+    await using open = await given(broken);
+    const theirs = { ...specSample.templates['template-1'], template_id: 'template-2' };
+    await open.target.repository.saveEntity('templates', theirs);
+    const section = { on_invalid: 'skip' as const };
+    const settings = { merge: true, deleteExtra: true };
+    const report = await migrateRepository(optionsOf(open.source, open.target, open.folder, { section, settings }));
+    expect(report.validation?.listed).toContainEqual({ collection: 'templates', id: 'template-2', kind: 'different' });
+    expect(report.validation?.differences).toEqual({ missing: 4, different: 1, newer: 0, extra: 0 });
+    expect(await open.target.repository.getEntity('templates', 'template-2')).toMatchObject(theirs);
   });
 
   test('fit with a default for each field that they lack', async () => {

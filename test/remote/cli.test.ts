@@ -116,7 +116,7 @@ describe('on a running service', () => {
     });
     const { code, stdout, stderr } = await hfs(['--remote', remote.gateway.url, 'count', 'machines']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^hfs: http:\S+ refused the call \(403: Forbidden\)\. Check the host name.*\n$/);
+    expect(stderr).toMatch(/^hfs: http:\S+ refused the call \(403: Forbidden\)\. The API may want an API key.*\n$/);
   });
 });
 
@@ -147,8 +147,9 @@ describe('what cannot be', () => {
   test.each([
     [
       ['--remote-region', 'eu-west-1'],
-      /^hfs: --remote-region and --profile are for calls of a service: give --remote too/,
+      /^hfs: --remote-region, --profile and --api-key-file are for calls of a service: give --remote too/,
     ],
+    [['--api-key-file', 'key'], /give --remote too/],
     [['--profile', 'p'], /give --remote too/],
   ])('%j without it is wrong usage', async (args, message) => {
     expect(await hfs(['count', 'machines', ...args])).toMatchObject({

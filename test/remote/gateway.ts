@@ -1,6 +1,6 @@
 /**
- * What stands between a caller and the API: forwards calls to a local server as they came, checks signatures as API
- * Gateway does, and breaks calls where a test says.
+ * What stands between a caller and the API: forwards calls to a local server as they came, checks signatures and API keys
+ * as API Gateway does and the User-Agent as AWS WAF does, and breaks calls where a test says.
  */
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly stage?: string;
   /** Secrets by access key, where calls must be signed for this region. */
   readonly signed?: { readonly region: string; readonly secrets: Readonly<Record<string, string>> };
+  /** Where calls must carry the API key of a usage plan. */
+  readonly apiKey?: string;
 }
 
 interface ServerAnswer {
@@ -86,7 +88,7 @@ function answer(response: ServerResponse, { status, headers = {}, body = '' }: C
   response.writeHead(status, headers).end(body);
 }
 
-export async function startGateway({ port: target, stage = '', signed }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({ port: target, stage = '', signed, apiKey }: GatewayOptions): Promise<Gateway> {
   const calls: string[] = [];
   const fates: { pattern: RegExp; left: Fate[] }[] = [];
   let connections = 0;
@@ -104,9 +106,12 @@ export async function startGateway({ port: target, stage = '', signed }: Gateway
     const fate = fateOf(call);
     if (fate === 'lose request') return void incoming.socket.destroy();
     if (typeof fate === 'object') return answer(response, fate);
+    // AWS WAF's common rules, which stand before everything else: NoUserAgent_HEADER.
+    if (!headers['user-agent']) return answer(response, refusal('Forbidden'));
     const refused = signed === undefined ? undefined : checkSignature(last, signed);
     if (refused !== undefined) return answer(response, refused);
     if (!url.startsWith(`${stage}/`)) return answer(response, refusal('Missing Authentication Token'));
+    if (apiKey !== undefined && headers['x-api-key'] !== apiKey) return answer(response, refusal('Forbidden'));
     const reply = await forward(target, { ...last, target: url.slice(stage.length) });
     if (fate === 'hang') return;
     if (fate === 'lose answer') return void incoming.socket.destroy();

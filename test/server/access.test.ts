@@ -95,6 +95,60 @@ describe('without a token', () => {
   );
 });
 
+describe('a call that changes something', () => {
+  const problem = {
+    status: 403,
+    body: { type: 'urn:hostfactory:problem:cross_site_call', detail: expect.any(String) },
+  };
+  const own = () => `127.0.0.1:${open.port}`;
+  const writes = [
+    ['POST', '/v1/backups'],
+    ['POST', '/v1/templates'],
+    ['PUT', '/v1/templates/cross'],
+    ['PATCH', '/v1/templates/cross'],
+    ['DELETE', '/v1/templates/cross'],
+  ] as const;
+
+  test.each<[string, Record<string, string>]>([
+    ['of another site', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['of another host of the same site', { 'Sec-Fetch-Site': 'same-site' }],
+    ['of another site, in an older browser', { Origin: 'https://evil.example' }],
+    ['on another port of this machine', { Origin: 'http://127.0.0.1:1' }],
+    ['without an origin, such as a sandboxed frame', { Origin: 'null' }],
+    ['with an origin that cannot be read', { Origin: 'evil' }],
+    ['of another origin, whatever else it says', { Origin: 'https://evil.example', 'Sec-Fetch-Site': 'same-origin' }],
+  ])('from a page %s is refused', async (_, headers) => {
+    for (const [method, path] of writes) {
+      expect(await callServer(open.port, method, path, { headers })).toMatchObject(problem);
+      const withToken = { ...headers, Authorization: `Bearer ${TOKEN}` };
+      expect(await callServer(guarded.port, method, path, { headers: withToken })).toMatchObject(problem);
+    }
+  });
+
+  test.each<[string, () => Record<string, string>]>([
+    ['a program', () => ({})],
+    ['the address bar', () => ({ 'Sec-Fetch-Site': 'none' })],
+    ['a page of its own', () => ({ 'Sec-Fetch-Site': 'same-origin', Origin: `http://${own()}` })],
+    ['a page of its own, in an older browser', () => ({ Origin: `http://${own()}` })],
+    ['its own page on the default port', () => ({ Host: 'localhost:80', Origin: 'http://localhost' })],
+    ['its own page behind TLS', () => ({ Host: 'localhost', Origin: 'https://localhost' })],
+  ])('from %s is taken', async (_, headers) => {
+    const call = await callServer(open.port, 'DELETE', '/v1/templates/cross', { headers: headers() });
+    expect(call).toMatchObject({ status: 404, body: { type: 'urn:hostfactory:problem:entity_not_found' } });
+  });
+
+  test('under a foreign Host stays refused, also from a page of that host', async () => {
+    const headers = { Host: 'evil.example', Origin: 'http://evil.example', 'Sec-Fetch-Site': 'same-origin' };
+    expect((await callServer(open.port, 'POST', '/v1/backups', { headers })).status).toBe(421);
+  });
+
+  test('is refused where it reads only, too, but GET is not', async () => {
+    const headers = { 'Sec-Fetch-Site': 'cross-site', Origin: 'https://evil.example' };
+    expect((await callServer(open.port, 'POST', '/v1/batch/get', { headers })).status).toBe(403);
+    expect((await callServer(open.port, 'GET', '/v1/health', { headers })).status).toBe(200);
+  });
+});
+
 test.each([
   ['127.0.0.1', true],
   ['127.255.255.254', true],

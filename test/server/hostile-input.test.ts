@@ -85,6 +85,7 @@ const cases: Case[] = [
   ['an open escape', 400, post('{"a\\')],
   ['a raw newline in a string', 400, post('{"a":"\n"}')],
   ['bytes that are no UTF-8', 400, post(new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]))],
+  ['only a byte order mark', 400, post(Buffer.from('\ufeff'))],
   ['UTF-16', 400, post(Buffer.from('\ufeff{}', 'utf16le'))],
   ['a name twice', 400, post('{"template_id":"a","template_id":"b"}')],
   ['a name twice, once escaped', 400, post('{"template_id":"a","template_\\u0069d":"b"}')],

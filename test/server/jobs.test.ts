@@ -1,7 +1,7 @@
 /** Migrations and backups over HTTP, by a server as `hfs serve` starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -158,6 +158,30 @@ test('hfs --remote migrateRepository starts it and follows it', async () => {
   expect(await run(process.execPath, [...args, '--dry-run'], { cwd: folder })).toMatchObject({ code: 2 });
 }, 60_000);
 
+test('what a migration leaves out is a difference, which names it', async () => {
+  await mkdir(join(folder, 'data'));
+  const broken = { template_id: 'a', name: 'n', provider_api: 'R', max_number: 1 };
+  const records = { templates: { a: broken }, requests: {}, machines: {} };
+  await writeFile(join(folder, 'data', 'request_database.json'), JSON.stringify(records));
+  await serve();
+  await call('POST', '/v1/migrations', { ...order, on_invalid: 'skip' });
+  expect(await until('/v1/migrations/m-1', ({ state }) => state !== 'running')).toMatchObject({
+    state: 'differences',
+    differences: { missing: 1, different: 0, newer: 0, extra: 0 },
+    differing: [{ collection: 'templates', id: 'a', kind: 'missing' }],
+  });
+  const remote = ['--remote', `http://127.0.0.1:${port}`, 'migrateRepository', '--source-type', 'json'];
+  const args = [launcher, ...remote, '--target-type', 'sqlite', '--on-invalid', 'skip'];
+  expect(await run(process.execPath, args, { cwd: folder })).toMatchObject({
+    code: 3,
+    stdout: expect.stringMatching(/The stores differ: 1 missing\.\ntemplates "a": missing\n$/),
+  });
+  expect(await run(process.execPath, [...args, '--no-validate'], { cwd: folder })).toMatchObject({
+    code: 3,
+    stdout: expect.stringContaining('The stores were not compared.'),
+  });
+}, 60_000);
+
 test('a backup is taken once, and listed', async () => {
   await fill(3);
   await serve();
@@ -174,6 +198,86 @@ test('a backup is taken once, and listed', async () => {
     }),
   ]);
   expect(await call('POST', '/v1/backups', { backup_id: 'nightly-1' })).toMatchObject({ body: { state: 'complete' } });
+}, 60_000);
+
+const states = (body: Body) => (body.items as Body[]).map(({ state }) => state);
+
+test('of 40 backups ordered at once one begins, and the others name it', async () => {
+  await fill(3);
+  await serve();
+  const replies = await Promise.all(Array.from({ length: 40 }, () => call('POST', '/v1/backups')));
+  const [begun, ...more] = replies.filter(({ status }) => status === 202);
+  expect([begun?.body.state, more]).toEqual(['running', []]);
+  for (const reply of replies.filter(({ status }) => status !== 202)) {
+    const detail = `The backup ${JSON.stringify(begun?.body.id)} is running. Wait until it has ended.`;
+    expect(reply).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:backup_running', detail } });
+  }
+  const again = await call('POST', '/v1/backups', { backup_id: begun?.body.id });
+  expect(again).toMatchObject({ status: 202, body: { id: begun?.body.id } });
+  await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
+  expect((await call('POST', '/v1/backups')).status).toBe(202);
+  const { items } = await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
+  expect(items).toHaveLength(2);
+}, 60_000);
+
+test('two servers on one folder run one job of a kind at a time', async () => {
+  await fill(3_000);
+  await serve();
+  const first = { server, port };
+  port = await freePort();
+  try {
+    await serve();
+    const post = (at: number, path: string, body?: Body) =>
+      callServer(at, 'POST', path, body === undefined ? {} : { body });
+    const backups = await Promise.all([first.port, port].map((at) => post(at, '/v1/backups')));
+    expect(backups.map(({ status }) => status).sort()).toEqual([202, 409]);
+    const slow = { source_type: 'json', target_type: 'sqlite', create_backup: false };
+    const migrations = await Promise.all([first.port, port].map((at) => post(at, '/v1/migrations', slow)));
+    expect(migrations.map(({ status }) => status).sort()).toEqual([202, 409]);
+    const refused = [...backups, ...migrations].filter(({ status }) => status === 409);
+    expect(refused.map(({ body }) => body.type)).toEqual([
+      'urn:hostfactory:problem:backup_running',
+      'urn:hostfactory:problem:migration_running',
+    ]);
+  } finally {
+    const ended = once(first.server as ChildProcess, 'exit');
+    first.server?.kill('SIGTERM');
+    await ended;
+  }
+}, 60_000);
+
+test('backups that were interrupted are taken one after the other', async () => {
+  await fill(3);
+  await mkdir(join(folder, 'migrations'));
+  for (const id of ['b-1', 'b-2', 'b-3']) {
+    const request = { id, requested_at: '2026-11-22T10:00:00.000Z' };
+    await writeFile(join(folder, 'migrations', `${id}.backup.json`), JSON.stringify(request));
+  }
+  await serve();
+  let most = 0;
+  await until('/v1/backups', (body) => {
+    most = Math.max(most, states(body).filter((state) => state === 'running').length);
+    return states(body).every((state) => state === 'complete');
+  });
+  expect(most).toBe(1);
+}, 60_000);
+
+test('a migration to another target waits for its turn too', async () => {
+  await fill(3_000);
+  await serve();
+  await call('POST', '/v1/migrations', { ...order, create_backup: false });
+  const config = { storage: { ...storage(), sql_strategy: { name: join(folder, 'other.db') } } };
+  await writeFile(join(folder, 'other.json'), JSON.stringify(config));
+  const other = { source_type: 'json', target_type: 'sqlite', target_config: 'other.json', migration_id: 'm-2' };
+  const detail = 'The migration "m-1" is running. Wait until it has ended.';
+  expect(await call('POST', '/v1/migrations', other)).toMatchObject({ status: 409, body: { detail } });
+  expect(await call('GET', '/v1/migrations/m-2')).toMatchObject({ status: 404 });
+  // A backup is another kind; it may have the same id.
+  const backup = await call('POST', '/v1/backups', { backup_id: 'm-1' });
+  expect(backup).toMatchObject({ status: 202, body: { id: 'm-1', state: 'running' } });
+  await until('/v1/migrations/m-1', ({ state }) => state === 'succeeded');
+  expect(await call('POST', '/v1/migrations', other)).toMatchObject({ status: 202, body: { id: 'm-2' } });
+  await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
 }, 60_000);
 
 test.each<[string, Body]>([

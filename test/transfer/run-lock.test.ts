@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from '@jest/globals';
@@ -52,5 +53,11 @@ test('a lock of this process keeps out others and this process itself, until it 
 
 test('a folder that does not exist is an error, not a lock that somebody has', async () => {
   await using folder = await newFolder();
-  expect(() => RunLock.take(join(folder.path, 'nowhere'), 'work')).toThrow(/unable to open/);
+  expect(() => RunLock.take(join(folder.path, 'nowhere'), 'work')).toThrow(/no such file/);
+});
+
+test('the file of a lock is for its owner only', async () => {
+  await using folder = await newFolder();
+  using _lock = RunLock.take(folder.path, 'work');
+  expect((await stat(join(folder.path, 'work.lock'))).mode & 0o777).toBe(0o600);
 });

@@ -8,6 +8,7 @@ import type { Config } from '../../config/configuration.ts';
 import { storePlace } from '../../config/store-place.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import { now } from '../../model/timestamps.ts';
+import { PRIVATE_FOLDER } from '../../repository/file-owner.ts';
 import type { KeptBackup } from '../../repository/native-copy.ts';
 import type { StorageStrategy } from '../../repository/storage-strategy.ts';
 import { copiesToFiles, copyNatively } from '../../strategies/native-backup.ts';
@@ -38,7 +39,7 @@ export async function createCommand(session: Session, flags: CreateFlags): Promi
 
 /** Two processes with one id would remove each other's parts. */
 async function takeLock({ migration: { state_location } }: Config, id: string): Promise<Disposable> {
-  await mkdir(state_location, { recursive: true });
+  await mkdir(state_location, { recursive: true, mode: PRIVATE_FOLDER });
   const lock = RunLock.take(state_location, `backup-${id}`);
   if (lock === undefined) throw new CommandFailure(`Another process is making the backup ${id}: wait for it.`);
   return lock;

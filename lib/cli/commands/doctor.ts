@@ -26,7 +26,7 @@ async function doctor(session: Session, repair: boolean): Promise<void> {
   const config = await configurationFindings(session);
   const repairs = repair && config.config !== undefined ? await mend(output, config.config) : [];
   const findings: Finding[] = [];
-  for await (const finding of allFindings(output, config)) {
+  for await (const finding of afterwards(repairs, allFindings(output, config))) {
     findings.push(finding);
     if (!output.json) await printFinding(output, finding);
   }
@@ -63,10 +63,16 @@ async function mend(output: Output, config: Config): Promise<Finding[]> {
   const repairs: Finding[] = [];
   for await (const finding of diagnoseStore(config, { repair: true })) {
     repairs.push(finding);
-    if (!output.json) await printFinding(output, finding);
+    if (!output.json && finding.loss !== true) await printFinding(output, finding);
   }
   if (!output.json) await output.line(output.styled('bold', 'After the repair:'));
   return repairs;
+}
+
+/** What is wrong after a repair: what it could not save, and what is still to be seen. */
+async function* afterwards(repairs: readonly Finding[], found: AsyncIterable<Finding>): AsyncGenerator<Finding> {
+  yield* repairs.filter(({ loss }) => loss === true);
+  yield* found;
 }
 
 /** The findings about the store, and where it is sound, about its entities. */
@@ -95,7 +101,7 @@ async function* allFindings(output: Output, { finding, config }: Checked): Async
 }
 
 /** A finding without what is meant for this command. */
-const shown = ({ final: _, ...finding }: Finding): Finding => finding;
+const shown = ({ final: _final, loss: _loss, ...finding }: Finding): Finding => finding;
 
 const styles = { ok: 'green', warning: 'yellow', error: 'red' } as const;
 

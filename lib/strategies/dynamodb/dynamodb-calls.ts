@@ -41,6 +41,12 @@ interface PageOfItems {
   readonly readUnits: number;
 }
 
+const commandOf = (write: SingleWrite): PutItem | UpdateItem | DeleteItem =>
+  'put' in write ? write.put : 'update' in write ? write.update : write.delete;
+
+const tablesOf = (writes: readonly ItemWrite[]): string =>
+  [...new Set(writes.map((write) => ('check' in write ? write.check : commandOf(write)).TableName))].join(', ');
+
 const ALL_OLD = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
 /** Numbers as numbers: what others stored may have more digits than a double holds. */
@@ -68,7 +74,7 @@ export class DynamodbCalls {
   }
 
   async get(TableName: string, Key: Item, ConsistentRead: boolean): Promise<Item | undefined> {
-    const { Item: item } = await this.#attempt('read an entity', () =>
+    const { Item: item } = await this.#attempt('read an entity', TableName, () =>
       this.#client.get({ TableName, Key, ConsistentRead }),
     );
     return item;
@@ -89,7 +95,7 @@ export class DynamodbCalls {
       return { done: true, item };
     } catch (error) {
       if ((error as Error).name !== 'ConditionalCheckFailedException') {
-        throw asStorageError(error, 'write an entity', answerWasLost(error));
+        throw asStorageError(error, 'write an entity', answerWasLost(error), tablesOf([write]));
       }
       const current = itemIn(error) ?? (await this.#readAgainst(write));
       return { done: false, current, answerWasLost: answerWasLost(error) };
@@ -98,7 +104,7 @@ export class DynamodbCalls {
 
   async #readAgainst(write: SingleWrite): Promise<Item | undefined> {
     if (this.#readBack === undefined) return undefined;
-    const command = 'put' in write ? write.put : 'update' in write ? write.update : write.delete;
+    const command = commandOf(write);
     const partitionKey = this.#readBack.get(command.TableName) as string;
     const key = 'Item' in command ? { [partitionKey]: command.Item[partitionKey] } : command.Key;
     return this.get(command.TableName, key, true);
@@ -121,7 +127,8 @@ export class DynamodbCalls {
       return undefined;
     } catch (error) {
       const { CancellationReasons: reasons } = error as { CancellationReasons?: { Code?: string; Message?: string }[] };
-      if (reasons === undefined) throw asStorageError(error, 'commit a transaction', answerWasLost(error));
+      if (reasons === undefined)
+        throw asStorageError(error, 'commit a transaction', answerWasLost(error), tablesOf(writes));
       return reasons.map((reason) => ({
         code: reason.Code ?? 'None',
         message: reason.Message,
@@ -159,11 +166,11 @@ export class DynamodbCalls {
   }
 
   async query(input: QueryCommandInput): Promise<PageOfItems> {
-    return pageOf(await this.#attempt('query', () => this.#client.query({ ...input, ...COUNTED })));
+    return pageOf(await this.#attempt('query', input.TableName, () => this.#client.query({ ...input, ...COUNTED })));
   }
 
   async scan(input: ScanCommandInput): Promise<PageOfItems> {
-    return pageOf(await this.#attempt('scan', () => this.#client.scan({ ...input, ...COUNTED })));
+    return pageOf(await this.#attempt('scan', input.TableName, () => this.#client.scan({ ...input, ...COUNTED })));
   }
 
   async #send(write: SingleWrite, answer: boolean): Promise<Item | undefined> {
@@ -185,7 +192,7 @@ export class DynamodbCalls {
     const found: Item[] = [];
     let left = keys;
     for (let fruitless = 0; left.length > 0; ) {
-      const { Responses, UnprocessedKeys } = await this.#attempt('read entities', () =>
+      const { Responses, UnprocessedKeys } = await this.#attempt('read entities', TableName, () =>
         this.#client.batchGet({ RequestItems: { [TableName]: { Keys: [...left], ConsistentRead } } }),
       );
       found.push(...(Responses?.[TableName] ?? []));
@@ -198,11 +205,11 @@ export class DynamodbCalls {
     return found;
   }
 
-  async #attempt<T>(action: string, call: () => Promise<T>): Promise<T> {
+  async #attempt<T>(action: string, table: string | undefined, call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      throw asStorageError(error, action);
+      throw asStorageError(error, action, false, table);
     }
   }
 }

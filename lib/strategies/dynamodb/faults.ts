@@ -65,8 +65,14 @@ function refused(action: string, reason: string): StorageError {
 /**
  * An error of the SDK as the error that a caller of the repository gets.
  * @param mayBeDone whether an attempt of a write may have been carried out
+ * @param tables those that the call names, where `action` does not
  */
-export function asStorageError(error: unknown, action: string, mayBeDone = false): StorageError {
+export function asStorageError(
+  error: unknown,
+  action: string,
+  mayBeDone = false,
+  tables = 'of that name',
+): StorageError {
   const name = nameOf(error);
   const message = messageOf(error);
   if (error instanceof StorageError) return error;
@@ -79,10 +85,10 @@ export function asStorageError(error: unknown, action: string, mayBeDone = false
     return unavailable(`DynamoDB had no capacity left to ${action}.`, advice);
   }
   if (name === 'ResourceNotFoundException') {
-    return new ConfigurationError(
-      `DynamoDB has no such table to ${action}. Check region and table_prefix, or run \`hfs doctor\`.`,
-      { cause: error },
-    );
+    const advice =
+      'Where it was deleted, restore it: calls work again once it is there. Else check region and table_prefix, or run ' +
+      '`hfs doctor`.';
+    return unavailable(`DynamoDB has no table ${tables} to ${action}.`, advice);
   }
   if (CREDENTIALS.has(name)) {
     const advice = 'Renew them: check the profile, the role or the session.';

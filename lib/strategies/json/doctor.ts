@@ -9,6 +9,7 @@ import { type Inspection, inspect } from './inspection.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { openPlace } from './place.ts';
 import { needsRepair, repair } from './repair.ts';
+import { CUT_OFF } from './repair-findings.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 
 /** Free space below which folding the journal, which writes the data files anew, may fail. */
@@ -39,7 +40,11 @@ export async function* diagnoseJson(
     yield* describeLeftovers(files, layout);
     if (!options.repair || !needsRepair(inspection)) return;
     const serializer = config.enable_compression ? gzipSerializer : plainSerializer;
-    yield* await locks.write(async () => repair(files, layout, serializer, await inspect(files, layout)));
+    yield* await locks.write(async () => {
+      // Another process may have written while nobody was kept out.
+      const now = await inspect(files, layout);
+      return needsRepair(now) ? repair(files, layout, serializer, now) : [];
+    });
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     yield { level: 'error', subject: files.describe(''), message: error.message };
@@ -72,16 +77,18 @@ async function* inspectSpace(folder: string, { files }: Inspection): AsyncGenera
 
 const REPAIR = 'Stop the service, copy the folder, then run `hfs doctor --repair`.';
 
-function* describe(files: FileManager, { files: inspected, journal, unrelated }: Inspection): Generator<Finding> {
+function* describe(files: FileManager, inspection: Inspection): Generator<Finding> {
+  const { files: inspected, unrelated, gone } = inspection;
   for (const { current, backup } of inspected) {
     const subject = files.describe(current.name);
     if (current.fault !== undefined) {
       const usable = backup.parse === undefined ? 'It has no usable backup.' : `Its backup ${backup.name} is sound.`;
       yield { level: 'error', subject, message: `It cannot be read: ${current.fault}. ${usable}`, remedy: REPAIR };
+    } else if (gone.includes(current.name)) {
+      const state = current.identity === null ? 'missing' : 'empty';
+      yield { level: 'error', subject, message: `It is ${state}, although it was written before.`, remedy: REPAIR };
     } else if (current.identity !== null) {
       yield { level: 'ok', subject, message: `Valid JSON, ${current.identity.bytes} bytes.` };
-    } else if ((journal.header?.base[current.name] ?? null) !== null) {
-      yield { level: 'error', subject, message: 'It is missing, although it was written before.', remedy: REPAIR };
     } else {
       yield { level: 'ok', subject, message: 'Not written yet.' };
     }
@@ -90,26 +97,31 @@ function* describe(files: FileManager, { files: inspected, journal, unrelated }:
       yield { level: 'warning', subject: files.describe(backup.name), message };
     }
   }
-  yield describeJournal(files, { journal });
+  yield describeJournal(files, inspection);
   for (const { name, fault } of unrelated) {
     if (fault !== undefined) continue;
     const message = 'It was replaced or edited while commits were waiting in the journal.';
-    const remedy = `${REPAIR} It puts the waiting commits on top; move the journal away first to drop them instead.`;
+    const remedy = `${REPAIR} It puts the waiting commits on top; move the journal and its .bak away first to drop them instead.`;
     yield { level: 'error', subject: files.describe(name), message, remedy };
   }
 }
 
-function describeJournal(files: FileManager, { journal }: Pick<Inspection, 'journal'>): Finding {
+function describeJournal(files: FileManager, { journal, gone }: Inspection): Finding {
   const subject = files.describe(journal.name);
   const waiting = `${journal.records.length} commits wait to be folded into the data files`;
   switch (journal.state) {
     case 'missing':
+      if (gone.includes(journal.name)) {
+        const message =
+          'It is missing, although what lies beside it shows that it was there. Saves that waited in it are missing.';
+        return { level: 'error', subject, message, remedy: `Put it back. If it cannot be had: ${REPAIR}` };
+      }
       return { level: 'ok', subject, message: 'There is no journal; nothing waits.' };
     case 'sound':
       return { level: 'ok', subject, message: `${waiting}.` };
     case 'torn': {
-      const message = `${waiting}. It ends in a save that was cut off and never acknowledged.`;
-      return { level: 'warning', subject, message, remedy: 'Nothing has to be done: the next save puts it aside.' };
+      const remedy = 'After a crash nothing has to be done: the next save puts the rest aside.';
+      return { level: 'warning', subject, message: `${waiting}. ${CUT_OFF}`, remedy };
     }
     case 'damaged': {
       const message = `It is damaged after ${journal.records.length} commits; ${journal.beyond.length} readable ones follow.`;
@@ -129,11 +141,15 @@ async function* describeLeftovers(files: FileManager, layout: Layout): AsyncGene
       const rest = found.slice(name.length).replace(/^\.bak/, '');
       const kind = /^\.(tmp|torn|damaged|edited)-/.exec(rest)?.[1];
       if (kind === undefined) continue;
-      const message =
-        kind === 'tmp'
-          ? 'A process that was killed left this file behind.'
-          : `Kept aside (${kind}) so that nothing is lost.`;
+      const message = leftovers[kind as keyof typeof leftovers];
       yield { level: 'warning', subject: files.describe(found), message, remedy: 'Look at it, then delete it.' };
     }
   }
 }
+
+const leftovers = {
+  tmp: 'A process that was killed left this file behind.',
+  torn: `The end of a journal, kept aside so that nothing is lost. ${CUT_OFF}`,
+  damaged: 'Kept aside by a repair so that nothing is lost.',
+  edited: 'Kept aside, since another program had edited it, so that nothing is lost.',
+};

@@ -31,6 +31,13 @@ export interface FileManager {
   readonly exclusive: boolean;
   /** Proves that the place exists, making it where it can be made. Writes nothing else. */
   prepare(): Promise<void>;
+  /**
+   * Proves that the place is there and takes more bytes. Writes nothing.
+   * @throws StorageUnavailableError
+   */
+  requireUsable(): Promise<void>;
+  /** Those of the names that no file has. */
+  missing(names: readonly string[]): Promise<string[]>;
   /** The whole file, or undefined where there is none. */
   read(name: string): Promise<StoredFile | undefined>;
   stage(name: string, content: AsyncIterable<Uint8Array>): Promise<StagedFile>;
@@ -39,7 +46,6 @@ export interface FileManager {
   journal(name: string): JournalFile;
   /** Files whose name begins so. */
   list(prefix: string): Promise<string[]>;
-  remove(name: string): Promise<void>;
 }
 
 /** The journal's bytes. Positions count from the start of the file as it is now. */
@@ -56,6 +62,7 @@ export interface JournalFile {
   /**
    * Writes at `position`, which must be the end, and makes it durable where `durable`.
    * @throws JournalMoved where it is not the end any more (only where writers are not kept out)
+   * @throws StorageUnavailableError where the file is not in its place any more
    */
   append(bytes: Buffer, position: number, durable: boolean): Promise<void>;
   /** Cuts off what follows `position`. */

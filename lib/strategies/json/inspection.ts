@@ -10,7 +10,16 @@ import {
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
-import { backupOf, type DataFile, type ForeignMembers, type Layout, parseFile, type Tables } from './layout.ts';
+import { damagedCopiesOf, tracesOf } from './kept-copies.ts';
+import {
+  backupOf,
+  type DataFile,
+  type ForeignMembers,
+  isBlank,
+  type Layout,
+  parseFile,
+  type Tables,
+} from './layout.ts';
 import { newTables } from './load-files.ts';
 import { decodeText } from './serializer.ts';
 
@@ -23,6 +32,8 @@ export interface InspectedFile {
   readonly parse: ((tables: Tables, foreign: ForeignMembers) => void) | undefined;
   /** Why it cannot be read. */
   readonly fault: string | undefined;
+  /** Whether it holds nothing, not even a JSON object. */
+  readonly isBlank: boolean;
 }
 
 export interface InspectedJournal {
@@ -34,6 +45,8 @@ export interface InspectedJournal {
   readonly records: readonly JournalRecord[];
   /** Valid records after it. */
   readonly beyond: readonly JournalRecord[];
+  /** Whether it ends in bytes that are no valid record. */
+  readonly cutOff: boolean;
 }
 
 export interface Inspection {
@@ -42,54 +55,100 @@ export interface Inspection {
   readonly journalBackup: InspectedJournal;
   /** Data files whose content the journal does not know although commits wait in it. */
   readonly unrelated: readonly InspectedFile[];
+  /** Names of files that are gone, although what lies beside them shows that they were there. */
+  readonly gone: readonly string[];
+}
+
+/** What earlier repairs have put aside, the oldest first. */
+export interface KeptCopies {
+  readonly contents: ReadonlyMap<string, readonly InspectedFile[]>;
+  readonly journals: readonly InspectedJournal[];
 }
 
 async function inspectFile(files: FileManager, layout: Layout, file: DataFile, name: string): Promise<InspectedFile> {
   const bytes = (await files.read(name))?.bytes;
-  if (bytes === undefined) return { file, name, identity: null, parse: undefined, fault: undefined };
+  const nothing = { file, name, identity: null, parse: undefined, fault: undefined, isBlank: false };
+  if (bytes === undefined) return nothing;
   const identity = identify(bytes);
   try {
     const text = await decodeText(bytes);
     const parse = (tables: Tables, foreign: ForeignMembers): void => parseFile(layout, file, text, tables, foreign);
     parse(newTables(0), new Map());
-    return { file, name, identity, parse, fault: undefined };
+    return { ...nothing, identity, parse, isBlank: isBlank(text) };
   } catch (error) {
-    return { file, name, identity, parse: undefined, fault: (error as Error).message };
+    return { ...nothing, identity, fault: (error as Error).message };
   }
 }
 
 async function inspectJournal(files: FileManager, name: string): Promise<InspectedJournal> {
   const bytes = (await files.read(name))?.bytes;
   const nothing = { name, bytes: bytes?.length ?? 0, header: undefined, records: [], beyond: [] };
-  if (bytes === undefined) return { ...nothing, state: 'missing' };
+  if (bytes === undefined) return { ...nothing, state: 'missing', cutOff: false };
   const decoded = decodeHeader(bytes);
   if (decoded === undefined) {
     // Without a header nothing says which record is the first, so that none counts as being in its place.
-    const { beyond } = decodeRecords(bytes, Number.NaN);
-    return { ...nothing, state: 'headless', beyond: beyond.filter(({ ops }) => Array.isArray(ops)) };
+    const { beyond, cutOff } = decodeRecords(bytes, Number.NaN);
+    return { ...nothing, state: 'headless', beyond: beyond.filter(({ ops }) => Array.isArray(ops)), cutOff };
   }
-  const { records, beyond, rest } = decodeRecords(bytes.subarray(decoded.end), decoded.header.next);
+  const { rest, ...decodedRecords } = decodeRecords(bytes.subarray(decoded.end), decoded.header.next);
   const state = rest === 'none' ? 'sound' : rest;
-  return { name, bytes: bytes.length, header: decoded.header, records, beyond, state };
+  const { records, beyond, cutOff } = decodedRecords;
+  return { name, bytes: bytes.length, header: decoded.header, records, beyond, cutOff, state };
 }
 
 /** Whether a journal comes on top of this content of a data file, or announces it. */
-export const knows = ({ header, records }: InspectedJournal, { file, identity }: InspectedFile): boolean =>
+export const isKnownTo = ({ header, records }: InspectedJournal, { file, identity }: InspectedFile): boolean =>
   (header !== undefined && isBase(header, file.name, identity)) ||
   records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
 
 export async function inspect(files: FileManager, layout: Layout): Promise<Inspection> {
+  const journal = await inspectJournal(files, layout.journal);
+  const journalBackup = await inspectJournal(files, backupOf(layout.journal));
   const inspected = await Promise.all(
     layout.files.map(async (file) => ({
-      current: await inspectFile(files, layout, file, file.name),
+      current: emptied(journal, await inspectFile(files, layout, file, file.name)),
       backup: await inspectFile(files, layout, file, backupOf(file.name)),
     })),
   );
-  const journal = await inspectJournal(files, layout.journal);
-  const journalBackup = await inspectJournal(files, backupOf(layout.journal));
   const unrelated =
     journal.header === undefined || journal.records.length === 0
       ? []
-      : inspected.map(({ current }) => current).filter((file) => !knows(journal, file));
-  return { files: inspected, journal, journalBackup, unrelated };
+      : inspected.map(({ current }) => current).filter((file) => !isKnownTo(journal, file));
+  return { files: inspected, journal, journalBackup, unrelated, gone: await goneFiles(files, inspected, journal) };
+}
+
+/** A file that is empty, although something was written there, was cut off: to be told from one that was never filled. */
+const emptied = ({ header }: InspectedJournal, file: InspectedFile): InspectedFile =>
+  file.isBlank &&
+  (header?.base[file.name] ?? null) !== null &&
+  !isBase(header as JournalHeader, file.name, file.identity)
+    ? { ...file, parse: undefined, fault: 'it is empty, although it was written before' }
+    : file;
+
+async function goneFiles(
+  files: FileManager,
+  inspected: Inspection['files'],
+  { name, state, header }: InspectedJournal,
+): Promise<string[]> {
+  const currents = inspected.map(({ current }) => current);
+  if (state !== 'missing') {
+    const wasThere = ({ file, identity }: InspectedFile) =>
+      identity === null && (header?.base[file.name] ?? null) !== null;
+    return currents.filter(wasThere).map((file) => file.name);
+  }
+  const empty = currents.filter(({ identity, isBlank }) => identity === null || isBlank);
+  const names = [...empty.map((file) => file.name), name];
+  const traces = await Promise.all(names.map((missed) => tracesOf(files, missed)));
+  return names.filter((_, i) => (traces[i] as string[]).length > 0);
+}
+
+/** Reads what earlier repairs have put aside. */
+export async function inspectKept(files: FileManager, layout: Layout): Promise<KeptCopies> {
+  const contents = new Map<string, InspectedFile[]>();
+  for (const file of layout.files) {
+    const copies = await damagedCopiesOf(files, file.name);
+    contents.set(file.name, await Promise.all(copies.map((copy) => inspectFile(files, layout, file, copy))));
+  }
+  const journals = await damagedCopiesOf(files, layout.journal);
+  return { contents, journals: await Promise.all(journals.map((copy) => inspectJournal(files, copy))) };
 }

@@ -3,6 +3,7 @@
  * the header, each of the others one commit. What a commit says is absolute (whole entities), so replaying a journal
  * over a data file that already holds part of it ends in the same state.
  */
+import { isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import type { CollectionName } from '../../model/collections.ts';
 import type { JsonObject } from '../../model/entities.ts';
@@ -21,6 +22,8 @@ export type FileIdentities = Readonly<Record<string, FileIdentity | null>>;
 export interface JournalHeader {
   readonly journal: 1;
   readonly id: string;
+  /** Of the store, and the same in all its journals; journals of earlier versions have none. */
+  readonly store?: string | undefined;
   /** The data files that the commits come on top of. */
   readonly base: FileIdentities;
   /**
@@ -32,6 +35,14 @@ export interface JournalHeader {
   readonly next: number;
   /** The journal that this one continues: it begins with that one's records from byte `from` on. */
   readonly follows?: { readonly id: string; readonly from: number };
+}
+
+/** A place in the journal: after `position` bytes of journal `id`. */
+export interface JournalPlace {
+  readonly id: string;
+  readonly position: number;
+  /** Number of the next record. */
+  readonly next: number;
 }
 
 export type JournalOperation =
@@ -97,20 +108,29 @@ export const encodeRecord = (n: number, by: string, operations: readonly string[
 export const encodeFold = (n: number, by: string, fold: FileIdentities): Buffer =>
   encodeLine(`{"n":${n},"by":"${by}","ops":[],"fold":${JSON.stringify(fold)}}`);
 
+/** A line that was written whole, as its checksum says, but that holds no JSON in UTF-8. */
+const UNREADABLE = Symbol('unreadable');
+
 /** The JSON of a line (without its newline), or undefined where its checksum does not hold. */
 function decodeLine(line: Buffer): unknown {
   if (line.length < 10 || line[8] !== 0x20) return undefined;
   const payload = line.subarray(9);
   if (line.toString('latin1', 0, 8) !== hex(crc32(payload))) return undefined;
-  return parseJson(payload.toString('utf8'));
+  if (!isUtf8(payload)) return UNREADABLE;
+  try {
+    return parseJson(payload.toString('utf8'));
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 /** The header and where it ends, or undefined where there is no valid one. */
 export function decodeHeader(bytes: Buffer): { header: JournalHeader; end: number } | undefined {
   const newline = bytes.indexOf(0x0a);
   if (newline < 0) return undefined;
-  const header = decodeLine(bytes.subarray(0, newline)) as JournalHeader | undefined;
-  return header?.journal === 1 ? { header, end: newline + 1 } : undefined;
+  const header = decodeLine(bytes.subarray(0, newline)) as JournalHeader | typeof UNREADABLE | undefined;
+  if (header === undefined || header === UNREADABLE || header.journal !== 1) return undefined;
+  return { header, end: newline + 1 };
 }
 
 export interface DecodedRecords {
@@ -121,6 +141,8 @@ export interface DecodedRecords {
   readonly rest: 'none' | 'torn' | 'damaged';
   /** For 'damaged': the valid records after the damage. */
   readonly beyond: readonly JournalRecord[];
+  /** Whether bytes follow that are no valid record. */
+  readonly cutOff: boolean;
 }
 
 /** Decodes the records in `bytes`, the first of which has number `next`. */
@@ -128,14 +150,21 @@ export function decodeRecords(bytes: Buffer, next: number): DecodedRecords {
   const records: JournalRecord[] = [];
   const beyond: JournalRecord[] = [];
   let end = 0;
+  let lastEnd = 0;
   let sound = true;
+  let unreadable = false;
   for (let start = 0; start < bytes.length; ) {
     const newline = bytes.indexOf(0x0a, start);
     if (newline < 0) break;
-    const record = decodeLine(bytes.subarray(start, newline)) as JournalRecord | undefined;
+    const record = decodeLine(bytes.subarray(start, newline)) as JournalRecord | typeof UNREADABLE | undefined;
     start = newline + 1;
-    sound &&= record?.n === next + records.length;
-    if (record === undefined) continue;
+    if (record === undefined || record === UNREADABLE) {
+      sound = false;
+      unreadable ||= record === UNREADABLE;
+      continue;
+    }
+    sound &&= record.n === next + records.length;
+    lastEnd = start;
     if (sound) {
       records.push(record);
       end = start;
@@ -143,6 +172,6 @@ export function decodeRecords(bytes: Buffer, next: number): DecodedRecords {
       beyond.push(record);
     }
   }
-  const rest = end === bytes.length ? 'none' : beyond.length > 0 ? 'damaged' : 'torn';
-  return { records, end, rest, beyond };
+  const rest = end === bytes.length ? 'none' : beyond.length > 0 || unreadable ? 'damaged' : 'torn';
+  return { records, end, rest, beyond, cutOff: lastEnd < bytes.length };
 }

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { CollectionName } from '../../model/collections.ts';
-import { StorageUnavailableError } from '../../repository/errors.ts';
+import { beginJournal } from './begin-journal.ts';
+import { Continuity } from './continuity.ts';
 import { type FileManager, type JournalFile, JournalMoved, type Revision, type StagedFile } from './file-manager.ts';
 import {
   decodeHeader,
@@ -13,6 +13,7 @@ import {
   identify,
   isBase,
   type JournalHeader,
+  type JournalPlace,
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
@@ -20,24 +21,15 @@ import { keepAside, keepBackup, keepPartAside } from './kept-copies.ts';
 import { backupOf, type DataFile, fileText, type Layout, type Tables } from './layout.ts';
 import { applyRecord, damagedJournal, type LoadedFiles, loadFiles } from './load-files.ts';
 import type { Serializer } from './serializer.ts';
+import { editedAtRest, editedInUse, tornTail } from './warnings.ts';
 
-/** A place in the journal: after `position` bytes of journal `id`. */
-interface JournalPlace {
-  readonly id: string;
-  readonly position: number;
-  /** Number of the next record. */
-  readonly next: number;
-}
-
-type Loaded = Pick<LoadedFiles, 'tables' | 'foreign' | 'identities' | 'header'>;
+type Loaded = Pick<LoadedFiles, 'tables' | 'foreign' | 'identities' | 'header' | 'store'>;
 
 interface CurrentContent {
   readonly identity: FileIdentity | null;
   readonly revision: Revision;
   readonly edited: boolean;
 }
-
-const MAX_LOAD_ATTEMPTS = 50;
 
 /**
  * The data files and the journal of one store, and what they hold, in memory. Follows what other processes write
@@ -52,6 +44,7 @@ export class JsonDatabase {
   readonly #serializer: Serializer;
   readonly #cacheSize: number;
   readonly #journal: JournalFile;
+  readonly #continuity: Continuity;
   #loaded: Loaded | undefined;
   #place: JournalPlace = { id: '', position: 0, next: 1 };
   /** Bytes of the journal's header. */
@@ -79,6 +72,7 @@ export class JsonDatabase {
     this.#cacheSize = settings.cacheSize;
     this.#warn = settings.warn ?? (() => {});
     this.#journal = files.journal(layout.journal);
+    this.#continuity = new Continuity(files, layout);
   }
 
   /** The tables as of the last `catchUp` or `append`. */
@@ -99,6 +93,18 @@ export class JsonDatabase {
   /** Bytes of the data files. */
   get foldedBytes(): number {
     return Object.values(this.#loaded?.identities ?? {}).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
+  }
+
+  /** Fails before a lock or a new file is made where the store is gone. @throws StorageUnavailableError */
+  requireFiles(): Promise<void> {
+    return this.#continuity.requireFilesCheaply(this.#loaded, this.#place);
+  }
+
+  /** As `catchUp`, after a look at every file and its disk. */
+  async health(): Promise<void> {
+    await this.files.requireUsable();
+    await this.#continuity.requireFiles(this.#loaded, this.#place);
+    await this.catchUp();
   }
 
   /**
@@ -152,6 +158,7 @@ export class JsonDatabase {
   async fold(exclusively: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
     const loaded = this.#loaded;
     if (loaded === undefined || this.unfoldedBytes === 0) return;
+    await this.requireFiles();
     const from = this.#place;
     const changed = this.#changed;
     this.#changed = new Set();
@@ -195,12 +202,12 @@ export class JsonDatabase {
       const stagedFile = staged.get(file);
       if (edited) {
         const aside = await keepAside(this.files, file.name, 'edited');
-        this.#warn(
-          `${this.files.describe(file.name)} was changed by another program while the store was in use. The store keeps its ` +
-            `own content; the changed file is kept as ${this.files.describe(aside)}.`,
-        );
+        this.#warn(editedInUse(this.files.describe(file.name), this.files.describe(aside)));
         // What the tables hold of an edited file is on the disk no more: it must be written, too.
-        if (stagedFile === undefined) return this.#foldAgainWith(file);
+        if (stagedFile === undefined) {
+          for (const name of file.collections) this.#changed.add(name);
+          return false;
+        }
       } else if (identity !== null) {
         await keepBackup(this.files, file.name, identity, stagedFile !== undefined);
       }
@@ -211,7 +218,7 @@ export class JsonDatabase {
     }
     for (;;) {
       const follows = { id: from.id, from: from.position };
-      const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base, also, next: from.next, follows };
+      const header: JournalHeader = { ...this.#newHeader(from.next, base), also, follows };
       try {
         await this.#oneAtATime(() => this.#replaceJournal(header, from, until, seen));
         return true;
@@ -231,11 +238,6 @@ export class JsonDatabase {
     const earlier = this.#loaded?.header?.also?.[name] ?? [];
     const announced = this.#announced.map(({ files }) => files[name] ?? null).filter((identity) => identity !== null);
     return [...earlier, ...announced];
-  }
-
-  #foldAgainWith({ collections }: DataFile): false {
-    for (const name of collections) this.#changed.add(name);
-    return false;
   }
 
   /**
@@ -286,7 +288,7 @@ export class JsonDatabase {
 
   /** Goes to the beginning of a journal that continues the one so far. */
   #adopt(header: JournalHeader, headerEnd: number): void {
-    this.#loaded = { ...(this.#loaded as Loaded), header, identities: header.base };
+    this.#loaded = { ...(this.#loaded as Loaded), header, identities: header.base, store: header.store };
     this.#headerEnd = headerEnd;
     this.#announced = [];
     this.#changed = new Set();
@@ -301,6 +303,7 @@ export class JsonDatabase {
   }
 
   async #refresh(): Promise<void> {
+    await this.requireFiles();
     if (this.#mustLoad) return this.#load();
     const change = await this.#journal.poll(this.#place.position);
     if (change === 'unchanged') return;
@@ -331,6 +334,8 @@ export class JsonDatabase {
     const { id, position } = this.#place;
     if (bytes === undefined || decoded === undefined || follows?.id !== id || position < follows.from)
       return this.#load();
+    const { records } = decodeRecords(bytes.subarray(decoded.end), decoded.header.next);
+    if (decoded.header.next + records.length < this.#nextCommit) return this.#load();
     // The tables hold at least what the new data files do. Records they hold already change nothing in the end.
     this.#adopt(decoded.header, decoded.end);
     this.#readOn(bytes.subarray(decoded.end));
@@ -339,41 +344,39 @@ export class JsonDatabase {
   /** Reads everything from the files. */
   async #load(): Promise<void> {
     this.#mustLoad = true;
-    for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
-      const loaded = await loadFiles(this.files, this.layout, this.#journal, this.#cacheSize);
-      if (loaded !== undefined) return this.#takeOver(loaded);
-      await pause(attempt);
-    }
-    throw new StorageUnavailableError(
-      `${this.files.describe(this.layout.journal)} keeps changing while it is read. Try again.`,
-    );
+    const loaded = await loadFiles(this.files, this.layout, this.#journal, this.#cacheSize);
+    this.#continuity.requireSame(loaded, this.#loaded, { ...this.#place, next: this.#nextCommit });
+    this.#takeOver(loaded);
   }
 
-  #takeOver({ headerEnd, records, end, edited, ...loaded }: LoadedFiles): void {
-    for (const name of edited) {
-      this.#warn(
-        `${this.files.describe(name)} is not as the store left it: it was edited or replaced while nothing waited in the ` +
-          'journal. What it holds now counts.',
-      );
-    }
+  #takeOver({ headerEnd, records, end, edited, next, ...loaded }: LoadedFiles): void {
+    for (const name of edited) this.#warn(editedAtRest(this.files.describe(name)));
     this.#mustLoad = false;
     this.#loaded = loaded;
     this.#headerEnd = headerEnd;
     this.#announced = [];
     this.#changed = new Set();
     for (const record of records) this.#apply(record);
-    const { header } = loaded;
-    this.#place = { id: header?.id ?? '', position: end, next: (header?.next ?? 1) + records.length };
+    this.#place = { id: loaded.header?.id ?? '', position: end, next };
+  }
+
+  /** Without an announcement at the end, which the journal that it announces leaves out. */
+  get #nextCommit(): number {
+    const { next } = this.#place;
+    return this.#announced.at(-1)?.n === next - 1 ? next - 1 : next;
+  }
+
+  /** The header of the next journal of this store. Numbers go on even where it follows none, so that none comes twice. */
+  #newHeader(next: number, base: FileIdentities): JournalHeader {
+    const store = this.#loaded?.store ?? crypto.randomUUID();
+    return { journal: 1, id: crypto.randomUUID(), store, base, next };
   }
 
   /** Begins a journal where there is none yet, and cuts off what a writer left half written. */
   async #ensureJournal(): Promise<void> {
     if (this.#place.id === '') {
-      const { identities } = this.#loaded as Loaded;
-      const header: JournalHeader = { journal: 1, id: crypto.randomUUID(), base: identities, next: 1 };
-      const head = encodeHeader(header);
-      await this.#journal.replace(head, this.#place.position, undefined);
-      this.#adopt(header, head.length);
+      const header = this.#newHeader(this.#place.next, (this.#loaded as Loaded).identities);
+      this.#adopt(header, await beginJournal(this.files, this.layout, this.#journal, header, this.#place.position));
       return;
     }
     if (this.files.exclusive && (await this.#journal.poll(this.#place.position)) === 'grown') await this.#cutTornTail();
@@ -382,12 +385,14 @@ export class JsonDatabase {
   /** Only a writer that died can have left the bytes: they were never acknowledged. They are kept aside all the same. */
   async #cutTornTail(): Promise<void> {
     const torn = this.#journal.readFrom(this.#place.position);
+    // What has been written over the journal itself is another one.
+    if (decodeHeader(this.#journal.readFrom(0))?.header.id !== this.#place.id) {
+      await this.#load();
+      throw new JournalMoved();
+    }
     const aside = await keepPartAside(this.files, this.layout.journal, 'torn', torn);
     await this.#journal.truncate(this.#place.position);
-    this.#warn(
-      `${this.files.describe(this.layout.journal)} ended in ${torn.length} bytes of a save that was cut off and never ` +
-        `acknowledged. They are kept in ${this.files.describe(aside)}.`,
-    );
+    this.#warn(tornTail(this.files.describe(this.layout.journal), torn.length, this.files.describe(aside)));
   }
 
   /** @param apply run in the same turn as the place moves on: whoever sees the one sees the other */

@@ -144,7 +144,9 @@ export class JsonStorageStrategy implements StorageStrategy {
       throw new UnsupportedOperationError('Nothing can be written under a read lock; use withWriteLock.');
     };
     return this.#scope.enter(work, (scoped: (session: StoreSession) => Promise<T>) =>
-      this.#locks.read(async () => scoped({ ...sessionOn(await this.#currentView()), write })),
+      this.#database
+        .requireFiles()
+        .then(() => this.#locks.read(async () => scoped({ ...sessionOn(await this.#currentView()), write }))),
     );
   }
 
@@ -176,8 +178,7 @@ export class JsonStorageStrategy implements StorageStrategy {
 
   async health(): Promise<void> {
     this.#requireOpen();
-    await this.#files.prepare();
-    await this.#database.catchUp();
+    await this.#database.health();
   }
 
   async close(): Promise<void> {

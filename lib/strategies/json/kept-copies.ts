@@ -9,6 +9,17 @@ export type AsideReason = 'edited' | 'torn' | 'damaged';
 const asideName = (name: string, reason: AsideReason): string =>
   `${name}.${reason}-${new Date().toISOString().replaceAll(':', '')}`;
 
+/** Names of the copies that `repair` has put aside: of a file, and of its backup; the oldest first. */
+export async function damagedCopiesOf(files: FileManager, name: string): Promise<string[]> {
+  const copies = (await files.list(name)).filter((found) => /^(?:\.bak)?\.damaged-/.test(found.slice(name.length)));
+  const time = (copy: string): string => copy.slice(copy.lastIndexOf('.damaged-'));
+  return copies.sort((a, b) => (time(a) < time(b) ? -1 : 1));
+}
+
+/** What lies beside a file of this name and shows that it was there: its backup, and what was put aside. */
+export const tracesOf = async (files: FileManager, name: string): Promise<string[]> =>
+  (await files.list(name)).filter((found) => /^\.(?:bak|damaged-|edited-|torn-)/.test(found.slice(name.length)));
+
 /** Keeps what a file holds now under a name of its own, and returns that name. */
 export async function keepAside(files: FileManager, name: string, reason: AsideReason): Promise<string> {
   const aside = asideName(name, reason);

@@ -40,6 +40,10 @@ export type Tables = ReadonlyMap<CollectionName, EntityTable>;
 /** Members of a wrapped file that are no collection of ours: kept as they are. */
 export type ForeignMembers = Map<string, JsonValue>;
 
+/** Whether a text is empty. It counts as no entities, where nothing was written there before. */
+export const isBlank = (text: Buffer): boolean => text.every((byte) => SPACES.has(byte));
+const SPACES: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n'));
+
 /**
  * Puts what a file's text holds into the tables.
  * @param text UTF-8
@@ -56,8 +60,7 @@ export function parseFile(
     tables.get(collection)?.fill(id, record, json);
   if (parseLines(text, file.collections, wrapped, take)) return;
   for (const collection of file.collections) tables.get(collection)?.clear();
-  const whole = text.toString('utf8');
-  const content: unknown = whole.trim() === '' ? {} : parseJson(whole);
+  const content: unknown = isBlank(text) ? {} : parseJson(text.toString('utf8'));
   if (!isPlainObject(content)) throw new Error('it holds no JSON object');
   const [collection] = file.collections as [CollectionName];
   if (!wrapped && !isWrapped(content, collection)) {

@@ -1,6 +1,7 @@
 /** Reads a store from its files: the data files with the journal on top. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { collectionNames } from '../../model/collections.ts';
-import { StorageDamagedError } from '../../repository/errors.ts';
+import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
 import { adoptRecord, EntityTable } from './entity-table.ts';
 import type { FileManager, JournalFile } from './file-manager.ts';
 import {
@@ -14,8 +15,19 @@ import {
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
-import { backupOf, type DataFile, type ForeignMembers, type Layout, parseFile, type Tables } from './layout.ts';
+import { tracesOf } from './kept-copies.ts';
+import {
+  backupOf,
+  type DataFile,
+  type ForeignMembers,
+  isBlank,
+  type Layout,
+  parseFile,
+  type Tables,
+} from './layout.ts';
 import { decodeText } from './serializer.ts';
+
+const MAX_LOAD_ATTEMPTS = 50;
 
 /** What the data files hold, and the commits that wait in the journal to be applied. */
 export interface LoadedFiles {
@@ -26,6 +38,10 @@ export interface LoadedFiles {
   readonly edited: readonly string[];
   /** Undefined where there is no journal, or none that fits the files: the next commit begins one. */
   readonly header: JournalHeader | undefined;
+  /** The `store` of the journal, also of one that does not fit the files. */
+  readonly store: string | undefined;
+  /** The number that follows those of the journal, also of one that does not fit the files. */
+  readonly next: number;
   /** Bytes of the header. */
   readonly headerEnd: number;
   readonly records: readonly JournalRecord[];
@@ -46,10 +62,25 @@ export function applyRecord(tables: Tables, { ops }: JournalRecord): void {
 }
 
 /**
- * @returns undefined where the files changed while they were read
- * @throws StorageDamagedError
+ * Reads the files, again where they changed meanwhile.
+ * @throws StorageDamagedError, StorageUnavailableError
  */
 export async function loadFiles(
+  files: FileManager,
+  layout: Layout,
+  journal: JournalFile,
+  cacheSize: number,
+): Promise<LoadedFiles> {
+  for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
+    const loaded = await loadOnce(files, layout, journal, cacheSize);
+    if (loaded !== undefined) return loaded;
+    await pause(attempt);
+  }
+  throw new StorageUnavailableError(`${files.describe(layout.journal)} keeps changing while it is read. Try again.`);
+}
+
+/** @returns undefined where the files changed while they were read */
+async function loadOnce(
   files: FileManager,
   layout: Layout,
   journal: JournalFile,
@@ -62,23 +93,45 @@ export async function loadFiles(
   const identities: Record<string, FileIdentity | null> = {};
   const edited: string[] = [];
   const removed: string[] = [];
+  const empty: string[] = [];
   for (const file of layout.files) {
     const stored = await files.read(file.name);
     const identity = stored === undefined ? null : identify(stored.bytes);
     identities[file.name] = identity;
     const isKnown = header === undefined || isBase(header, file.name, identity);
     const isAnnounced = records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
-    if (!isKnown && !isAnnounced) (identity === null ? removed : edited).push(file.name);
+    // An empty file is one that was cut off, unless nothing was ever written there.
+    const isEmpty = stored === undefined || isBlank(stored.bytes);
+    if (isEmpty) empty.push(file.name);
+    if (!isKnown && !isAnnounced) (isEmpty ? removed : edited).push(file.name);
     if (stored !== undefined) await parse(files, layout, file, stored.bytes, tables, foreign);
   }
   // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
   const since = await journal.poll(bytes?.length ?? 0);
   if (since === 'replaced' || (since === 'grown' && edited.length + removed.length > 0)) return undefined;
-  if (removed.length > 0) throw removedFiles(files, layout, removed);
+  if (bytes === undefined) await requireNoTraces(files, [...empty, layout.journal]);
+  if (removed.length > 0) throw removedFiles(files, removed);
   if (edited.length > 0 && records.length > 0) throw unrelatedFiles(files, layout, edited);
   // Without commits on top, a file that somebody replaced while the store was closed is simply the new content.
   const usable = edited.length === 0 ? header : undefined;
-  return { tables, foreign, identities, edited, header: usable, headerEnd, records, end };
+  const next = (header?.next ?? 1) + records.length;
+  return { tables, foreign, identities, edited, header: usable, store: header?.store, next, headerEnd, records, end };
+}
+
+/**
+ * Without a journal, the data files alone say what is stored: only where nothing shows that there was a journal, or a
+ * data file that is not there now.
+ */
+async function requireNoTraces(files: FileManager, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const [trace] = await tracesOf(files, name);
+    if (trace === undefined) continue;
+    throw new StorageDamagedError(
+      `${files.describe(name)} is missing or empty, although ${files.describe(trace)} shows that it was written before. ` +
+        'Nothing was overwritten. Put it back, or let `hfs doctor --repair` rebuild the store from what is there; to begin ' +
+        'with nothing, move all files of the store away.',
+    );
+  }
 }
 
 function decodeJournal(
@@ -130,10 +183,10 @@ const headlessJournal = (files: FileManager, layout: Layout): StorageDamagedErro
 const describeAll = (files: FileManager, names: readonly string[]): string =>
   names.map((name) => files.describe(name)).join(', ');
 
-function removedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
+function removedFiles(files: FileManager, names: readonly string[]): StorageDamagedError {
   return new StorageDamagedError(
-    `${describeAll(files, names)} is missing, although it was written before. Nothing was overwritten. \`hfs doctor ` +
-      `--repair\` rebuilds it from its backup; to begin with nothing, remove ${files.describe(layout.journal)} too.`,
+    `${describeAll(files, names)} is missing or empty, although it was written before. Nothing was overwritten. \`hfs ` +
+      'doctor --repair` rebuilds it from its backup; to begin with nothing, move all files of the store away.',
   );
 }
 

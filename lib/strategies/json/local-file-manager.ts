@@ -9,50 +9,18 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { StorageUnavailableError } from '../../repository/errors.ts';
+import { PRIVATE_FOLDER, realPathOf } from '../../repository/file-owner.ts';
+import { syncFile, syncFolder, temporaryName, writeNew } from './durable-files.ts';
 import { asStorageError } from './faults.ts';
 import type { FileManager, JournalFile, StagedFile, StoredFile } from './file-manager.ts';
-import { Identifier } from './journal-format.ts';
+import { FileOwners } from './file-owners.ts';
 
 const flush = promisify(fdatasync);
 const code = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
-
-/** Makes renames and new names in a folder durable. Windows has no such call and keeps the order itself. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-/** A name no other process and no earlier crash can have used. */
-const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
-
-/** Writes a new file whole and durable, or leaves none. */
-async function writeNew(path: string, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Identifier> {
-  const identifier = new Identifier();
-  try {
-    const file = await open(path, 'wx');
-    try {
-      for await (const piece of content) {
-        identifier.add(piece);
-        await file.appendFile(piece);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  }
-  return identifier;
-}
 
 /** `readFile` in one piece instead of many: the files are put in place whole and do not change while they are read. */
 async function readWhole(path: string): Promise<Buffer> {
@@ -62,13 +30,22 @@ async function readWhole(path: string): Promise<Buffer> {
   return bytesRead === bytes.length ? bytes : readFile(path);
 }
 
-/** Files in a folder of the local disk. Writers of other processes are kept out by the lock manager. */
+/**
+ * Files in a folder of the local disk. Writers of other processes are kept out by the lock manager. A file that is written
+ * anew keeps its mode and owner, and where it is a link, the link: the file that it leads to is replaced.
+ */
 export class LocalFileManager implements FileManager {
   readonly exclusive = true;
   readonly folder: string;
+  readonly owners: FileOwners;
+  /** Called right before anything is changed that a lock protects; throws where the lock protects it no longer. */
+  readonly requireLock: () => void;
 
-  constructor(folder: string) {
+  /** @param models names of the files whose mode and owner a file has that is made beside them: the first that is there */
+  constructor(folder: string, models: readonly string[] = [], requireLock: () => void = () => {}) {
     this.folder = folder;
+    this.owners = new FileOwners(folder, models);
+    this.requireLock = requireLock;
   }
 
   describe(name: string): string {
@@ -77,9 +54,28 @@ export class LocalFileManager implements FileManager {
 
   async prepare(): Promise<void> {
     try {
-      await mkdir(this.folder, { recursive: true });
+      await mkdir(this.folder, { recursive: true, mode: PRIVATE_FOLDER });
     } catch (error) {
       throw asStorageError(error, 'make the folder', this.folder);
+    }
+  }
+
+  async requireUsable(): Promise<void> {
+    let free: number;
+    try {
+      const { bavail, bfree } = await statfs(this.folder);
+      free = process.getuid?.() === 0 ? bfree : bavail;
+    } catch (error) {
+      throw asStorageError(error, 'use the folder', this.folder);
+    }
+    if (free === 0) throw asStorageError({ code: 'ENOSPC' }, 'write to', this.folder);
+  }
+
+  async missing(names: readonly string[]): Promise<string[]> {
+    try {
+      return names.filter((name) => statSync(this.describe(name), { throwIfNoEntry: false }) === undefined);
+    } catch (error) {
+      throw asStorageError(error, 'look into', this.folder);
     }
   }
 
@@ -94,31 +90,50 @@ export class LocalFileManager implements FileManager {
 
   async stage(name: string, content: AsyncIterable<Uint8Array>): Promise<StagedFile> {
     const path = this.describe(name);
-    const temporary = temporaryName(path);
+    let temporary: string | undefined;
     try {
-      const identity = (await writeNew(temporary, content)).identity();
+      const real = realPathOf(path);
+      const written = temporaryName(real);
+      const identity = (await writeNew(written, content)).identity();
+      temporary = written;
+      this.owners.adopt(written, name);
       return {
         identity,
         publish: async () => {
-          await rename(temporary, path);
-          await syncFolder(this.folder);
+          this.requireLock();
+          await rename(written, real);
+          await syncFolder(dirname(real));
         },
-        discard: () => rm(temporary, { force: true }),
+        discard: () => rm(written, { force: true }),
       };
     } catch (error) {
+      if (temporary !== undefined) await rm(temporary, { force: true });
       throw asStorageError(error, 'write', path);
     }
   }
 
   async keepCopy(from: string, to: string, { ownBytes }: { ownBytes: boolean }): Promise<void> {
-    const [source, target] = [this.describe(from), this.describe(to)];
-    const temporary = temporaryName(target);
+    const source = this.describe(from);
+    let temporary: string | undefined;
     try {
-      if (ownBytes) await copyFile(source, temporary);
-      else await link(source, temporary).catch(() => copyFile(source, temporary));
-      await rename(temporary, target);
+      // Linking a link would give another name to the link, not to what it leads to.
+      const [real, target] = [realPathOf(source), realPathOf(this.describe(to))];
+      temporary = temporaryName(target);
+      const copy = temporary;
+      const isLinked =
+        !ownBytes &&
+        (await link(real, copy).then(
+          () => true,
+          () => false,
+        ));
+      if (!isLinked) {
+        await copyFile(real, copy);
+        this.owners.adopt(copy, from);
+        await syncFile(copy);
+      }
+      await rename(copy, target);
     } catch (error) {
-      await rm(temporary, { force: true });
+      if (temporary !== undefined) await rm(temporary, { force: true });
       if (code(error) !== 'ENOENT') throw asStorageError(error, 'keep a copy of', source);
     }
   }
@@ -131,12 +146,9 @@ export class LocalFileManager implements FileManager {
     try {
       return (await readdir(this.folder)).filter((name) => name.startsWith(prefix)).sort();
     } catch (error) {
+      if (code(error) === 'ENOENT') return [];
       throw asStorageError(error, 'list', this.folder);
     }
-  }
-
-  async remove(name: string): Promise<void> {
-    await rm(this.describe(name), { force: true });
   }
 }
 
@@ -187,6 +199,8 @@ class LocalJournalFile implements JournalFile {
   }
 
   async append(bytes: Buffer, position: number, durable: boolean): Promise<void> {
+    // Not to be withdrawn where it fails: what stands at this position is then another writer's.
+    this.#files.requireLock();
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
       const descriptor = this.#descriptor as number;
@@ -198,11 +212,18 @@ class LocalJournalFile implements JournalFile {
       await this.#withdraw(position);
       throw asStorageError(error, 'write', this.#path);
     }
+    // What stands in a file that was moved away must not be acknowledged, nor taken back: others may go on there.
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
+    throw new StorageUnavailableError(
+      `${this.#path} was removed or replaced while it was written. The save may have been stored or not: read it, once the ` +
+        'files are back, before you send it again.',
+    );
   }
 
   async truncate(position: number): Promise<void> {
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
+      this.#files.requireLock();
       ftruncateSync(this.#descriptor as number, position);
       await flush(this.#descriptor as number);
     } catch (error) {
@@ -211,16 +232,20 @@ class LocalJournalFile implements JournalFile {
   }
 
   async replace(bytes: Buffer, _position: number, backup: string | undefined): Promise<void> {
-    const temporary = temporaryName(this.#path);
+    let temporary: string | undefined;
     try {
+      const real = realPathOf(this.#path);
+      temporary = temporaryName(real);
       await writeNew(temporary, [bytes]);
+      this.#files.owners.adopt(temporary, this.#name);
       if (backup !== undefined) await this.#files.keepCopy(this.#name, backup, { ownBytes: false });
-      await rename(temporary, this.#path);
-      await syncFolder(this.#files.folder);
+      this.#files.requireLock();
+      await rename(temporary, real);
+      await syncFolder(dirname(real));
       await this.close();
       this.#open(constants.O_RDWR);
     } catch (error) {
-      await rm(temporary, { force: true });
+      if (temporary !== undefined) await rm(temporary, { force: true });
       throw asStorageError(error, 'write', this.#path);
     }
   }
@@ -250,6 +275,7 @@ class LocalJournalFile implements JournalFile {
   /** Takes back a write that failed half way. Where even that fails, the next writer finds a torn tail and cuts it off. */
   async #withdraw(position: number): Promise<void> {
     try {
+      this.#files.requireLock();
       if (this.#descriptor !== undefined && this.#writable) ftruncateSync(this.#descriptor, position);
     } catch {
       // Reported already by the error that brought us here.

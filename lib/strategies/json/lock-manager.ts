@@ -1,4 +1,6 @@
 /** Reader-writer locks: many readers or one writer. */
+import { readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageUnavailableError } from '../../repository/errors.ts';
@@ -68,7 +70,18 @@ const LOCK_TIMEOUT_MS = 15_000;
 const MAX_PAUSE_MS = 8;
 const SQLITE_BUSY = 5;
 
+/** How long a writer may take from its last look at the lock file to the end of what it writes. */
+const NOTICE_MS = 100;
+
+/** What tells the file at a path from any other; undefined where there is none. */
+const fileAt = (path: string): string | undefined => {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}/${found.ino}`;
+};
+
 interface LockDatabase {
+  /** Undefined where nobody can tell which file is open. */
+  readonly file: string | undefined;
   readonly connection: DatabaseSync;
   readonly share: readonly StatementSync[];
   readonly exclude: readonly StatementSync[];
@@ -79,16 +92,25 @@ interface LockDatabase {
  * Locks among processes, on one machine. The lock is the one SQLite takes on a database file: the kernel holds it and
  * lets go of it when the process ends, however it ends, so there are no stale locks to recognise. The file itself holds
  * nothing of interest.
+ *
+ * Somebody may remove the file. Others then make another one and lock that, so a lock counts only while its file stands
+ * at the path: whoever gets it looks, and looks again right before writing (`requireInPlace`). A new file is locked for a
+ * while before anything is done under it, so that who has looked a moment before it was made has written by then.
  */
 export class FileLockManager implements LockManager {
   readonly #path: string;
   readonly #local = new ProcessLockManager();
+  readonly #prepare: (path: string) => void;
   #database: LockDatabase | undefined;
+  /** The file that is known to be no new one. */
+  #settled: string | undefined;
   #sharing = 0;
   #sharingStart: Promise<void> | undefined;
 
-  constructor(path: string) {
+  /** @param prepare makes the file, where this process may; else it throws */
+  constructor(path: string, prepare: (path: string) => void) {
     this.#path = path;
+    this.#prepare = prepare;
   }
 
   read<T>(work: () => Promise<T>): Promise<T> {
@@ -125,12 +147,25 @@ export class FileLockManager implements LockManager {
     this.#database = undefined;
   }
 
+  /** @throws StorageUnavailableError where a lock is held whose file does not stand at the path any more */
+  requireInPlace(): void {
+    if (this.#database?.connection.isTransaction !== true || this.#isInPlace(this.#database)) return;
+    throw new StorageUnavailableError(
+      `The lock file ${this.#path} was removed or replaced while it was in use. Nothing was stored; try again, and leave ` +
+        'the file alone.',
+    );
+  }
+
+  #isInPlace({ file }: LockDatabase): boolean {
+    return file !== undefined && fileAt(this.#path) === file;
+  }
+
   async #acquire(mode: 'share' | 'exclude'): Promise<void> {
-    if (this.#tryAcquire(mode)) return;
+    if (this.#tryAcquire(mode) && (await this.#isHeld())) return;
     const deadline = performance.now() + LOCK_TIMEOUT_MS;
     for (let pause = 1; performance.now() < deadline; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       await sleep(pause * Math.random());
-      if (this.#tryAcquire(mode)) return;
+      if (this.#tryAcquire(mode) && (await this.#isHeld())) return;
     }
     throw new StorageUnavailableError(
       `Another process has held the lock ${this.#path} for more than ${LOCK_TIMEOUT_MS / 1000} s. Try again; if it lasts, ` +
@@ -150,16 +185,44 @@ export class FileLockManager implements LockManager {
     }
   }
 
+  /** Whether the lock counts; if not, the file is opened anew next time. */
+  async #isHeld(): Promise<boolean> {
+    const database = this.#database as LockDatabase;
+    if (this.#isInPlace(database)) {
+      if (database.file === this.#settled) return true;
+      const left = this.#newness();
+      if (left > 0) await sleep(left);
+      if (this.#isInPlace(database)) {
+        this.#settled = database.file;
+        return true;
+      }
+    }
+    this.close();
+    return false;
+  }
+
+  /** Milliseconds for which the file is new still. In a folder with nothing else in it nobody can have had another. */
+  #newness(): number {
+    const made = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const left = Math.min(NOTICE_MS, made + NOTICE_MS - Date.now());
+    return left > 0 && readdirSync(dirname(this.#path)).length > 1 ? left : 0;
+  }
+
   #release(): void {
     if (this.#database?.connection.isTransaction) this.#database.release.run();
   }
 
   #open(): LockDatabase {
     if (this.#database !== undefined) return this.#database;
+    this.#prepare(this.#path);
+    const before = fileAt(this.#path);
     const connection = new DatabaseSync(this.#path, { timeout: 0 });
+    const file = fileAt(this.#path);
     // Nothing is ever written, so no rollback journal is needed beside the file.
     connection.exec('PRAGMA journal_mode = MEMORY');
     this.#database = {
+      // Made or replaced between the two looks: nobody knows which one is open, so no lock on it counts.
+      file: before === file ? file : undefined,
       connection,
       // Reading in a transaction takes SQLite's SHARED lock and keeps it until the transaction ends.
       share: [connection.prepare('BEGIN'), connection.prepare('SELECT count(*) FROM sqlite_schema')],

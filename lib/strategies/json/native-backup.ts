@@ -1,16 +1,13 @@
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
-import { BackupError, StorageUnavailableError } from '../../repository/errors.ts';
+import { BackupError } from '../../repository/errors.ts';
 import type { NativeCopy, NativeCopyOptions } from '../../repository/native-copy.ts';
 import { fileText, type Layout, layoutOf } from './layout.ts';
 import { applyRecord, type LoadedFiles, loadFiles } from './load-files.ts';
 import { openPlace, type Place } from './place.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
-
-const MAX_LOAD_ATTEMPTS = 50;
 
 /**
  * Writes the data files as they would be with the journal folded in at this moment: what SPEC.md does with `cp`, which by
@@ -48,13 +45,8 @@ export async function copyJsonFiles(
 async function load(files: Place['files'], layout: Layout, cacheSize: number): Promise<LoadedFiles> {
   const journal = files.journal(layout.journal);
   try {
-    for (let attempt = 1; attempt <= MAX_LOAD_ATTEMPTS; attempt++) {
-      const loaded = await loadFiles(files, layout, journal, cacheSize);
-      if (loaded !== undefined) return loaded;
-      await pause(attempt);
-    }
+    return await loadFiles(files, layout, journal, cacheSize);
   } finally {
     await journal.close();
   }
-  throw new StorageUnavailableError(`${files.describe(layout.journal)} keeps changing while it is read. Try again.`);
 }

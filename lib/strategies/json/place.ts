@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
+import { makePrivateFile } from '../../repository/file-owner.ts';
 import type { FileManager } from './file-manager.ts';
-import { layoutOf } from './layout.ts';
+import { backupOf, layoutOf } from './layout.ts';
 import { LocalFileManager } from './local-file-manager.ts';
 import { FileLockManager, type LockManager, ProcessLockManager } from './lock-manager.ts';
 
@@ -18,8 +19,14 @@ export async function openPlace(config: JsonStrategyConfig): Promise<Place> {
     const { openS3FileManager } = await import('./s3-file-manager.ts');
     return { files: openS3FileManager(config), locks: new ProcessLockManager() };
   }
-  return {
-    files: new LocalFileManager(base_path),
-    locks: new FileLockManager(join(base_path, layoutOf(config).lock)),
+  const { files: dataFiles, journal, lock } = layoutOf(config);
+  const names = [...dataFiles.map(({ name }) => name), journal];
+  const requireLock = (): void => locks.requireInPlace();
+  const files = new LocalFileManager(base_path, [...names, ...names.map(backupOf)], requireLock);
+  const prepare = (path: string): void => {
+    files.owners.requireMayKeep();
+    makePrivateFile(path, files.owners.for(lock));
   };
+  const locks = new FileLockManager(join(base_path, lock), prepare);
+  return { files, locks };
 }

@@ -1,8 +1,8 @@
 import {
   CopyObjectCommand,
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -33,8 +33,10 @@ const isConflict = (error: unknown): boolean => statusOf(error) === 412 || statu
 function asStorageError(error: unknown, action: string, place: string): StorageError {
   if (error instanceof StorageError) return error;
   const { name, message } = error as Error;
-  if (name === 'NoSuchBucket' || (statusOf(error) === 404 && action === 'use')) {
-    return new ConfigurationError(`There is no bucket for ${place}. Create it, or correct json_strategy.base_path.`);
+  const isOpening = action === 'open';
+  if (name === 'NoSuchBucket' || (statusOf(error) === 404 && (isOpening || action === 'use'))) {
+    const message = `There is no bucket for ${place}. Create it, or correct json_strategy.base_path.`;
+    return isOpening ? new ConfigurationError(message) : new StorageUnavailableError(message, { cause: error });
   }
   const advice =
     statusOf(error) === 403
@@ -65,12 +67,17 @@ export class S3FileManager implements FileManager {
     return `s3://${this.#bucket}/${this.#key(name)}`;
   }
 
-  async prepare(): Promise<void> {
-    try {
-      await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }));
-    } catch (error) {
-      throw asStorageError(error, 'use', `s3://${this.#bucket}`);
-    }
+  prepare(): Promise<void> {
+    return this.#requireBucket('open');
+  }
+
+  requireUsable(): Promise<void> {
+    return this.#requireBucket('use');
+  }
+
+  async missing(names: readonly string[]): Promise<string[]> {
+    const found = await Promise.all(names.map((name) => this.#exists(name)));
+    return names.filter((_, i) => !found[i]);
   }
 
   async read(name: string): Promise<StoredFile | undefined> {
@@ -151,12 +158,26 @@ export class S3FileManager implements FileManager {
     }
   }
 
-  async remove(name: string): Promise<void> {
-    await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) }));
-  }
-
   close(): void {
     this.#client.destroy();
+  }
+
+  async #requireBucket(action: 'open' | 'use'): Promise<void> {
+    try {
+      await this.#client.send(new HeadBucketCommand({ Bucket: this.#bucket }));
+    } catch (error) {
+      throw asStorageError(error, action, `s3://${this.#bucket}`);
+    }
+  }
+
+  async #exists(name: string): Promise<boolean> {
+    try {
+      await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: this.#key(name) }));
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 404) return false;
+      throw asStorageError(error, 'look at', this.describe(name));
+    }
   }
 
   #key(name: string): string {

@@ -1,8 +1,8 @@
 /** Turns the text of a data file into bytes and back. */
-import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { createGzip, gunzip } from 'node:zlib';
+import { requireUtf8 } from '../../model/utf8.ts';
 
 export interface Serializer {
   /** The bytes of a file from the pieces of its text. */
@@ -23,13 +23,11 @@ const unzip = promisify(gunzip);
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /**
- * The text of a file, plain or gzip, as UTF-8: told by its first bytes, so that `enable_compression` can be changed at any
+ * The text of a file, plain or gzip, as UTF-8 without a byte order mark: told by its first bytes, so that `enable_compression` can be changed at any
  * time. Not as one string: a string ends at 512 MB.
  * @throws Error where the bytes are neither
  */
 export async function decodeText(bytes: Buffer): Promise<Buffer> {
   const text = isGzip(bytes) ? await unzip(bytes) : bytes;
-  // Decoding would put U+FFFD silently in the place of a damaged byte.
-  if (!isUtf8(text)) throw new Error('it is not UTF-8 text');
-  return text;
+  return requireUtf8(text);
 }

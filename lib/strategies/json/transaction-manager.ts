@@ -103,6 +103,7 @@ export class TransactionManager {
   async #untilCommitted<T>(work: (at: JsonDatabase['place']) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
+        await this.#database.requireFiles();
         return await this.#locks.write(async () => {
           await this.#database.catchUp();
           return work(this.#database.place);
@@ -117,9 +118,10 @@ export class TransactionManager {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       try {
+        await this.#database.requireFiles();
         await this.#locks.write(() => this.#takeTurn());
       } catch (error) {
-        // The lock could not be had: those who wait are told, and may try again.
+        // The store is gone, or the lock could not be had: those who wait are told, and may try again.
         for (const { reject } of this.#queue.splice(0)) reject(error);
       }
       if (this.#queue.length > 0) await pause(PAUSE_MS);

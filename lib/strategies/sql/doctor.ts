@@ -2,11 +2,12 @@
 import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
 import { StorageError } from '../../repository/errors.ts';
 import type { Finding } from '../../repository/finding.ts';
+import type { UndeclaredColumn } from '../../repository/storage-strategy.ts';
 import type { SqlDatabase } from './database.ts';
 import type { Inspector } from './inspector.ts';
 import { openSqlDatabase } from './open-sql-strategy.ts';
 import { type Index, quoted, type Table, tables } from './schema.ts';
-import { indexDefinition, pendingMigrations, requireKnown } from './schema-migrations.ts';
+import { indexDefinition, pendingMigrations, requireKnown, undeclaredColumns } from './schema-migrations.ts';
 
 /** Seconds that one statement of a repair may take. */
 const REPAIR_TIMEOUT = 3600;
@@ -80,6 +81,22 @@ async function* schemaFindings(
     }
   }
   if (missing === 0) yield { level: 'ok', subject, message: 'Every index is there.' };
+  for (const column of await undeclaredColumns(database.schema, database.reading)) yield undeclared(column);
+}
+
+function undeclared({ table, column, required }: UndeclaredColumn): Finding {
+  const subject = table;
+  const message = `The column ${column} is none of this program's: no read, migration or portable backup has what it holds`;
+  const remedy =
+    'Move what it holds into fields of the entities or into a table of its own, then drop it; `hfs backup create --native` ' +
+    'holds it meanwhile.';
+  if (!required) return { level: 'warning', subject, message: `${message}.`, remedy };
+  return {
+    level: 'error',
+    subject,
+    message: `${message}; and it takes no NULL, so that nothing can be added.`,
+    remedy,
+  };
 }
 
 function indexFinding(table: Table, { name, columns }: Index, found: readonly string[] | undefined): Finding {

@@ -3,7 +3,9 @@
  * processes out (a transaction under a lock), and rolls back where a step fails.
  */
 import { ConfigurationError } from '../../repository/errors.ts';
+import type { UndeclaredColumn } from '../../repository/storage-strategy.ts';
 import type { Dialect } from './dialect.ts';
+import { columnName, requireKnownTables } from './known-tables.ts';
 import { type Column, type ForeignKey, type Index, quoted, type Table, tables } from './schema.ts';
 import type { Row, SqlSession } from './sql-session.ts';
 
@@ -17,11 +19,13 @@ export interface ExistingColumn {
   readonly type: string;
   /** Name of its collation, where it has one and the database tells. */
   readonly collation?: string | undefined;
+  /** Whether it takes no NULL and has no default. */
+  readonly required: boolean;
 }
 
 /** What the steps ask of a dialect. */
 export interface SchemaDialect {
-  /** The columns of a table; none where there is no such table. */
+  /** The columns of a table, but for those that are computed; none where there is no such table. */
   columnsOf(session: SqlSession, table: string): Promise<ExistingColumn[]>;
   /** The columns of every sound index of a table, by the index's name. */
   indexesOf(session: SqlSession, table: string): Promise<ReadonlyMap<string, readonly string[]>>;
@@ -48,6 +52,8 @@ interface Change {
   readonly schema: SchemaDialect;
   /** Whether tables are made with their foreign keys. */
   readonly foreignKeys: boolean;
+  /** The database, for people. */
+  readonly place: string;
 }
 
 interface SchemaMigration {
@@ -87,10 +93,10 @@ export const lastMigration = `SELECT max(number) FROM ${quoted(MIGRATIONS_TABLE)
 
 /**
  * Applies the steps that are missing. Safe to run again.
- * @throws ConfigurationError where a newer program has changed the database
+ * @throws ConfigurationError where a newer program has changed the database, or its tables are those of another program
  */
 export async function migrateSchema(change: Change): Promise<void> {
-  const { session, dialect } = change;
+  const { session, dialect, schema, place } = change;
   await session.run(
     `CREATE TABLE IF NOT EXISTS ${quoted(MIGRATIONS_TABLE)} (number INTEGER PRIMARY KEY NOT NULL, ` +
       `name TEXT NOT NULL, applied_at TIMESTAMP NOT NULL DEFAULT ${dialect.now})`,
@@ -98,6 +104,7 @@ export async function migrateSchema(change: Change): Promise<void> {
   const [row] = await session.run(lastMigration);
   const last = Number(row?.[0] ?? 0);
   requireKnown(last);
+  if (pendingMigrations(last).length > 0) await requireKnownTables(place, columnNames(schema, session));
   for (const migration of pendingMigrations(last)) {
     await migration.apply(change);
     await session.run(
@@ -105,6 +112,24 @@ export async function migrateSchema(change: Change): Promise<void> {
       [migration.number, migration.name],
     );
   }
+}
+
+/** The names of a table's columns, as `requireKnownTables` asks for them. */
+export const columnNames =
+  (schema: SchemaDialect, session: SqlSession) =>
+  async (table: string): Promise<string[]> =>
+    (await schema.columnsOf(session, table)).map(({ name }) => name);
+
+/** The columns of our tables that the model does not declare. */
+export async function undeclaredColumns(schema: SchemaDialect, session: SqlSession): Promise<UndeclaredColumn[]> {
+  const found: UndeclaredColumn[] = [];
+  for (const table of tables) {
+    const declared = new Set(table.columns.map(({ name }) => name));
+    for (const { name, required } of await schema.columnsOf(session, table.name)) {
+      if (!declared.has(name)) found.push({ table: table.name, column: columnName(name), required });
+    }
+  }
+  return found;
 }
 
 const defaultOf = (dialect: Dialect, column: Column): string => {

@@ -16,6 +16,7 @@ import type {
   Snapshot,
   StorageStrategy,
   StoreSession,
+  UndeclaredColumn,
   WriteOutcome,
 } from '../../repository/storage-strategy.ts';
 import { TransactionScope } from '../../repository/transaction-scope.ts';
@@ -24,6 +25,7 @@ import { lockingSelect } from './locking-select.ts';
 import { MAX_AGE_MS, type QueryCache } from './query-cache.ts';
 import { encodeRow } from './row-codec.ts';
 import { tableFor, tables } from './schema.ts';
+import { undeclaredColumns } from './schema-migrations.ts';
 import { asPutRow, asSingleStatement, entityOfPut, type PutRow } from './single-statement.ts';
 import { SqlReader } from './sql-reader.ts';
 import type { NamedRow, RowsStatement } from './sql-session.ts';
@@ -184,6 +186,11 @@ export class SqlStorageStrategy implements StorageStrategy {
       const refused = cause instanceof LostRace && cause.kind === 'constraint';
       throw (refused ? await this.#missingParent(collection, entities) : undefined) ?? error;
     }
+  }
+
+  async undeclaredColumns(): Promise<readonly UndeclaredColumn[]> {
+    this.#requireOpen();
+    return undeclaredColumns(this.#database.schema, this.#database.reading);
   }
 
   async health(): Promise<void> {

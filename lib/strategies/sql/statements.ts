@@ -1,7 +1,7 @@
 import type { CollectionName } from '../../model/collections.ts';
 import type { Dialect } from './dialect.ts';
 import { QueryStatements } from './query-statements.ts';
-import { tables } from './schema.ts';
+import { quoted, tables } from './schema.ts';
 import { WriteStatements } from './write-statements.ts';
 
 /** The statements of every table in one dialect, made once. */
@@ -24,3 +24,11 @@ export class Statements {
     return this.#writing.get(collection) as WriteStatements;
   }
 }
+
+/** Fails where a table, or a column of one, is missing, and reads next to nothing where all are there. */
+export const lookAtEveryTable = `SELECT ${tables
+  .map(({ name, columns }) => {
+    const all = columns.map((column) => quoted(column.name)).join(', ');
+    return `(SELECT count(*) FROM (SELECT ${all} FROM ${quoted(name)} LIMIT 1) AS first)`;
+  })
+  .join(', ')}`;

@@ -14,6 +14,8 @@ import { REGION } from './physical-ids.ts';
 interface Login {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Of a usage plan, where the API wants one. */
+  readonly apiKey?: string | undefined;
 }
 
 /** Calls the API with a signature, as API Gateway wants it. */
@@ -35,7 +37,13 @@ export function callSigned(
   const authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host;x-amz-date, Signature=${signature}`;
   return callServer(port, method, target, {
     ...(body !== undefined && { body: isRaw ? body : bytes }),
-    headers: { ...headers, 'X-Amz-Date': time, Authorization: authorization },
+    headers: {
+      'User-Agent': 'tests',
+      ...(login.apiKey !== undefined && { 'X-Api-Key': login.apiKey }),
+      ...headers,
+      'X-Amz-Date': time,
+      Authorization: authorization,
+    },
   });
 }
 
@@ -88,8 +96,10 @@ export interface DeployedApi extends RunningApi {
  */
 export async function startDeployedApi(environment: string): Promise<DeployedApi> {
   const app = await deploy(environment);
+  const [apiKey] = app.api.keys.values();
+  const login = { ...CALLER, apiKey };
   // The first call of all: a function finds an empty store, and makes what it needs.
-  const { status, text } = await callSigned(app.port, 'GET', '/v1/health');
+  const { status, text } = await callSigned(app.port, 'GET', '/v1/health', {}, login);
   if (status !== 200) {
     const problems = app.problems();
     await app.close();
@@ -104,7 +114,7 @@ export async function startDeployedApi(environment: string): Promise<DeployedApi
       throw new Error('What is deployed has no folder.');
     },
     repository,
-    call: (method, path, options) => callSigned(app.port, method, path, options),
+    call: (method, path, options) => callSigned(app.port, method, path, options, login),
     saveTemplate: async (id, fields) => {
       await repository.saveEntity('templates', { ...template(fields), template_id: id } as never);
     },

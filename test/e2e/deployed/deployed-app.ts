@@ -8,7 +8,7 @@ import { createDatabase, dropDatabase } from '../../services/test-database.ts';
 import { assemblyOf } from './assembly.ts';
 import { type AwsEndpoint, type Backend, type Caller, startAwsEndpoint } from './aws-endpoint.ts';
 import { createBuckets, createTables, keyOf } from './data-stores.ts';
-import { startApiGateway } from './gateway.ts';
+import { type ApiGateway, startApiGateway } from './gateway.ts';
 import { policiesOf, RolePolicies } from './iam-policies.ts';
 import { LambdaFunction } from './lambda-function.ts';
 import { arn } from './physical-ids.ts';
@@ -35,6 +35,7 @@ export interface DeployedApp {
   readonly api: RestApi;
   readonly functions: readonly LambdaFunction[];
   readonly aws: AwsEndpoint;
+  readonly gateway: ApiGateway;
   readonly port: number;
   readonly stores: StoreAddresses;
   /** The function whose logical id has this text. @throws Error where it is not one */
@@ -126,6 +127,7 @@ export async function deploy(environment: string): Promise<DeployedApp> {
     api,
     functions,
     aws,
+    gateway,
     port: gateway.port,
     stores: { dynamodb, s3, database: database?.url },
     functionNamed: (text) => {

@@ -1,4 +1,7 @@
-/** API Gateway in front of the functions: routes by the templates' own resources and methods, and checks who calls. */
+/**
+ * API Gateway in front of the functions: routes by the templates' own resources and methods, and checks who calls, their API
+ * keys, and what the firewall before it would block.
+ */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -6,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { scopeOf, signatureOf } from '../../remote/signature-check.ts';
 import { MAX_PAYLOAD } from './execution-environment.ts';
-import { type GatewayAnswer, gatewayAnswer, mockAnswer } from './gateway-answers.ts';
+import { type GatewayAnswer, type GatewayResponseType, gatewayAnswer, mockAnswer } from './gateway-answers.ts';
 import { type GatewayRequest, proxyEvent } from './gateway-event.ts';
 import type { RolePolicies } from './iam-policies.ts';
 import type { LambdaFunction } from './lambda-function.ts';
@@ -28,6 +31,8 @@ export interface GatewayOptions {
 
 export interface ApiGateway {
   readonly port: number;
+  /** Refuses the next calls with these answers of its own, in order. */
+  refuseNext(...types: readonly GatewayResponseType[]): void;
   close(): Promise<void>;
 }
 
@@ -55,6 +60,8 @@ function proxyAnswer(payload: string): GatewayAnswer | undefined {
 }
 
 export async function startApiGateway({ api, functionOf, callerOf }: GatewayOptions): Promise<ApiGateway> {
+  const refusals: GatewayResponseType[] = [];
+
   /** The caller, or the reason why there is none. */
   function identify(incoming: IncomingMessage, body: Buffer, { method }: Match, path: string) {
     if (method.AuthorizationType !== 'AWS_IAM') return undefined;
@@ -89,6 +96,10 @@ export async function startApiGateway({ api, functionOf, callerOf }: GatewayOpti
     const { method = '', url = '', headers, rawHeaders } = incoming;
     const requestId = randomUUID();
     const body = await buffer(incoming);
+    // The firewall sees a call before anything else does.
+    const blocked = api.wantsUserAgent && !headers['user-agent'];
+    const refusal = blocked ? 'WAF_FILTERED' : refusals.shift();
+    if (refusal !== undefined) return gatewayAnswer(api, refusal, requestId);
     if (body.length > MAX_BODY) return gatewayAnswer(api, 'REQUEST_TOO_LARGE', requestId);
     const mark = url.indexOf('?');
     const [path, query] = mark === -1 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
@@ -98,6 +109,8 @@ export async function startApiGateway({ api, functionOf, callerOf }: GatewayOpti
     if (match === undefined) return gatewayAnswer(api, 'MISSING_AUTHENTICATION_TOKEN', requestId);
     const caller = identify(incoming, body, match, `/${segments.join('/')}`);
     if (typeof caller === 'string') return gatewayAnswer(api, caller, requestId);
+    const hasKey = [...api.keys.values()].some((key) => key === headers['x-api-key']);
+    if (match.method.ApiKeyRequired === true && !hasKey) return gatewayAnswer(api, 'INVALID_API_KEY', requestId);
     if (match.method.Integration.Type === 'MOCK') {
       const mocked = mockAnswer(match.method, headers['content-type'], requestId);
       return mocked ?? gatewayAnswer(api, 'UNSUPPORTED_MEDIA_TYPE', requestId);
@@ -128,6 +141,9 @@ export async function startApiGateway({ api, functionOf, callerOf }: GatewayOpti
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    refuseNext: (...types) => {
+      refusals.push(...types);
+    },
     close: async () => {
       server.closeAllConnections();
       server.close();

@@ -1,7 +1,9 @@
 /** A REST API of API Gateway as the templates declare it: its resources, its methods, and what it answers by itself. */
+import { apiKeysOf } from './api-keys.ts';
 import { fits } from './iam-policies.ts';
 import { ACCOUNT, arn, REGION } from './physical-ids.ts';
 import type { Resource, Stacks } from './stacks.ts';
+import { wantsUserAgent } from './web-acl.ts';
 
 export interface MethodProperties {
   readonly HttpMethod: string;
@@ -70,6 +72,10 @@ function find(node: Node, segments: readonly string[]): Found | undefined {
 export class RestApi {
   readonly id: string;
   readonly stage: string;
+  /** The keys of its usage plans, by their descriptions. */
+  readonly keys: ReadonlyMap<string, string>;
+  /** Whether a firewall blocks calls without a User-Agent. */
+  readonly wantsUserAgent: boolean;
   readonly #root: Node;
   readonly #responses: ReadonlyMap<string, GatewayResponse>;
   readonly #permissions: readonly { readonly functionArn: string; readonly sourceArn: string }[];
@@ -82,6 +88,8 @@ export class RestApi {
       throw new Error('The templates have no one REST API.');
     this.id = api.ref;
     this.stage = stage.ref;
+    this.keys = apiKeysOf(stacks, this);
+    this.wantsUserAgent = wantsUserAgent(stacks, this);
     this.#root = treeOf(stacks, api);
     this.#responses = new Map(
       stacks

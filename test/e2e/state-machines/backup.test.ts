@@ -55,6 +55,16 @@ test('the same backup again is not taken again', async () => {
   expect(jobs.calls.get('TakeWholeBackup')).toBe(before);
 });
 
+test('a second backup does not begin while one is running', async () => {
+  const first = await jobs.callApi('start-backup', { body: { backup_id: 'first' } });
+  expect(first.status).toBe(202);
+  const second = await jobs.callApi('start-backup', { body: { backup_id: 'second' } });
+  const detail = 'The backup "first" is running. Wait until it has ended.';
+  expect(second).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:backup_running', detail } });
+  expect((await jobs.callApi('start-backup', { body: { backup_id: 'first' } })).status).toBe(202);
+  await jobs.stepFunctions.execution(MACHINE, 'first').ended();
+});
+
 test('the schedule starts executions that have the ids of their backups', async () => {
   const [schedule] = jobs.stacks
     .ofType('AWS::Scheduler::Schedule')
@@ -67,7 +77,7 @@ test('the schedule starts executions that have the ids of their backups', async 
   );
   jobs.stepFunctions.start(StateMachineArn, Name, JSON.parse(Input));
   expect(await jobs.stepFunctions.execution(MACHINE, 'scheduled-backup-d32c5kddcf5bb8c3').ended()).toBe('SUCCEEDED');
-  expect((await listed()).map(({ id }) => id)).toEqual(['scheduled-backup-d32c5kddcf5bb8c3', 'by-hand']);
+  expect((await listed()).map(({ id }) => id)).toEqual(['scheduled-backup-d32c5kddcf5bb8c3', 'first', 'by-hand']);
 });
 
 test('a task that fails twice is called again; a failure is a failed execution, which can be redriven', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type JsonStrategyConfig, jsonStrategy } from '../../../lib/config/json-strategy.ts';
 import { StorageRepository } from '../../../lib/repository/storage-repository.ts';
@@ -136,9 +136,13 @@ test('a damaged object is refused, left alone and rebuilt without loss', async (
   await repository.close();
   const { Body } = await client.send(new GetObjectCommand(object));
   expect(await Body?.transformToString()).toBe('{"templates": {');
-  client.destroy();
   const findings = await Array.fromAsync(diagnoseJson(config, { repair: true }));
   expect(findings.some(({ level }) => level === 'error')).toBe(true);
+  // What a repair leaves is as well protected as what it found.
+  await client.send(new DeleteObjectCommand(object));
+  client.destroy();
+  const again = await Array.fromAsync(diagnoseJson(config, { repair: true }));
+  expect(again.filter(({ loss }) => loss === true)).toEqual([]);
   await using repaired = await open(config);
   expect((await repaired.getEntities('templates', ['a', 'b', 'c'])).missing).toEqual([]);
 });

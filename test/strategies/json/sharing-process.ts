@@ -1,9 +1,10 @@
 /**
  * One of several processes on the same store. argv: the configuration as JSON, then `save NAME COUNT` (distinct ids) or
- * `increment COUNT` (one counter, by expectedVersion, retried on conflict), or `hold` (takes the write lock and keeps it).
+ * `persist NAME COUNT` (the same, again where the store says so), or `increment COUNT` (one counter, by expectedVersion,
+ * retried on conflict), or `hold` (takes the write lock and keeps it).
  */
 import type { JsonStrategyConfig } from '../../../lib/config/json-strategy.ts';
-import { ConcurrencyConflictError } from '../../../lib/repository/errors.ts';
+import { ConcurrencyConflictError, StorageUnavailableError } from '../../../lib/repository/errors.ts';
 import { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
 
@@ -31,6 +32,16 @@ async function increment(): Promise<void> {
 if (mode === 'save') {
   const [name, count] = args as [string, string];
   for (let i = 0; i < Number(count); i++) await repository.saveEntity('templates', template(`${name}-${i}`));
+} else if (mode === 'persist') {
+  const [name, count] = args as [string, string];
+  for (let i = 0; i < Number(count); ) {
+    try {
+      await repository.saveEntity('templates', template(`${name}-${i}`));
+      i++;
+    } catch (error) {
+      if (!(error instanceof StorageUnavailableError)) throw error;
+    }
+  }
 } else if (mode === 'increment') {
   for (let i = 0; i < Number(args[0]); i++) await increment();
 } else {

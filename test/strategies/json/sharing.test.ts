@@ -108,6 +108,25 @@ test('the lock of a process that was killed does not block the next one', async 
   expect(await repository.getEntity('templates', 't')).toBeDefined();
 });
 
+// Two writers that each locked a file of that name wrote at the same place of the journal.
+test('a lock file that is removed again and again under its writers costs nothing that was acknowledged', async () => {
+  const config = jsonStrategy.parse({ base_path: folder });
+  const removing = setInterval(
+    () => rm(join(folder, 'request_database.json.lock'), { force: true }).catch(() => {}),
+    3,
+  );
+  try {
+    await runTogether(
+      config,
+      ['a', 'b', 'c'].map((name) => ['persist', name, '100']),
+    );
+  } finally {
+    clearInterval(removing);
+  }
+  await using repository = new StorageRepository(await openJsonStrategy(config));
+  expect(await repository.countEntities('templates')).toEqual({ count: 300 });
+}, 60_000);
+
 test('a read lock keeps writers out and lets other readers in', async () => {
   const config = jsonStrategy.parse({ base_path: folder });
   const strategy = await openJsonStrategy(config);

@@ -70,6 +70,10 @@ describe.each(databaseKinds)('a $name database of the former program', (kind: Da
 
   test("keeps the customer's own columns and tables", async () => {
     await using database = await createFormer(kind);
+    await database.script(
+      'CREATE TABLE beside (id INTEGER PRIMARY KEY); CREATE INDEX own_status ON requests (status);',
+    );
+    await upgrade(database);
     await database.script(`
       ALTER TABLE requests ADD COLUMN cost_center VARCHAR(20) DEFAULT 'none';
       CREATE TABLE audit_log (id INTEGER PRIMARY KEY, "what" VARCHAR(100), at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
@@ -78,7 +82,9 @@ describe.each(databaseKinds)('a $name database of the former program', (kind: Da
       UPDATE requests SET cost_center = 'cc-7' WHERE request_id = 'r-1';
     `);
     const own = async () =>
-      (await schemaOf(name, database)).filter((row) => /own_index|audit_log|cost_center'/.test(JSON.stringify(row)));
+      (await schemaOf(name, database)).filter((row) =>
+        /own_index|own_status|beside|audit_log|cost_center'/.test(JSON.stringify(row)),
+      );
     const before = await own();
     expect(before).not.toEqual([]);
     await using repository = await openRepository(database.storage());

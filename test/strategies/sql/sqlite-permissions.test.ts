@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -62,4 +62,13 @@ test('a file that may not be written can be read; a save says what is wrong and 
     });
     expect(await repository.countEntities('templates')).toEqual({ count: 1 });
   });
+});
+
+test('a new file, and what SQLite makes beside it, is for its owner only', async () => {
+  await using repository = await openRepository(database.storage());
+  await repository.saveEntity('templates', template());
+  const modes = await Promise.all(
+    (await readdir(folder)).map(async (name) => [name, ((await stat(join(folder, name))).mode & 0o777).toString(8)]),
+  );
+  expect(Object.fromEntries(modes)).toEqual({ 'store.db': '600', 'store.db-wal': '600', 'store.db-shm': '600' });
 });

@@ -40,6 +40,8 @@ export class ConnectionPool {
   /** Connections that wait for an answer, and since when. */
   readonly #asked = new Map<PoolClient, number>();
   readonly #watch: NodeJS.Timeout;
+  /** Whether a connection was ever opened. */
+  #served = false;
   /** Calls that have a connection or wait for one. */
   #users = 0;
   readonly #leaving: (() => void)[] = [];
@@ -73,6 +75,7 @@ export class ConnectionPool {
     // A connection that dies while nobody uses it is taken out of the pool; there is nobody to tell.
     this.#pool.on('error', () => {});
     this.#pool.on('connect', (client) => {
+      this.#served = true;
       client.on('error', (error) => {
         if (!this.#farewells.has(client)) this.#farewells.set(client, error);
       });
@@ -192,7 +195,7 @@ export class ConnectionPool {
         { cause: error },
       );
     }
-    return asConnectError(error, this.server, name);
+    return asConnectError(error, this.server, name, this.#served);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   ValidationError,
 } from '../../../repository/errors.ts';
 import { LostRace } from '../database.ts';
+import { tables } from '../schema.ts';
 
 /** The connection broke, answered no more, or is of no use any more, in the middle of a call. */
 export class ConnectionLost extends StorageUnavailableError {
@@ -68,7 +69,40 @@ const unavailable: Readonly<Record<string, string>> = {
   '57P03': 'It is starting or stopping. Try again.',
 };
 
-const DAMAGED = new Set(['XX001', 'XX002', '42P01', '42703', '42804']);
+/** Data exceptions, broken constraints, a view's check, and what a trigger raises: they come again with the same values. */
+const REFUSED_ROW = /^(22|23|44|P0)/;
+
+/** The names of the constraints that our own tables have. */
+const ownConstraints = new Set(
+  tables.flatMap(({ name, foreignKeys }) => [`${name}_pkey`, ...foreignKeys.map((key) => key.name)]),
+);
+
+/** Whether a constraint was broken that this program does not know, so that no other writer can have caused it. */
+export function breaksUnknownRule(error: unknown): boolean {
+  const { constraint } = error as { readonly constraint?: string };
+  return constraint !== undefined && !ownConstraints.has(constraint);
+}
+
+/** The error of a rule of the tables that this program does not know, and that says the same however often it is asked. */
+export function refusedRow(server: string, why: unknown, cause: unknown): ConfigurationError {
+  const { table, column, constraint } = why as Readonly<Record<'table' | 'column' | 'constraint', string | undefined>>;
+  const parts = Object.entries({ table, column, constraint }).flatMap(([key, name]) =>
+    name === undefined ? [] : [`${key} ${name}`],
+  );
+  return new ConfigurationError(
+    `The tables on ${server} refuse what was to be stored (${[messageOf(why), ...parts].join('; ')}): they have a column or a ` +
+      'rule that this program does not know. Nothing was stored. Run `hfs doctor`, which names such columns; drop them, or ' +
+      'their rules.',
+    { cause },
+  );
+}
+
+const DAMAGED = new Set(['XX001', 'XX002', '42703', '42804']);
+const NO_TABLE = '42P01';
+
+/** Whether a table of ours is missing. Servers say so in many languages, and name the table in all of them. */
+const lacksOurTable = (code: string, message: string): boolean =>
+  code === NO_TABLE && tables.some(({ name }) => new RegExp(`\\b${name}\\b`).test(message));
 
 /**
  * An error of pg in a running connection as the error that a caller of the repository gets, or as a `LostRace`.
@@ -105,12 +139,20 @@ export function asStorageError(error: unknown, server: string): StorageError | L
       },
     );
   }
+  if (code === NO_TABLE) {
+    return new StorageUnavailableError(
+      `A table is missing from the database on ${server} (${message}): it was dropped, or never made. ` +
+        'Put it back from a backup; calls work again once it is there. To begin with nothing, start the service anew.',
+      { cause: error },
+    );
+  }
   if (DAMAGED.has(code)) {
     return new StorageDamagedError(
       `The tables on ${server} are not those of this program (${message}). Run \`hfs doctor\`.`,
       { cause: error },
     );
   }
+  if (REFUSED_ROW.test(code)) return refusedRow(server, error, error);
   return new StorageUnavailableError(`The database server ${server} refused a statement: ${message}.`, {
     cause: error,
   });
@@ -120,15 +162,20 @@ export function asStorageError(error: unknown, server: string): StorageError | L
 export function asErrorOfForeignStatement(error: unknown, server: string): StorageError | LostRace {
   const code = codeOf(error);
   // 0A000: FOR UPDATE of an aggregate, among others.
-  const isCallers = /^(0A|22|42)/.test(code) && uselessness(code, messageOf(error)) === undefined;
+  const message = messageOf(error);
+  const isStores = uselessness(code, message) !== undefined || lacksOurTable(code, message);
+  const isCallers = /^(0A|22|42)/.test(code) && !isStores;
   if (!isCallers) return asStorageError(error, server);
-  return new ValidationError([{ path: 'select', message: `is refused by PostgreSQL: ${messageOf(error)}` }]);
+  return new ValidationError([{ path: 'select', message: `is refused by PostgreSQL: ${message}` }]);
 }
 
 const TLS_CODE = /^(ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/;
 
-/** An error of opening a connection as the error that a caller of the repository gets. */
-export function asConnectError(error: unknown, server: string, database: string): StorageError {
+/**
+ * An error of opening a connection as the error that a caller of the repository gets.
+ * @param served whether connections to this database were opened before: then what is missing has vanished
+ */
+export function asConnectError(error: unknown, server: string, database: string, served: boolean): StorageError {
   if (error instanceof StorageError) return error;
   const code = codeOf(error);
   const message = messageOf(error);
@@ -142,6 +189,13 @@ export function asConnectError(error: unknown, server: string, database: string)
     return new ConfigurationError(`The database server ${server} refused the user: ${message}. Grant it to the user.`, {
       cause: error,
     });
+  }
+  if (code === '3D000' && served) {
+    return new StorageUnavailableError(
+      `The database ${JSON.stringify(database)} on ${server} is gone: it was dropped or renamed while the store was open. ` +
+        'Put it back from a backup; calls work again once it is there.',
+      { cause: error },
+    );
   }
   if (code === '3D000') {
     return new ConfigurationError(

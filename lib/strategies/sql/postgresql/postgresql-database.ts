@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient, QueryArrayConfig } from 'pg';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
-import { StorageUnavailableError } from '../../../repository/errors.ts';
+import { type StorageError, StorageUnavailableError } from '../../../repository/errors.ts';
 import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import {
   MAX_ROWS,
@@ -11,9 +11,10 @@ import {
   type SqlParameter,
   type SqlSession,
 } from '../sql-session.ts';
+import { lookAtEveryTable } from '../statements.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { connectionSettings } from './connection-settings.ts';
-import { asErrorOfForeignStatement, asStorageError, ConnectionLost } from './faults.ts';
+import { asErrorOfForeignStatement, asStorageError, breaksUnknownRule, ConnectionLost, refusedRow } from './faults.ts';
 import { postgresqlDialect } from './postgresql-dialect.ts';
 import { postgresqlSchema } from './postgresql-schema.ts';
 import { changeTables, lastMigrationOf, needsChanges, serverState } from './prepare-server.ts';
@@ -77,7 +78,7 @@ export class PostgresqlDatabase implements SqlDatabase {
         } else if (!(error instanceof LostRace)) {
           throw error;
         } else if (error.kind === 'constraint' ? attempt >= MAX_CONSTRAINT_ATTEMPTS : performance.now() > deadline) {
-          throw gaveUp(error, attempt);
+          throw gaveUp(error, attempt, this.pool.server);
         }
         // The first time at once: whoever won is gone. Then later and later, each at another moment.
         if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
@@ -109,7 +110,7 @@ export class PostgresqlDatabase implements SqlDatabase {
   }
 
   async ping(): Promise<void> {
-    await this.reading.run('SELECT 1 FROM "templates" LIMIT 1');
+    await this.reading.run(lookAtEveryTable);
   }
 
   async lastMigration(): Promise<number> {
@@ -273,12 +274,12 @@ export class PostgresqlDatabase implements SqlDatabase {
   }
 }
 
-function gaveUp(error: LostRace, attempts: number): StorageUnavailableError {
-  const message =
-    error.kind === 'constraint'
-      ? 'A constraint of the database refuses the write. Nothing was stored; look at the log of the server.'
-      : `Other transactions kept changing the same entities, ${attempts} times in a row. Nothing was stored; try again.`;
-  return new StorageUnavailableError(message, { cause: error });
+function gaveUp(error: LostRace, attempts: number, server: string): StorageError {
+  if (error.kind === 'constraint' && breaksUnknownRule(error.cause)) return refusedRow(server, error.cause, error);
+  return new StorageUnavailableError(
+    `Other transactions kept changing the same entities, ${attempts} times in a row. Nothing was stored; try again.`,
+    { cause: error },
+  );
 }
 
 /** Seconds that a change of the tables may take: an index of millions of rows is not made in a moment. */
@@ -297,9 +298,10 @@ export async function openPostgresqlDatabase(
   const open = (changed: SqlStrategyConfig) => new PostgresqlDatabase(changed, new ConnectionPool(changed, settings));
   const database = open(config);
   try {
-    if ((await needsChanges(database, options.foreignKeys)) && options.migrate) {
+    const place = `The database ${JSON.stringify(config.name)} on ${database.pool.server}`;
+    if ((await needsChanges(database, place, options.foreignKeys)) && options.migrate) {
       const patient = open({ ...config, timeout: CHANGE_TIMEOUT, pool_size: 1, max_overflow: 0 });
-      await changeTables(patient, options.foreignKeys).finally(() => patient.close());
+      await changeTables(patient, place, options.foreignKeys).finally(() => patient.close());
     }
     return database;
   } catch (error) {

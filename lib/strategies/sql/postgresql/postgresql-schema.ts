@@ -28,15 +28,17 @@ export const postgresqlSchema: SchemaDialect = {
   addsColumnsWithTime: true,
   columnsOf: async (session, table) => {
     const rows = await session.run(
-      'SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), c.collname::text FROM pg_attribute a ' +
+      'SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), c.collname::text, ' +
+        "(a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::integer FROM pg_attribute a " +
         'LEFT JOIN pg_collation c ON c.oid = a.attcollation ' +
-        'WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped',
+        "WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''",
       [quoted(table)],
     );
-    return rows.map(([name, type, collation]) => ({
+    return rows.map(([name, type, collation, required]) => ({
       name: String(name),
       type: String(type),
       collation: collation === null ? undefined : String(collation),
+      required: required === 1,
     }));
   },
   indexesOf: async (session, table) => {

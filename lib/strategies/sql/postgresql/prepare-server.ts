@@ -1,7 +1,9 @@
 import { ConfigurationError } from '../../../repository/errors.ts';
 import type { SqlDatabase } from '../database.ts';
+import { requireKnownTables } from '../known-tables.ts';
 import { quoted, tables } from '../schema.ts';
 import {
+  columnNames,
   foreignKeyDefinition,
   lastMigration,
   MIGRATIONS_TABLE,
@@ -75,23 +77,26 @@ function foreignKeyChanges(wanted: boolean, existing: ReadonlySet<string>): stri
 
 /**
  * Checks the database.
+ * @param place the database, for people
  * @returns whether its tables are not those of this program yet
  * @throws ConfigurationError where it cannot be used
  */
-export async function needsChanges(database: SqlDatabase, foreignKeys: boolean): Promise<boolean> {
+export async function needsChanges(database: SqlDatabase, place: string, foreignKeys: boolean): Promise<boolean> {
   const state = await serverState(database.reading);
   requireUsable(state);
   const last = await lastMigrationOf(database.reading, state);
   requireKnown(last);
-  return pendingMigrations(last).length > 0 || foreignKeyChanges(foreignKeys, state.foreignKeys).length > 0;
+  const pending = pendingMigrations(last).length > 0;
+  if (pending) await requireKnownTables(place, columnNames(postgresqlSchema, database.reading));
+  return pending || foreignKeyChanges(foreignKeys, state.foreignKeys).length > 0;
 }
 
 /** Brings a database to the tables of this program, one process at a time. */
-export async function changeTables(database: SqlDatabase, foreignKeys: boolean): Promise<void> {
+export async function changeTables(database: SqlDatabase, place: string, foreignKeys: boolean): Promise<void> {
   await database.transaction('locks', async (session) => {
     // Of this transaction, not of the session: proxies share sessions.
     await session.run('SELECT pg_advisory_xact_lock($1::bigint)', [SCHEMA_LOCK]);
-    await migrateSchema({ session, dialect: postgresqlDialect, schema: postgresqlSchema, foreignKeys });
+    await migrateSchema({ session, dialect: postgresqlDialect, schema: postgresqlSchema, foreignKeys, place });
     const current = await serverState(session);
     for (const statement of foreignKeyChanges(foreignKeys, current.foreignKeys)) await session.run(statement);
   });

@@ -1,5 +1,13 @@
-import { StorageDamagedError, StorageError, StorageUnavailableError } from '../../../repository/errors.ts';
+import {
+  ConfigurationError,
+  StorageDamagedError,
+  StorageError,
+  StorageUnavailableError,
+  ValidationError,
+} from '../../../repository/errors.ts';
 import { LostRace } from '../database.ts';
+import { tables } from '../schema.ts';
+import type { NamedRow } from '../sql-session.ts';
 
 // Result codes of SQLite: https://www.sqlite.org/rescode.html. The low byte is the primary code.
 const BUSY = 5;
@@ -7,7 +15,10 @@ const LOCKED = 6;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 const GENERIC = 1;
-const RACES = new Set([/* FOREIGNKEY */ 787, /* PRIMARYKEY */ 1555, /* UNIQUE */ 2067]);
+const CONSTRAINT = 19;
+const MISMATCH = 20;
+/** Of the constraints that our own tables have. */
+const RACES = new Set([/* FOREIGNKEY */ 787, /* PRIMARYKEY */ 1555]);
 
 const advice: Readonly<Record<number, string>> = {
   8: 'The file or its folder is read-only. Let the user of this process write there.',
@@ -24,8 +35,25 @@ export function isBusy(error: unknown): boolean {
   return primary === BUSY || primary === LOCKED;
 }
 
-/** Whether SQLite did not understand a statement. */
-export const isMisunderstood = (error: unknown): boolean => codeOf(error) === GENERIC;
+/** The table of ours that a statement did not find. */
+function missingTable(error: unknown): string | undefined {
+  const name = /^no such table: (?:main\.)?(\w+)$/.exec((error as Error).message)?.[1];
+  return tables.some((table) => table.name === name) ? name : undefined;
+}
+
+/** Whether a rule of a table refused a row: that undoes its own statement only. */
+export function isRefusedRow(error: unknown): boolean {
+  const primary = (codeOf(error) ?? 0) & 0xff;
+  return primary === CONSTRAINT || primary === MISMATCH;
+}
+
+/** The error of a rule that this program does not know, and that says the same however often it is asked. */
+export const refusedRow = (path: string, why: unknown, cause: unknown): ConfigurationError =>
+  new ConfigurationError(
+    `The tables in ${path} refuse what was to be stored (${(why as Error).message}): they have a column or a rule that this ` +
+      'program does not know. Nothing was stored. Run `hfs doctor`, which names such columns; drop them, or their rules.',
+    { cause },
+  );
 
 /** An error of SQLite as the error that a caller of the repository gets, or as a `LostRace`. */
 export function asStorageError(error: unknown, path: string): StorageError | LostRace {
@@ -33,10 +61,19 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
   const { message } = error as Error;
   const code = codeOf(error) ?? 0;
   if (RACES.has(code)) return new LostRace('constraint', error);
+  if (isRefusedRow(error)) return refusedRow(path, error, error);
   const primary = code & 0xff;
   if (primary === CORRUPT || primary === NOT_A_DATABASE) {
     return new StorageDamagedError(
       `${path} is not a sound SQLite database (${message}). Stop the service, keep a copy of the file, and restore a backup.`,
+      { cause: error },
+    );
+  }
+  const missing = missingTable(error);
+  if (missing !== undefined) {
+    return new StorageUnavailableError(
+      `The table ${missing} is missing from ${path} (${message}): it was dropped. Put it back from a backup; calls work ` +
+        'again once it is there.',
       { cause: error },
     );
   }
@@ -48,4 +85,21 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
   }
   const why = advice[primary] ?? `${message}.`;
   return new StorageUnavailableError(`Cannot use ${path}. ${why}`, { cause: error });
+}
+
+/** A lock that did not become free in time. */
+export const busy = (path: string, timeoutMs: number, cause: unknown): StorageUnavailableError =>
+  new StorageUnavailableError(
+    `Other processes have kept ${path} locked for ${timeoutMs / 1000} s (timeout). Nothing was stored; try again.`,
+    { cause },
+  );
+
+/** A statement that is not one of ours may be wrong in itself. */
+export function understood(task: () => NamedRow[]): NamedRow[] {
+  try {
+    return task();
+  } catch (error) {
+    if (codeOf(error) !== GENERIC || missingTable(error) !== undefined) throw error;
+    throw new ValidationError([{ path: 'select', message: `is refused by SQLite: ${(error as Error).message}` }]);
+  }
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { makePrivateFile } from '../../../repository/file-owner.ts';
 import type { NamedRow, Row, RowsStatement, SqlParameter } from '../sql-session.ts';
 
 /** Statements kept ready; more are made when callers combine filters in ever new ways. */
@@ -13,6 +14,12 @@ export class SqliteConnection {
 
   /** @param foreignKeys whether SQLite enforces them */
   constructor(path: string, foreignKeys: boolean) {
+    try {
+      // SQLite would let everybody read a file that it makes. Those that it makes beside one get the mode of that one.
+      makePrivateFile(path);
+    } catch {
+      // SQLite itself says why the file cannot be opened.
+    }
     this.#database = new DatabaseSync(path, { enableForeignKeyConstraints: foreignKeys });
     // For segments of a scan.
     this.#database.function('hash_of', { deterministic: true }, (id) => crc32(String(id)));

@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
-import { ConfigurationError, StorageUnavailableError, ValidationError } from '../../../repository/errors.ts';
+import { ConfigurationError, StorageUnavailableError } from '../../../repository/errors.ts';
+import { makeFolderOf } from '../../../repository/file-owner.ts';
 import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import {
   lastMigration,
@@ -11,8 +10,11 @@ import {
   pendingMigrations,
   requireKnown,
 } from '../schema-migrations.ts';
-import type { NamedRow, Row, SqlSession } from '../sql-session.ts';
-import { asStorageError, isBusy, isMisunderstood } from './faults.ts';
+import type { Row, SqlSession } from '../sql-session.ts';
+import { lookAtEveryTable } from '../statements.ts';
+import { asStorageError, busy, isBusy, isRefusedRow, refusedRow, understood } from './faults.ts';
+import { OpenFiles } from './open-files.ts';
+import { recognizeFile } from './recognize-file.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { sqliteSchema } from './sqlite-schema.ts';
@@ -46,21 +48,30 @@ export class SqliteDatabase implements SqlDatabase {
   readonly path: string;
   readonly #reader: SqliteConnection;
   readonly #writer: SqliteConnection;
+  readonly #files: OpenFiles;
   readonly #timeoutMs: number;
   readonly #waiting: WaitingWrite[] = [];
   #tail: Promise<unknown> = Promise.resolve();
   #draining = false;
 
-  /** @param timeoutMs how long a write waits for other processes */
-  constructor(path: string, writer: SqliteConnection, reader: SqliteConnection, timeoutMs: number) {
-    this.path = path;
+  /**
+   * @param files those that the connections have open
+   * @param timeoutMs how long a write waits for other processes
+   */
+  constructor(writer: SqliteConnection, reader: SqliteConnection, files: OpenFiles, timeoutMs: number) {
+    this.path = files.path;
     this.#writer = writer;
     this.#reader = reader;
+    this.#files = files;
     this.#timeoutMs = timeoutMs;
-    this.reading = this.#sessionOn(reader, (task) => this.#patiently(task));
+    this.reading = this.#sessionOn(reader, async (task) => {
+      files.requireSeen();
+      return this.#patiently(task);
+    });
     this.writing = {
       run: (text, values = []) => this.#submit(() => writer.run(text, values)),
-      runNamed: (text, values) => this.#exclusively(() => this.#patiently(() => writer.runNamed(text, values))),
+      runNamed: (text, values) =>
+        this.#exclusively(() => files.keep(() => this.#patiently(() => writer.runNamed(text, values)))),
       runRows: (statement, rows) =>
         rows.length === 1
           ? this.#submit(() => writer.runRows(statement, rows))
@@ -79,9 +90,8 @@ export class SqliteDatabase implements SqlDatabase {
           return await this.#committed(() => work(session));
         } catch (error) {
           if (!(error instanceof LostRace)) throw error;
-          if (attempt === MAX_ATTEMPTS) {
-            throw new StorageUnavailableError(`A constraint of ${this.path} refuses the write.`, { cause: error });
-          }
+          // Nobody else writes meanwhile: it is no race, and will not pass.
+          if (attempt === MAX_ATTEMPTS) throw refusedRow(this.path, error.cause, error);
         }
       }
     });
@@ -89,13 +99,16 @@ export class SqliteDatabase implements SqlDatabase {
 
   /** A connection of its own in a read transaction. Meanwhile the WAL grows by what is written: it cannot be folded. */
   async snapshot(): Promise<SnapshotSession> {
+    // By its path, which would make a file that is gone anew.
+    this.#files.requireInPlace();
     const connection = await this.#patiently(() => new SqliteConnection(this.path, false));
     const release = async (): Promise<void> => connection.close();
     try {
       const session = this.#sessionOn(connection, (task) => this.#patiently(task));
       connection.execute('BEGIN');
       // The moment is that of the first read.
-      await session.run('SELECT 1 FROM "templates" LIMIT 1');
+      await session.run(lookAtEveryTable);
+      this.#files.requireInPlace();
       return { session, release };
     } catch (error) {
       await release();
@@ -104,7 +117,8 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   async ping(): Promise<void> {
-    await this.reading.run('SELECT 1 FROM "templates" LIMIT 1');
+    this.#files.requireInPlace();
+    await this.reading.run(lookAtEveryTable);
   }
 
   async lastMigration(): Promise<number> {
@@ -147,7 +161,7 @@ export class SqliteDatabase implements SqlDatabase {
       const group = this.#waiting.splice(0, MAX_GROUP);
       const [only] = group as [WaitingWrite];
       try {
-        if (group.length === 1) only.resolve(await this.#patiently(only.run));
+        if (group.length === 1) only.resolve(await this.#files.keep(() => this.#patiently(only.run)));
         else
           for (const answer of await this.#committed(async () => group.map((write) => this.#attempt(write)))) answer();
       } catch (error) {
@@ -163,22 +177,24 @@ export class SqliteDatabase implements SqlDatabase {
       return () => resolve(rows);
     } catch (error) {
       // A broken constraint undoes its statement only; anything else may have undone the whole transaction.
-      if (!(error instanceof LostRace)) throw error;
+      if (!(isRefusedRow((error as Error).cause) && this.#writer.inTransaction)) throw error;
       return () => reject(error);
     }
   }
 
   /** Runs `work` in a transaction on the writing connection. The caller has the turn. */
-  async #committed<T>(work: () => Promise<T>): Promise<T> {
-    await this.#patiently(() => this.#writer.execute('BEGIN IMMEDIATE'));
-    try {
-      const result = await work();
-      this.#translated(() => this.#writer.execute('COMMIT'));
-      return result;
-    } catch (error) {
-      this.#writer.rollBack();
-      throw error;
-    }
+  #committed<T>(work: () => Promise<T>): Promise<T> {
+    return this.#files.keep(async () => {
+      await this.#patiently(() => this.#writer.execute('BEGIN IMMEDIATE'));
+      try {
+        const result = await work();
+        this.#translated(() => this.#writer.execute('COMMIT'));
+        return result;
+      } catch (error) {
+        this.#writer.rollBack();
+        throw error;
+      }
+    });
   }
 
   /** Runs tasks of the writing connection one after another. */
@@ -212,26 +228,17 @@ export class SqliteDatabase implements SqlDatabase {
   }
 }
 
-const busy = (path: string, timeoutMs: number, cause: unknown): StorageUnavailableError =>
-  new StorageUnavailableError(
-    `Other processes have kept ${path} locked for ${timeoutMs / 1000} s (timeout). Nothing was stored; try again.`,
-    { cause },
-  );
-
-/** A statement that is not one of ours may be wrong in itself. */
-function understood(task: () => NamedRow[]): NamedRow[] {
-  try {
-    return task();
-  } catch (error) {
-    if (!isMisunderstood(error)) throw error;
-    throw new ValidationError([{ path: 'select', message: `is refused by SQLite: ${(error as Error).message}` }]);
-  }
-}
-
 /** Opens the connections in the one mode that this store uses. */
-function connect(path: string, foreignKeys: boolean): [SqliteConnection, SqliteConnection] {
+function connect(path: string, foreignKeys: boolean, timeoutMs: number): SqliteDatabase {
+  const before = OpenFiles.before(path);
   const writer = new SqliteConnection(path, foreignKeys);
   try {
+    const [[encoding] = []] = writer.run('PRAGMA encoding');
+    if (encoding !== 'UTF-8') {
+      throw new ConfigurationError(
+        `${path} holds its text as ${encoding}, which sorts otherwise than UTF-8. Copy it into a new database with encoding UTF-8.`,
+      );
+    }
     // WAL: readers and a writer do not wait for each other. FULL: a commit is on the disk when it returns.
     const [[mode] = []] = writer.run('PRAGMA journal_mode = WAL');
     if (mode !== 'wal') {
@@ -240,15 +247,9 @@ function connect(path: string, foreignKeys: boolean): [SqliteConnection, SqliteC
       );
     }
     writer.execute('PRAGMA synchronous = FULL');
-    const [[encoding] = []] = writer.run('PRAGMA encoding');
-    if (encoding !== 'UTF-8') {
-      throw new ConfigurationError(
-        `${path} holds its text as ${encoding}, which sorts otherwise than UTF-8. Copy it into a new database with encoding UTF-8.`,
-      );
-    }
     const reader = new SqliteConnection(path, foreignKeys);
     reader.execute('PRAGMA query_only = 1');
-    return [writer, reader];
+    return new SqliteDatabase(writer, reader, new OpenFiles(path, before), timeoutMs);
   } catch (error) {
     writer.close();
     throw error;
@@ -265,14 +266,14 @@ export async function openSqliteDatabase(
 ): Promise<SqliteDatabase> {
   const deadline = performance.now() + timeout * 1000;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeFolderOf(path);
   } catch (cause) {
     throw new StorageUnavailableError(`Cannot make the folder of ${path}: ${(cause as Error).message}`, { cause });
   }
   for (;;) {
     try {
-      const [writer, reader] = connect(path, options.foreignKeys);
-      const database = new SqliteDatabase(path, writer, reader, timeout * 1000);
+      await recognizeFile(path);
+      const database = connect(path, options.foreignKeys, timeout * 1000);
       if (options.migrate) await migrate(database);
       return database;
     } catch (error) {
@@ -290,7 +291,7 @@ async function migrate(database: SqliteDatabase): Promise<void> {
     requireKnown(last);
     if (pendingMigrations(last).length === 0) return;
     await database.transaction('serializable', (session) =>
-      migrateSchema({ session, dialect: sqliteDialect, schema: sqliteSchema, foreignKeys: true }),
+      migrateSchema({ session, dialect: sqliteDialect, schema: sqliteSchema, foreignKeys: true, place: database.path }),
     );
   } catch (error) {
     await database.close();

@@ -20,10 +20,9 @@ function normalizeTimes({ name: table }: Table, { name }: Column): string {
 export const sqliteSchema: SchemaDialect = {
   addsColumnsWithTime: false,
   columnsOf: async (session, table) =>
-    (await session.run('SELECT name, type FROM pragma_table_info(?1)', [table])).map(([name, type]) => ({
-      name: String(name),
-      type: String(type),
-    })),
+    (await session.run('SELECT name, type, "notnull" AND dflt_value IS NULL FROM pragma_table_info(?1)', [table])).map(
+      ([name, type, required]) => ({ name: String(name), type: String(type), required: required === 1 }),
+    ),
   indexesOf: async (session, table) => {
     const rows = await session.run(
       'SELECT list.name, info.name FROM pragma_index_list(?1) AS list, pragma_index_info(list.name) AS info ' +

@@ -1,0 +1,187 @@
+/**
+ * Functions in a VPC reach their store: they once ran in security groups that CDK had made for them, which nothing let in.
+ */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { Config } from '../../lib/config/configuration.ts';
+import { readAssembly } from '../e2e/deployed/assembly.ts';
+import { policiesOf } from '../e2e/deployed/iam-policies.ts';
+import { attributeOf } from '../e2e/deployed/physical-ids.ts';
+import { type Resource, Stacks } from '../e2e/deployed/stacks.ts';
+import { SecurityGroups } from './security-groups.ts';
+import { configured, environment, newFolder, shipped, synthesized } from './synthesized.ts';
+
+const POSTGRESQL = 5432;
+const PEER = 6543;
+const DAX_TLS = 9111;
+const HTTPS = 443;
+
+const existing = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };
+
+/** A shipped environment with another deployment. */
+function changed(name: 'sql' | 'dax', deployment: object, sql_strategy: object = {}): Config {
+  const { storage } = environment(name);
+  const { strategy, dynamodb_strategy } = storage;
+  const own =
+    strategy === 'sql'
+      ? { strategy, sql_strategy: { ...storage.sql_strategy, ...sql_strategy } }
+      : { strategy, dynamodb_strategy };
+  return configured({ storage: own, deployment });
+}
+
+function withoutProxy(deployment: object): Config {
+  const sslrootcert = join(newFolder(), 'global-bundle.pem');
+  writeFileSync(sslrootcert, '');
+  const password = '${HFS_DATABASE_SECRET}';
+  const login = { iam_authentication: false, connection_proxy: false, password, sslrootcert };
+  return changed('sql', { ...deployment, rds: { proxy: false } }, login);
+}
+
+/** Another store of migrations, in the VPC of the deployment. */
+function peer(): { readonly peer: string; readonly peer_role: 'both' } {
+  const file = join(newFolder(), 'old-store.json');
+  const sql_strategy = { type: 'postgresql', host: 'db.example.com', port: PEER, name: 'old', username: 'reader' };
+  const storage = { strategy: 'sql', sql_strategy: { ...sql_strategy, iam_authentication: true } };
+  writeFileSync(file, JSON.stringify({ storage }));
+  return { peer: file, peer_role: 'both' };
+}
+
+const inVpc: readonly (readonly [string, () => Config])[] = [
+  ...shipped
+    .filter((name) => environment(name).deployment?.vpc !== undefined)
+    .map((name) => [name, () => environment(name)] as const),
+  ['sql without RDS Proxy', () => withoutProxy({ vpc: {} })],
+  ['sql without RDS Proxy in a VPC that exists', () => withoutProxy({ vpc: existing })],
+  ['sql with another database in its VPC', () => changed('sql', { vpc: existing, migration: peer() })],
+  ['dax with another database in its VPC', () => changed('dax', { vpc: existing, migration: peer() })],
+  [
+    'DynamoDB with another database in a VPC',
+    () => configured({ storage: { strategy: 'dynamodb' }, deployment: { vpc: existing, migration: peer() } }),
+  ],
+];
+
+interface VpcFunction {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly subnets: readonly string[];
+  readonly variables: Readonly<Record<string, unknown>>;
+  /** Actions that its role allows. */
+  readonly actions: readonly string[];
+}
+
+const strings = (value: unknown): string[] => (value ?? []) as string[];
+
+class Deployment {
+  readonly stacks: Stacks;
+  readonly groups: SecurityGroups;
+  readonly functions: readonly VpcFunction[];
+
+  constructor(config: Config) {
+    this.stacks = new Stacks(readAssembly(synthesized(config)), 'test');
+    this.groups = new SecurityGroups(this.stacks);
+    this.functions = this.stacks.ofType('AWS::Lambda::Function').map(({ stack, logicalId, properties }) => {
+      const { SecurityGroupIds, SubnetIds } = (properties.VpcConfig ?? {}) as Record<string, unknown>;
+      const { Variables = {} } = properties.Environment as { Variables?: Record<string, unknown> };
+      const { grants } = policiesOf(this.stacks, this.stacks.find(properties.Role));
+      const actions = grants.map(({ action }) => action);
+      const groups = strings(SecurityGroupIds);
+      return { name: `${stack}/${logicalId}`, groups, subnets: strings(SubnetIds), variables: Variables, actions };
+    });
+  }
+
+  get inVpc(): VpcFunction[] {
+    return this.functions.filter(({ subnets }) => subnets.length > 0);
+  }
+
+  #with(type: string, attribute: string, value: unknown): Resource | undefined {
+    return this.stacks.ofType(type).find((resource) => attributeOf(resource, attribute) === value);
+  }
+
+  /** The groups and the port of the store that a function's variables name; undefined where they name none in the VPC. */
+  storeOf({ variables }: VpcFunction): { readonly groups: readonly string[]; readonly port: number } | undefined {
+    const { HFS_DATABASE_HOST: host, HFS_DAX_ENDPOINT: endpoint } = variables;
+    const proxy = this.#with('AWS::RDS::DBProxy', 'Endpoint', host);
+    if (proxy !== undefined) return { groups: strings(proxy.properties.VpcSecurityGroupIds), port: POSTGRESQL };
+    const instance = this.#with('AWS::RDS::DBInstance', 'Endpoint.Address', host);
+    if (instance !== undefined) return { groups: strings(instance.properties.VPCSecurityGroups), port: POSTGRESQL };
+    const cluster = this.#with('AWS::DAX::Cluster', 'ClusterDiscoveryEndpointURL', endpoint);
+    return cluster && { groups: strings(cluster.properties.SecurityGroupIds), port: DAX_TLS };
+  }
+
+  /** Endpoints of the VPC that is made, by the last part of the names of their services. */
+  endpoints(service: string): Resource[] {
+    return this.stacks
+      .ofType('AWS::EC2::VPCEndpoint')
+      .filter(({ properties }) => String(properties.ServiceName).endsWith(`.${service}`));
+  }
+
+  /** Subnets whose routes lead to a gateway endpoint. */
+  subnetsWithRoutesTo(endpoint: Resource): string[] {
+    const tables = strings(endpoint.properties.RouteTableIds);
+    return this.stacks
+      .ofType('AWS::EC2::SubnetRouteTableAssociation')
+      .filter(({ properties }) => tables.includes(String(properties.RouteTableId)))
+      .map(({ properties }) => String(properties.SubnetId));
+  }
+}
+
+describe.each(inVpc)('%s', (name, configOf) => {
+  const deployment = new Deployment(configOf());
+  const { groups } = deployment;
+  const makesVpc = deployment.stacks.ofType('AWS::EC2::VPC').length > 0;
+
+  test('whatever opens a store in the VPC is in it', () => {
+    const opens = /^(dax:|rds-db:connect$|secretsmanager:GetSecretValue$)/;
+    const openers = deployment.functions.filter(({ actions }) => actions.some((action) => opens.test(action)));
+    expect(openers.filter(({ subnets }) => subnets.length === 0)).toEqual([]);
+    expect(openers.length).toBeGreaterThan(10);
+  });
+
+  test('each function reaches its store', () => {
+    const found = deployment.inVpc.flatMap((each) => {
+      const store = deployment.storeOf(each);
+      return store === undefined ? [] : groups.obstacles(each.groups, store.groups, store.port);
+    });
+    expect(found).toEqual([]);
+    // Those of a migration from DynamoDB have no store of ours in the VPC.
+    const stores = deployment.inVpc.filter((each) => deployment.storeOf(each) !== undefined);
+    expect(stores.length > 0).toBe(!name.startsWith('DynamoDB'));
+  });
+
+  test('each function reaches Secrets Manager, S3 and DynamoDB', () => {
+    for (const each of deployment.inVpc) {
+      expect([each.name, groups.leadOut(each.groups, HTTPS)]).toEqual([each.name, true]);
+      if (!makesVpc) continue;
+      for (const service of ['s3', 'dynamodb']) {
+        const reached = deployment.endpoints(service).flatMap((endpoint) => deployment.subnetsWithRoutesTo(endpoint));
+        expect([each.name, reached]).toEqual([each.name, expect.arrayContaining([...each.subnets])]);
+      }
+      if (!each.actions.includes('secretsmanager:GetSecretValue')) continue;
+      const [secrets] = deployment.endpoints('secretsmanager');
+      expect(groups.obstacles(each.groups, strings(secrets?.properties.SecurityGroupIds), HTTPS)).toEqual([]);
+    }
+  });
+
+  test('RDS Proxy reaches the database', () => {
+    const [instance] = deployment.stacks.ofType('AWS::RDS::DBInstance');
+    for (const proxy of deployment.stacks.ofType('AWS::RDS::DBProxy')) {
+      const [from, to] = [proxy.properties.VpcSecurityGroupIds, instance?.properties.VPCSecurityGroups].map(strings);
+      expect(groups.obstacles(from as string[], to as string[], POSTGRESQL)).toEqual([]);
+    }
+  });
+
+  test('tasks of migrations reach the other database', () => {
+    const tasks = deployment.inVpc.filter(({ name: task }) => task.includes('migrationcopyunit'));
+    expect(tasks).toHaveLength(name.includes('another database') ? 1 : 0);
+    for (const task of tasks) expect(groups.leadOut(task.groups, PEER)).toBe(true);
+  });
+
+  test('no security group is one that CDK made because none was named', () => {
+    const descriptions = deployment.stacks
+      .ofType('AWS::EC2::SecurityGroup')
+      .map(({ properties }) => String(properties.GroupDescription));
+    expect(descriptions.filter((text) => /automatic security group/i.test(text))).toEqual([]);
+  });
+});
