@@ -2,6 +2,9 @@
  * Limits that hold on every store, so that what one store cannot hold is refused on all of them.
  */
 
+/** With less space on a disk, saves of large entities fail. */
+export const MIN_FREE_BYTES = 400 * 1024;
+
 /** Largest entity as UTF-8 JSON, in bytes (350 KB). */
 export const MAX_ENTITY_BYTES = 350 * 1024;
 

@@ -10,6 +10,13 @@ const TRUSTED_MS = 1;
 /** What a process has served: whoever read it must not be told later that it never was. Undefined before the first load. */
 type Served = Pick<LoadedFiles, 'identities' | 'store'> | undefined;
 
+/**
+ * Number of the next commit where the journal is continued by another. An announcement at its end does not count: the
+ * journal that it announces leaves it out.
+ */
+export const nextCommit = ({ next }: JournalPlace, announced: readonly { readonly n: number }[]): number =>
+  announced.at(-1)?.n === next - 1 ? next - 1 : next;
+
 /** Notices that files of a store in use are gone, or that those of another store or of an earlier day stand in their place. */
 export class Continuity {
   readonly #files: FileManager;

@@ -1,6 +1,6 @@
 import type { CollectionName } from '../../model/collections.ts';
 import { beginJournal } from './begin-journal.ts';
-import { Continuity } from './continuity.ts';
+import { Continuity, nextCommit } from './continuity.ts';
 import { type FileManager, type JournalFile, JournalMoved, type Revision, type StagedFile } from './file-manager.ts';
 import {
   decodeHeader,
@@ -335,7 +335,7 @@ export class JsonDatabase {
     if (bytes === undefined || decoded === undefined || follows?.id !== id || position < follows.from)
       return this.#load();
     const { records } = decodeRecords(bytes.subarray(decoded.end), decoded.header.next);
-    if (decoded.header.next + records.length < this.#nextCommit) return this.#load();
+    if (decoded.header.next + records.length < nextCommit(this.#place, this.#announced)) return this.#load();
     // The tables hold at least what the new data files do. Records they hold already change nothing in the end.
     this.#adopt(decoded.header, decoded.end);
     this.#readOn(bytes.subarray(decoded.end));
@@ -345,7 +345,10 @@ export class JsonDatabase {
   async #load(): Promise<void> {
     this.#mustLoad = true;
     const loaded = await loadFiles(this.files, this.layout, this.#journal, this.#cacheSize);
-    this.#continuity.requireSame(loaded, this.#loaded, { ...this.#place, next: this.#nextCommit });
+    this.#continuity.requireSame(loaded, this.#loaded, {
+      ...this.#place,
+      next: nextCommit(this.#place, this.#announced),
+    });
     this.#takeOver(loaded);
   }
 
@@ -358,12 +361,6 @@ export class JsonDatabase {
     this.#changed = new Set();
     for (const record of records) this.#apply(record);
     this.#place = { id: loaded.header?.id ?? '', position: end, next };
-  }
-
-  /** Without an announcement at the end, which the journal that it announces leaves out. */
-  get #nextCommit(): number {
-    const { next } = this.#place;
-    return this.#announced.at(-1)?.n === next - 1 ? next - 1 : next;
   }
 
   /** The header of the next journal of this store. Numbers go on even where it follows none, so that none comes twice. */

@@ -12,6 +12,7 @@ import {
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { MIN_FREE_BYTES } from '../../model/limits.ts';
 import { StorageUnavailableError } from '../../repository/errors.ts';
 import { PRIVATE_FOLDER, realPathOf } from '../../repository/file-owner.ts';
 import { syncFile, syncFolder, temporaryName, writeNew } from './durable-files.ts';
@@ -63,12 +64,12 @@ export class LocalFileManager implements FileManager {
   async requireUsable(): Promise<void> {
     let free: number;
     try {
-      const { bavail, bfree } = await statfs(this.folder);
-      free = process.getuid?.() === 0 ? bfree : bavail;
+      const { bavail, bfree, bsize } = await statfs(this.folder);
+      free = bsize * (process.getuid?.() === 0 ? bfree : bavail);
     } catch (error) {
       throw asStorageError(error, 'use the folder', this.folder);
     }
-    if (free === 0) throw asStorageError({ code: 'ENOSPC' }, 'write to', this.folder);
+    if (free < MIN_FREE_BYTES) throw asStorageError({ code: 'ENOSPC' }, 'write to', this.folder);
   }
 
   async missing(names: readonly string[]): Promise<string[]> {

@@ -197,6 +197,7 @@ export class FileLockManager implements LockManager {
         return true;
       }
     }
+    this.#release();
     this.close();
     return false;
   }

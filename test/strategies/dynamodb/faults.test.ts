@@ -75,7 +75,7 @@ describe.each(operations)('%s', (_, run) => {
     ['ExpiredTokenException', 400, StorageUnavailableError],
     ['UnrecognizedClientException', 400, StorageUnavailableError],
     ['AccessDeniedException', 400, ConfigurationError],
-    ['ResourceNotFoundException', 400, ConfigurationError],
+    ['ResourceNotFoundException', 400, StorageUnavailableError],
     ['ValidationException', 400, ValidationError],
   ])('ends after %s for ever, and the next call works', async (name, status, type) => {
     const { store, faults, direct } = behind;
@@ -174,7 +174,9 @@ test('an endpoint where nobody listens any more', async () => {
 test('a missing table', async () => {
   const { store, faults } = behind;
   faults.on('GetItem', async (call, forward) => forward({ ...call.input, TableName: 'missing' }));
-  expect(await readable(store.getEntity('templates', 't'))).toBeInstanceOf(ConfigurationError);
+  const error = await readable(store.getEntity('templates', 't'));
+  expect(error).toBeInstanceOf(StorageUnavailableError);
+  expect(error.message).toMatch(/DynamoDB has no table \S+templates to read an entity/);
 });
 
 test('an item that DynamoDB finds too large is ValidationError', async () => {

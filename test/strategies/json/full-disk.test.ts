@@ -59,7 +59,10 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     expect(await repository.getEntity('templates', `t-${acknowledged.length}`)).toBeUndefined();
     expect(await repository.countEntities('templates')).toEqual({ count: acknowledged.length + 1 });
 
+    await expect(repository.health()).rejects.toThrow('The disk is full');
+
     await rm(join(disk, 'filler'));
+    await repository.health();
     await repository.saveEntity('templates', template('after', 10));
     // The rest of the disk is too small for journal and data file at once: closing cannot fold, and loses nothing.
     await repository.close();

@@ -111,10 +111,8 @@ test('the lock of a process that was killed does not block the next one', async 
 // Two writers that each locked a file of that name wrote at the same place of the journal.
 test('a lock file that is removed again and again under its writers costs nothing that was acknowledged', async () => {
   const config = jsonStrategy.parse({ base_path: folder });
-  const removing = setInterval(
-    () => rm(join(folder, 'request_database.json.lock'), { force: true }).catch(() => {}),
-    3,
-  );
+  const lock = join(folder, 'request_database.json.lock');
+  const removing = setInterval(() => rm(lock, { force: true }).catch(() => {}), 700);
   try {
     await runTogether(
       config,

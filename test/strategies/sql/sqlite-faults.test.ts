@@ -166,7 +166,7 @@ describe('a file', () => {
     await database.run('DROP TABLE machines');
     for (const call of [() => repository.countEntities('machines'), () => repository.deleteEntity('templates', 'x')]) {
       const error = await rejection(call());
-      expect(error).toBeInstanceOf(StorageDamagedError);
+      expect(error).toBeInstanceOf(StorageUnavailableError);
       expect(error.message).toContain('no such table: machines');
     }
   });

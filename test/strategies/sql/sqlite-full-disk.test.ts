@@ -67,7 +67,10 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     }
     expect(await repository.countEntities('templates')).toEqual({ count: acknowledged.length });
 
+    expect((await rejection(repository.health())).message).toContain('is full');
+
     await rm(filler);
+    await repository.health();
     expect(await repository.saveEntity('templates', template({ template_id: 'after' }))).toMatchObject({ version: 1 });
     await inTransaction();
     await repository.close();

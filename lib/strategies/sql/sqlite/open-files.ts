@@ -1,4 +1,7 @@
 import { type BigIntStats, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { MIN_FREE_BYTES } from '../../../model/limits.ts';
 import { StorageUnavailableError } from '../../../repository/errors.ts';
 
 /** For how long a look at the files holds for reads. A system call for each would cost a third of a read. */
@@ -57,6 +60,14 @@ export class OpenFiles {
       );
     }
     this.#lookedAt = performance.now();
+  }
+
+  /** As `requireInPlace`; also where the disk is full. */
+  async requireUsable(): Promise<void> {
+    this.requireInPlace();
+    const { bavail, bfree, bsize } = await statfs(dirname(this.path));
+    if (bsize * (process.getuid?.() === 0 ? bfree : bavail) >= MIN_FREE_BYTES) return;
+    throw new StorageUnavailableError(`The disk of ${this.path} is full. Free some space; nothing was lost.`);
   }
 
   /** As `requireInPlace`, for a read: a moment ago will do. */

@@ -117,7 +117,7 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   async ping(): Promise<void> {
-    this.#files.requireInPlace();
+    await this.#files.requireUsable();
     await this.reading.run(lookAtEveryTable);
   }
 
