@@ -15,8 +15,8 @@ export default {
     ],
   },
   testEnvironment: 'node',
-  globalSetup: '<rootDir>/test/services/start.ts',
-  globalTeardown: '<rootDir>/test/services/stop.ts',
+  globalSetup: '<rootDir>/test/backends/start.ts',
+  globalTeardown: '<rootDir>/test/backends/stop.ts',
   // One more than processors: many tests wait for a server, a process or a timeout.
   maxWorkers: 3,
   testTimeout: 60_000,

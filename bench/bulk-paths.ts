@@ -10,10 +10,10 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { ConfigInput } from '../lib/config/configuration.ts';
 import { dynamodbStrategy } from '../lib/config/dynamodb-strategy.ts';
-import { itemOf } from '../lib/strategies/dynamodb/item-codec.ts';
+import { itemOf } from '../lib/strategies/dynamodb/items/item-codec.ts';
 import { documentClient, openClient } from '../lib/strategies/dynamodb/open-dynamodb-strategy.ts';
-import { tableName } from '../lib/strategies/dynamodb/table-definitions.ts';
-import { loadItem } from '../lib/strategies/dynamodb/write-commands.ts';
+import { tableName } from '../lib/strategies/dynamodb/tables/table-definitions.ts';
+import { loadItem } from '../lib/strategies/dynamodb/writes/write-commands.ts';
 import { quoted, tableFor } from '../lib/strategies/sql/schema.ts';
 import { machineOf } from './migration-stores.ts';
 

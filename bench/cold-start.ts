@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { apiSources } from '../lib/cdk/api-functions.ts';
-import { addFiles, bundle, type FunctionSource, unusedModules } from '../lib/cdk/bundle.ts';
-import { readEnvironment } from '../lib/cdk/environment-file.ts';
-import { CONFIG_FILE, deployedConfig } from '../lib/cdk/placeholders.ts';
+import { apiSources } from '../lib/cdk/api/api-functions.ts';
+import { readEnvironment } from '../lib/cdk/environment/environment-file.ts';
+import { CONFIG_FILE, deployedConfig } from '../lib/cdk/environment/placeholders.ts';
+import { addFiles, bundle, type FunctionSource, unusedModules } from '../lib/cdk/functions/bundle.ts';
 import { openRepository } from '../lib/strategies/open-repository.ts';
+import { startDynamodb } from '../test/backends/dynamodb.ts';
 import { ExecutionEnvironment } from '../test/e2e/deployed/execution-environment.ts';
-import { startDynamodb } from '../test/services/dynamodb.ts';
 import type { Result } from './measure.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -37,7 +37,7 @@ function bareFor(code: string, strategy: string): string {
  * @returns Node's arguments that run it; undefined where it cannot be made here
  */
 function awsRuntimeClient(): string[] | undefined {
-  const folder = join(ROOT, 'node_modules/.cache/hfs-bench');
+  const folder = join(ROOT, 'node_modules/.cache/hfstorage-bench');
   const program = join(folder, 'node_modules/aws-lambda-ric/index.mjs');
   try {
     if (!existsSync(program)) {
@@ -87,7 +87,7 @@ function starter(client: string[] | undefined, endpoint: string): Start {
         AWS_ACCESS_KEY_ID: 'bench',
         AWS_SECRET_ACCESS_KEY: 'bench',
         AWS_ENDPOINT_URL: endpoint,
-        HFS_CONFIG: CONFIG_FILE,
+        HFSTORAGE_CONFIG: CONFIG_FILE,
         PATH: process.env.PATH ?? '',
       },
       log: () => {},
@@ -203,9 +203,9 @@ async function benchFirstAnswer(outdir: string, start: Start): Promise<Result> {
 
 /** Starts functions by AWS's runtime client where it can be made, as Lambda does, and says how large their bundles are. */
 export async function benchColdStart(): Promise<Result[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'hfs-bench-cold-start-'));
+  const folder = mkdtempSync(join(tmpdir(), 'hfstorage-bench-cold-start-'));
   const service = await startDynamodb();
-  const endpoint = service.environment.HFS_TEST_DYNAMODB_ENDPOINT as string;
+  const endpoint = service.environment.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string;
   try {
     const login = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' };
     Object.assign(process.env, login);

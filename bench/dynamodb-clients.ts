@@ -4,7 +4,7 @@ import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import { type DynamodbStrategyConfig, dynamodbStrategy } from '../lib/config/dynamodb-strategy.ts';
 import type { Entity } from '../lib/model/entities.ts';
 import { StorageRepository } from '../lib/repository/storage-repository.ts';
-import { DynamodbCalls, UNMARSHALL } from '../lib/strategies/dynamodb/dynamodb-calls.ts';
+import { DynamodbCalls, UNMARSHALL } from '../lib/strategies/dynamodb/calls/dynamodb-calls.ts';
 import { DynamodbStorageStrategy } from '../lib/strategies/dynamodb/dynamodb-strategy.ts';
 import { documentClient } from '../lib/strategies/dynamodb/open-dynamodb-strategy.ts';
 

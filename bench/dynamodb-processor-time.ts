@@ -18,7 +18,7 @@ import {
   UpdateItemCommand,
 } from 'dynamodb-toolbox';
 import { Entity as ElectroEntity } from 'electrodb';
-import { itemOf } from '../lib/strategies/dynamodb/item-codec.ts';
+import { itemOf } from '../lib/strategies/dynamodb/items/item-codec.ts';
 import { openClient } from '../lib/strategies/dynamodb/open-dynamodb-strategy.ts';
 import { configOf, documentsOf, NEWEST, repositoryOn, requestOf, storedRequest, TABLE } from './dynamodb-clients.ts';
 import { compare, processorTime, type Result } from './measure.ts';

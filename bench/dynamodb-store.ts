@@ -2,16 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import type { StorageRepository } from '../lib/repository/storage-repository.ts';
-import { ensureTables } from '../lib/strategies/dynamodb/create-tables.ts';
 import { openClient } from '../lib/strategies/dynamodb/open-dynamodb-strategy.ts';
-import { tableDefinitions } from '../lib/strategies/dynamodb/table-definitions.ts';
-import { startDynamodb } from '../test/services/dynamodb.ts';
+import { ensureTables } from '../lib/strategies/dynamodb/tables/create-tables.ts';
+import { tableDefinitions } from '../lib/strategies/dynamodb/tables/table-definitions.ts';
+import { startDynamodb } from '../test/backends/dynamodb.ts';
 import { configOf, documentsOf, NEWEST, repositoryOn, requestOf, storedRequest } from './dynamodb-clients.ts';
 import { benchProcessorTime } from './dynamodb-processor-time.ts';
 import { compare, medianRuns, type Result } from './measure.ts';
 
 /** Runs with new clients. */
-const RUNS = Number(process.env.HFS_BENCH_RUNS ?? 5);
+const RUNS = Number(process.env.HFSTORAGE_BENCH_RUNS ?? 5);
 const REQUESTS = 200;
 const STATUSES = ['PENDING', 'COMPLETED', 'FAILED'];
 
@@ -78,13 +78,13 @@ type Values = Record<string, unknown>;
 
 /** Copies the values of a sample with those of a call in their places. */
 function filling(sample: Values = {}): (call: { [S in Slot]?: string | number }) => Values {
-  const slots = Object.entries(sample).flatMap(([key, value]) => {
+  const semaphore = Object.entries(sample).flatMap(([key, value]) => {
     const slot = slotOf(value);
     return slot === undefined ? [] : [[key, slot] as const];
   });
   return (call) => {
     const values = { ...sample };
-    for (const [key, slot] of slots) values[key] = call[slot];
+    for (const [key, slot] of semaphore) values[key] = call[slot];
     return values;
   };
 }
@@ -175,7 +175,7 @@ async function againstBareClient(one: Calls, other: Calls, versions: number[]): 
 
 async function benchOnDynamodb(): Promise<Result[]> {
   const service = await startDynamodb();
-  const config = configOf(service.environment.HFS_TEST_DYNAMODB_ENDPOINT as string);
+  const config = configOf(service.environment.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string);
   try {
     const { repository, documents } = repositoryOn(openClient(config), config);
     await ensureTables(documents, tableDefinitions(config));

@@ -69,7 +69,7 @@ const saving = (name: string, repository: StorageRepository, machines: number): 
 };
 
 export async function benchJsonStore(): Promise<Result[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-bench-'));
   const results: Result[] = [];
   try {
     const large = await fill(join(folder, 'large'), MACHINES);

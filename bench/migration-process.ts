@@ -1,5 +1,5 @@
 /**
- * A process that copies one store to another as `hfs migrateRepository` does, and prints the most memory that it had, in
+ * A process that copies one store to another as `hfstorage migrateRepository` does, and prints the most memory that it had, in
  * megabytes: `migration-process.ts SOURCE TARGET`, each the JSON of a configuration.
  */
 import { keepHeapSmall } from '../lib/cli/steady-heap.ts';

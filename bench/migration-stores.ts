@@ -88,7 +88,7 @@ export interface CopyTimes {
 
 /** Migrates a store to an empty one; a backup is measured by itself. @throws where the stores differ afterwards */
 export async function copyStore(source: ConfigInput, target: ConfigInput): Promise<CopyTimes> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-bench-'));
   const migration = { state_location: folder, create_backup: false, batch_size: BATCH };
   const config = parseConfig({ storage: { strategy: 'json' }, migration });
   const times = new Map<Phase | 'end', number>();

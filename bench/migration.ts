@@ -9,13 +9,13 @@ import { createBackup } from '../lib/backup/create-backup.ts';
 import { openLocation } from '../lib/backup/open-location.ts';
 import type { ConfigInput } from '../lib/config/configuration.ts';
 import { openRepository } from '../lib/strategies/open-repository.ts';
-import { startDynamodb } from '../test/services/dynamodb.ts';
-import { type OwnPostgresql, startOwnPostgresql } from '../test/services/postgresql.ts';
+import { startDynamodb } from '../test/backends/dynamodb.ts';
+import { type OwnPostgresql, startOwnPostgresql } from '../test/backends/postgresql.ts';
 import { bareBatchWrites, bareConditionalPuts, bareCopy, seconds, vacuumAndGzip } from './bulk-paths.ts';
 import type { Result } from './measure.ts';
 import { type CopyTimes, fill } from './migration-stores.ts';
 
-const MANY = Number(process.env.HFS_BENCH_MACHINES ?? 1_000_000);
+const MANY = Number(process.env.HFSTORAGE_BENCH_MACHINES ?? 1_000_000);
 const FEW = Math.ceil(MANY / 10);
 /** Megabytes that a migration may take. */
 const MEMORY = 250;
@@ -110,7 +110,7 @@ async function intoDynamodb(few: string): Promise<Result[]> {
     // Any do.
     process.env.AWS_ACCESS_KEY_ID ??= 'bench';
     process.env.AWS_SECRET_ACCESS_KEY ??= 'bench';
-    const { HFS_TEST_DYNAMODB_ENDPOINT: endpoint, HFS_TEST_DYNAMODB_PREFIX: prefix } = service.environment;
+    const { HFSTORAGE_TEST_DYNAMODB_ENDPOINT: endpoint, HFSTORAGE_TEST_DYNAMODB_PREFIX: prefix } = service.environment;
     const target = (name: string): ConfigInput => ({
       storage: {
         strategy: 'dynamodb',
@@ -149,7 +149,7 @@ async function backup(file: string, folder: string): Promise<Result> {
 }
 
 export async function benchMigration(): Promise<Result[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-bench-'));
   try {
     const [few, many] = [join(folder, 'few.db'), join(folder, 'many.db')];
     await fill(sqlite(few), FEW);

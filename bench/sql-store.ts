@@ -8,18 +8,18 @@ import type { ConfigInput } from '../lib/config/configuration.ts';
 import type { Entity } from '../lib/model/entities.ts';
 import { checkQuery } from '../lib/repository/check-query.ts';
 import type { StorageRepository } from '../lib/repository/storage-repository.ts';
-import { provision } from '../lib/service/provision.ts';
+import { provision } from '../lib/service/operations/provision.ts';
 import { openRepository } from '../lib/strategies/open-repository.ts';
 import { postgresqlDialect } from '../lib/strategies/sql/postgresql/postgresql-dialect.ts';
 import { timestampOf } from '../lib/strategies/sql/postgresql/value-types.ts';
 import { tableFor } from '../lib/strategies/sql/schema.ts';
 import { sqliteDialect } from '../lib/strategies/sql/sqlite/sqlite-dialect.ts';
 import { Statements } from '../lib/strategies/sql/statements.ts';
-import { startOwnPostgresql } from '../test/services/postgresql.ts';
+import { startOwnPostgresql } from '../test/backends/postgresql.ts';
 import { type Alternative, compare, medianRuns, type Result } from './measure.ts';
 
 /** Requests of the large store, and of the small one. */
-const MANY = Number(process.env.HFS_BENCH_REQUESTS ?? 1_000_000);
+const MANY = Number(process.env.HFSTORAGE_BENCH_REQUESTS ?? 1_000_000);
 const FEW = 1_000;
 /** Runs with new connections to PostgreSQL. */
 const RUNS = 9;
@@ -262,7 +262,7 @@ async function provisioning(repository: StorageRepository, pool: Pool): Promise<
 }
 
 async function benchSqlite(): Promise<Result[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-bench-'));
   const open = (name: string) =>
     openRepository({ storage: { strategy: 'sql', sql_strategy: { name: join(folder, name) } } });
   try {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { createApp } from '../lib/cdk/app.ts';
-import { readEnvironment } from '../lib/cdk/environment-file.ts';
+import { readEnvironment } from '../lib/cdk/environment/environment-file.ts';
 import { packageRoot } from '../lib/config/package-root.ts';
 import { ConfigurationError } from '../lib/repository/errors.ts';
 

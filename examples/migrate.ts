@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createBackup, migrateRepository, openLocation, openRepository, parseConfig } from '../lib/library.ts';
 
-const folder = await mkdtemp(join(tmpdir(), 'hfs-example-'));
+const folder = await mkdtemp(join(tmpdir(), 'hfstorage-example-'));
 const config = parseConfig({
   storage: {
     strategy: 'json',

@@ -6,7 +6,7 @@ import { openRepository, type Repository } from '../lib/library.ts';
 
 /** Opens a store, gives it to `use`, and removes it again. */
 export async function withTemporaryStore(use: (repository: Repository) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-example-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-example-'));
   try {
     await using repository = await openRepository({
       storage: { strategy: 'json', json_strategy: { base_path: folder } },

@@ -1,4 +1,4 @@
-import { batchGet } from '../../lib/service/batch-get.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { batchGet } from '../../lib/service/operations/batch-get.ts';
 
 export const handler = apiHandler('batch-get', batchGet);

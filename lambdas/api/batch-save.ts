@@ -1,4 +1,4 @@
-import { batchSave } from '../../lib/service/batch-save.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { batchSave } from '../../lib/service/operations/batch-save.ts';
 
 export const handler = apiHandler('batch-save', batchSave);

@@ -1,4 +1,4 @@
-import { countEntities } from '../../lib/service/count-entities.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { countEntities } from '../../lib/service/operations/count-entities.ts';
 
 export const handler = apiHandler('count-entities', countEntities);

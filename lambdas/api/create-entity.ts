@@ -1,4 +1,4 @@
-import { createEntity } from '../../lib/service/create-entity.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { createEntity } from '../../lib/service/operations/create-entity.ts';
 
 export const handler = apiHandler('create-entity', createEntity);

@@ -1,4 +1,4 @@
-import { deleteEntity } from '../../lib/service/delete-entity.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { deleteEntity } from '../../lib/service/operations/delete-entity.ts';
 
 export const handler = apiHandler('delete-entity', deleteEntity);

@@ -1,4 +1,4 @@
-import { executeTransaction } from '../../lib/service/execute-transaction.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { executeTransaction } from '../../lib/service/operations/execute-transaction.ts';
 
 export const handler = apiHandler('execute-transaction', executeTransaction);

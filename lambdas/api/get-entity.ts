@@ -1,4 +1,4 @@
-import { getEntity } from '../../lib/service/get-entity.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { getEntity } from '../../lib/service/operations/get-entity.ts';
 
 export const handler = apiHandler('get-entity', getEntity);

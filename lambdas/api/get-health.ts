@@ -1,4 +1,4 @@
-import { getHealth } from '../../lib/service/get-health.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { getHealth } from '../../lib/service/operations/get-health.ts';
 
 export const handler = apiHandler('get-health', getHealth);

@@ -1,4 +1,4 @@
-import { getMigration } from '../../lib/service/get-migration.ts';
-import { jobsHandler } from '../jobs-handler.ts';
+import { jobsHandler } from '../../lib/lambda/jobs-handler.ts';
+import { getMigration } from '../../lib/service/operations/get-migration.ts';
 
 export const handler = jobsHandler('get-migration', getMigration);

@@ -1,4 +1,4 @@
-import { listBackups } from '../../lib/service/list-backups.ts';
-import { jobsHandler } from '../jobs-handler.ts';
+import { jobsHandler } from '../../lib/lambda/jobs-handler.ts';
+import { listBackups } from '../../lib/service/operations/list-backups.ts';
 
 export const handler = jobsHandler('list-backups', listBackups);

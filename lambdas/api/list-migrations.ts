@@ -1,4 +1,4 @@
-import { listMigrations } from '../../lib/service/list-migrations.ts';
-import { jobsHandler } from '../jobs-handler.ts';
+import { jobsHandler } from '../../lib/lambda/jobs-handler.ts';
+import { listMigrations } from '../../lib/service/operations/list-migrations.ts';
 
 export const handler = jobsHandler('list-migrations', listMigrations);

@@ -1,4 +1,4 @@
-import { provisionRequest } from '../../lib/service/provision-request.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { provisionRequest } from '../../lib/service/operations/provision-request.ts';
 
 export const handler = apiHandler('provision-request', provisionRequest);

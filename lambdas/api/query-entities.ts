@@ -1,4 +1,4 @@
-import { queryEntities } from '../../lib/service/query-entities.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { queryEntities } from '../../lib/service/operations/query-entities.ts';
 
 export const handler = apiHandler('query-entities', queryEntities);

@@ -1,4 +1,4 @@
-import { saveEntity } from '../../lib/service/save-entity.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { saveEntity } from '../../lib/service/operations/save-entity.ts';
 
 export const handler = apiHandler('save-entity', saveEntity);

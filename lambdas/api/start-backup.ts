@@ -1,4 +1,4 @@
-import { startBackup } from '../../lib/service/start-backup.ts';
-import { jobsHandler } from '../jobs-handler.ts';
+import { jobsHandler } from '../../lib/lambda/jobs-handler.ts';
+import { startBackup } from '../../lib/service/operations/start-backup.ts';
 
 export const handler = jobsHandler('start-backup', startBackup);

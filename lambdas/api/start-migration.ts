@@ -1,4 +1,4 @@
-import { startMigration } from '../../lib/service/start-migration.ts';
-import { jobsHandler } from '../jobs-handler.ts';
+import { jobsHandler } from '../../lib/lambda/jobs-handler.ts';
+import { startMigration } from '../../lib/service/operations/start-migration.ts';
 
 export const handler = jobsHandler('start-migration', startMigration);

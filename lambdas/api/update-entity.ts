@@ -1,4 +1,4 @@
-import { updateEntity } from '../../lib/service/update-entity.ts';
-import { apiHandler } from '../api-handler.ts';
+import { apiHandler } from '../../lib/lambda/api-handler.ts';
+import { updateEntity } from '../../lib/service/operations/update-entity.ts';
 
 export const handler = apiHandler('update-entity', updateEntity);

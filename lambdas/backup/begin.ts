@@ -1,3 +1,3 @@
-import { backupTask } from '../backup-task.ts';
+import { backupTask } from '../../lib/lambda/backup-task.ts';
 
 export const handler = backupTask('begin', (tasks) => tasks.begin());

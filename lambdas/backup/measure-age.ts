@@ -1,8 +1,8 @@
 /** Tells CloudWatch how old the newest good backup is. Without any, it is as old as can be. */
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { listBackups, timeOf } from '../../lib/backup/list-backups.ts';
-import { backupLocation } from '../deployed-stores.ts';
-import { logged } from '../task-log.ts';
+import { backupLocation } from '../../lib/lambda/deployed-stores.ts';
+import { logged } from '../../lib/lambda/task-log.ts';
 
 const HOUR_MS = 3_600_000;
 /** Ten years, where there is no good backup. */

@@ -1,7 +1,7 @@
 /** Removes the backups that the retention does not keep. */
 import { pruneBackups } from '../../lib/backup/prune-backups.ts';
-import { backupLocation, deployedConfig } from '../deployed-stores.ts';
-import { logged } from '../task-log.ts';
+import { backupLocation, deployedConfig } from '../../lib/lambda/deployed-stores.ts';
+import { logged } from '../../lib/lambda/task-log.ts';
 
 export const handler = (input: object = {}): Promise<{ kept: number; removed: readonly string[] }> =>
   logged('prune', input, async () => {

@@ -1,4 +1,4 @@
-import { backupTask } from '../backup-task.ts';
+import { backupTask } from '../../lib/lambda/backup-task.ts';
 
 export const handler = backupTask('take-whole', async (tasks, { backup_id }) => {
   await tasks.takeWhole();

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBackup } from '../../lib/backup/find-backup.ts';
 import { restoreBackup } from '../../lib/backup/restore-backup.ts';
+import { backupLocation } from '../../lib/lambda/deployed-stores.ts';
+import { logged } from '../../lib/lambda/task-log.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { backupLocation } from '../deployed-stores.ts';
-import { logged } from '../task-log.ts';
 
 interface Tested {
   readonly backup_id: string;
@@ -22,7 +22,7 @@ interface Tested {
 async function test(): Promise<Tested> {
   const location = await backupLocation();
   const manifest = await findBackup(location, 'latest');
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-restore-test-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-restore-test-'));
   try {
     await using scratch = await openRepository({
       storage: { strategy: 'sql', sql_strategy: { name: join(folder, 'scratch.db') } },

@@ -2,13 +2,14 @@
  * The last task: tells the operators how the migration has ended. It reads the report and opens no store, so that it need not
  * run in the network of a store, from which there may be no way to SNS.
  */
+
+import { stateLocation } from '../../lib/lambda/deployed-stores.ts';
+import type { MigrationTaskInput } from '../../lib/lambda/migration-task.ts';
+import { notify } from '../../lib/lambda/notify.ts';
+import { logged } from '../../lib/lambda/task-log.ts';
 import type { MigrationReport } from '../../lib/migration/migration-report.ts';
 import { stateOf } from '../../lib/migration/planned-migration.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
-import { stateLocation } from '../deployed-stores.ts';
-import type { MigrationTaskInput } from '../migration-task.ts';
-import { notify } from '../notify.ts';
-import { logged } from '../task-log.ts';
 
 export const handler = (input: MigrationTaskInput): Promise<Pick<MigrationReport, 'outcome'>> =>
   logged('announce', input, async () => {

@@ -1,10 +1,11 @@
 /** The first task: keeps the plan where a schedule has ordered the migration, checks both stores and divides the work. */
+
+import { migrationStore, stateLocation } from '../../lib/lambda/deployed-stores.ts';
+import { plannedOnce } from '../../lib/lambda/migration-plans.ts';
+import type { MigrationTaskInput } from '../../lib/lambda/migration-task.ts';
+import { logged, type TaskContext } from '../../lib/lambda/task-log.ts';
 import { MigrationTasks, type TaskOrders } from '../../lib/migration/migration-tasks.ts';
 import type { MigrationOrder } from '../../lib/migration/order.ts';
-import { migrationStore, stateLocation } from '../deployed-stores.ts';
-import { plannedOnce } from '../migration-plans.ts';
-import type { MigrationTaskInput } from '../migration-task.ts';
-import { logged, type TaskContext } from '../task-log.ts';
 
 interface Input extends MigrationTaskInput {
   /** Where nobody has written a plan before. */

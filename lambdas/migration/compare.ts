@@ -1,3 +1,3 @@
-import { migrationTask } from '../migration-task.ts';
+import { migrationTask } from '../../lib/lambda/migration-task.ts';
 
 export const handler = migrationTask('compare', (tasks) => tasks.comparison.compare());

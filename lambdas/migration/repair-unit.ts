@@ -1,5 +1,5 @@
+import { type MigrationTaskInput, migrationTask } from '../../lib/lambda/migration-task.ts';
 import type { SideUnit } from '../../lib/migration/migration-units.ts';
-import { type MigrationTaskInput, migrationTask } from '../migration-task.ts';
 
 type Input = MigrationTaskInput & { readonly unit: SideUnit };
 

@@ -4,27 +4,23 @@
  * beginning, where every unit goes on from its own checkpoint.
  */
 import type { TaskState } from '../../lib/backup/task-state.ts';
+import { stateLocation } from '../../lib/lambda/deployed-stores.ts';
+import {
+  type Failure,
+  LAST_ERROR,
+  type MigrationTaskInput,
+  type TaskFailure,
+} from '../../lib/lambda/migration-task.ts';
+import { notify } from '../../lib/lambda/notify.ts';
+import { logged } from '../../lib/lambda/task-log.ts';
 import { stateOf } from '../../lib/migration/planned-migration.ts';
 import { now } from '../../lib/model/timestamps.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
-import { stateLocation } from '../deployed-stores.ts';
-import { LAST_ERROR, type MigrationTaskInput, type TaskFailure } from '../migration-task.ts';
-import { notify } from '../notify.ts';
-import { logged } from '../task-log.ts';
 
 interface Input extends MigrationTaskInput {
   readonly error: { readonly Error?: string; readonly Cause?: string };
   /** How often the execution was redriven. */
   readonly redrive_count: number;
-}
-
-/** What `failure.json` holds. */
-export interface Failure {
-  readonly at: string;
-  readonly message: string;
-  readonly redrive_count: number;
-  /** Whether the execution was redriven since, and goes on. */
-  readonly resumed?: true;
 }
 
 /** What a Map state with executions of its own says of a unit that has failed: not why. */

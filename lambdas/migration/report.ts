@@ -1,4 +1,4 @@
-import { migrationTask } from '../migration-task.ts';
+import { migrationTask } from '../../lib/lambda/migration-task.ts';
 
 /** Writes the report. */
 export const handler = migrationTask('report', async (tasks) => {

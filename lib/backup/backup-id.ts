@@ -5,7 +5,7 @@ import { BackupError } from '../repository/errors.ts';
 export const BACKUP_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 
 /** An id that sorts by time and that no other backup has: `backup-20261122T100000Z-1a2b3c`. */
-export const newBackupId = (prefix: string, at: string): string =>
+export const newSortableId = (prefix: string, at: string): string =>
   `${prefix}-${at.replace(/[-:]|\.\d+/g, '')}-${randomUUID().slice(0, 6)}`;
 
 /** @throws BackupError where an id that a caller has chosen cannot be the name of a backup */

@@ -12,7 +12,7 @@ import { now } from '../model/timestamps.ts';
 import { idOf } from '../repository/guarded-write.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import { ContentDigest, type DigestData } from '../transfer/content-digest.ts';
-import { patientStore } from '../transfer/patient-store.ts';
+import { retryingStore } from '../transfer/retrying-store.ts';
 import { requireAllDeclared } from '../transfer/undeclared-columns.ts';
 import { requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText } from './backup-location.ts';
@@ -91,7 +91,7 @@ export class BackupTasks {
     return runUnit<Written, Written>(this.#state, {
       phase: 'unit',
       unit,
-      scanner: patientStore(this.#parts.strategy),
+      scanner: retryingStore(this.#parts.strategy),
       limit: PART_ENTITIES,
       workers: 2,
       nothing: { digest: new ContentDigest().toJSON(), parts: [] },

@@ -4,10 +4,10 @@ import { now } from '../model/timestamps.ts';
 import { BackupError } from '../repository/errors.ts';
 import type { Scanner, StorageStrategy } from '../repository/storage-strategy.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
-import { patiently } from '../transfer/patience.ts';
+import { withRetries } from '../transfer/retry.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
 import { requireAllDeclared } from '../transfer/undeclared-columns.ts';
-import { newBackupId, requireBackupId } from './backup-id.ts';
+import { newSortableId, requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText } from './backup-location.ts';
 import { isOfBackup } from './list-backups.ts';
 import { type BackupManifest, MANIFEST, parseManifest } from './manifest.ts';
@@ -24,7 +24,7 @@ export interface BackupOptions {
   readonly place: string;
   /** Begins the backup's id, such as 'backup'. */
   readonly prefix?: string;
-  /** The id itself, where the caller has chosen it; by `newBackupId` where left out. */
+  /** The id itself, where the caller has chosen it; by `newSortableId` where left out. */
   readonly id?: string | undefined;
   /** Called with the entities written since the last call. */
   readonly progress?: ((collection: CollectionName, entities: number) => void) | undefined;
@@ -47,7 +47,7 @@ export const notOurs = (location: BackupLocation, id: string): BackupError =>
 export async function createBackup(strategy: StorageStrategy, options: BackupOptions): Promise<BackupManifest> {
   const { location, place, prefix = 'backup' } = options;
   const created_at = now();
-  const id = options.id ?? newBackupId(prefix, created_at);
+  const id = options.id ?? newSortableId(prefix, created_at);
   if (options.id !== undefined) {
     requireBackupId(id);
     const complete = await manifestOf(location, id);
@@ -102,7 +102,7 @@ async function writeSegment(
   position: { readonly segment: number; readonly segments: number },
   { writer, digest, options: { progress, signal } }: Writing,
 ): Promise<void> {
-  const patient: Scanner = { scan: (name, scan) => patiently(() => scanner.scan(name, scan)) };
+  const patient: Scanner = { scan: (name, scan) => withRetries(() => scanner.scan(name, scan)) };
   for await (const { items } of pagesOf(patient, collection, PAGE_ENTITIES, position)) {
     signal?.throwIfAborted();
     const lines: string[] = [];

@@ -2,8 +2,8 @@ import { createReadStream, type Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
+import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../objects/file-owner.ts';
 import { BackupError, StorageError } from '../repository/errors.ts';
-import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../repository/file-owner.ts';
 import { BACKUP_ID } from './backup-id.ts';
 import type { BackupLocation, StoredObject } from './backup-location.ts';
 

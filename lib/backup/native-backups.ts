@@ -7,7 +7,7 @@ import { isS3BasePath } from '../config/json-strategy.ts';
 import { now } from '../model/timestamps.ts';
 import { BackupError, StorageError } from '../repository/errors.ts';
 import type { NativeCopy } from '../repository/native-copy.ts';
-import { newBackupId, requireBackupId } from './backup-id.ts';
+import { newSortableId, requireBackupId } from './backup-id.ts';
 import { type BackupLocation, readText, type StoredObject } from './backup-location.ts';
 import { notOurs } from './create-backup.ts';
 import { DamagedBackupError, NewerBackupError } from './damage.ts';
@@ -80,7 +80,7 @@ export async function createNativeBackup(options: NativeBackupOptions): Promise<
     );
   }
   const created_at = now();
-  const id = options.id ?? newBackupId('native', created_at);
+  const id = options.id ?? newSortableId('native', created_at);
   requireBackupId(id);
   const complete = await manifestOf(location, id);
   if (complete !== undefined) return complete;

@@ -6,11 +6,11 @@ import { BackupError } from '../repository/errors.ts';
 import { idOf } from '../repository/guarded-write.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import { digestOfTarget } from '../transfer/compare-contents.ts';
+import { Compatibility, type FieldDefaults, type IncompatibleRecord } from '../transfer/compatibility.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
 import { copyPages, type PageToCopy } from '../transfer/copy-pages.ts';
-import { type FieldDefaults, Fitting, type Unfit } from '../transfer/fitting.ts';
-import { patiently } from '../transfer/patience.ts';
-import { Slots } from '../transfer/slots.ts';
+import { withRetries } from '../transfer/retry.ts';
+import { Semaphore } from '../transfer/semaphore.ts';
 import type { BackupLocation } from './backup-location.ts';
 import type { BackupManifest } from './manifest.ts';
 import { entitiesOf, verifyBackup } from './read-backup.ts';
@@ -53,7 +53,7 @@ export interface RestoreReport {
   /** Entities that the store holds otherwise, mostly in a newer version, and kept. The first thousand. */
   readonly kept: { readonly collection: CollectionName; readonly id: string }[];
   /** Records that the store cannot hold, and that were left out. The first thousand. */
-  readonly skipped: Unfit[];
+  readonly skipped: IncompatibleRecord[];
   /** How many there are of these. */
   readonly totals: { kept: number; skipped: number };
   /** Ids that were asked for and that the backup does not have. */
@@ -78,7 +78,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] } & {
 class Restore {
   readonly #target: StorageStrategy;
   readonly #options: RestoreOptions;
-  readonly #fitting: Fitting;
+  readonly #compatibility: Compatibility;
   readonly #wantedIds: ReadonlySet<string> | undefined;
   readonly #foundIds = new Set<string>();
   readonly #report: Writable<RestoreReport>;
@@ -87,7 +87,7 @@ class Restore {
     this.#target = target;
     this.#options = options;
     this.#wantedIds = options.ids && new Set(options.ids);
-    this.#fitting = new Fitting({
+    this.#compatibility = new Compatibility({
       target,
       enforceReferences: options.enforceReferences,
       defaults: options.defaults,
@@ -107,29 +107,29 @@ class Restore {
   async run(): Promise<RestoreReport> {
     const { location, manifest, collections = collectionNames, progress, signal } = this.#options;
     await verifyBackup(location, manifest, (collection, n) => progress?.('check', collection, n), signal);
-    if (this.#options.onInvalid !== 'skip') await this.#requireFitting(collections);
+    if (this.#options.onInvalid !== 'skip') await this.#requireCompatible(collections);
     for (const collection of collections) await this.#restore(collection);
     this.#report.missingIds = (this.#options.ids ?? []).filter((id) => !this.#foundIds.has(id));
     return this.#report;
   }
 
   /** @throws BackupError before anything is written, where a record breaks a rule that the store enforces */
-  async #requireFitting(collections: readonly CollectionName[]): Promise<void> {
-    const alone = new Fitting({
+  async #requireCompatible(collections: readonly CollectionName[]): Promise<void> {
+    const alone = new Compatibility({
       target: this.#target,
       enforceReferences: false,
       defaults: this.#options.defaults,
       parents: async (_, ids) => ids.map(() => undefined),
     });
-    const unfit: Unfit[] = [];
+    const incompatible: IncompatibleRecord[] = [];
     for (const collection of collections) {
       for await (const page of this.#pages(collection)) {
-        const fitted = await alone.fitPage(collection, page.items);
-        unfit.push(...fitted.unfit.filter(({ problems }) => !isDerivable(collection, problems)));
-        if (unfit.length > MAX_NAMED) break;
+        const fitted = await alone.checkPage(collection, page.items);
+        incompatible.push(...fitted.incompatible.filter(({ problems }) => !isDerivable(collection, problems)));
+        if (incompatible.length > MAX_NAMED) break;
       }
     }
-    if (unfit.length > 0) throw unfitError(unfit, this.#target.name);
+    if (incompatible.length > 0) throw incompatibleError(incompatible, this.#target.name);
   }
 
   async #restore(collection: CollectionName): Promise<void> {
@@ -139,7 +139,7 @@ class Restore {
     let keptHere = 0;
     await copyPages({
       pages: this.#pages(collection),
-      slots: new Slots(WORKERS),
+      semaphore: new Semaphore(WORKERS),
       signal: this.#options.signal,
       copy: (items) => this.#load(collection, items),
       done: ({ items }, { stored, kept, entities }) => {
@@ -155,18 +155,19 @@ class Restore {
   }
 
   async #load(collection: CollectionName, items: readonly Entity[]) {
-    const { entities, unfit } = await this.#fitting.fitPage(collection, items);
-    if (unfit.length > 0) this.#skip(unfit);
+    const { entities, incompatible } = await this.#compatibility.checkPage(collection, items);
+    if (incompatible.length > 0) this.#skip(incompatible);
     const over = this.#options.overwrite ? 'any' : 'older';
-    const stored = entities.length === 0 ? 0 : await patiently(() => this.#target.load(collection, entities, { over }));
+    const stored =
+      entities.length === 0 ? 0 : await withRetries(() => this.#target.load(collection, entities, { over }));
     const kept = stored === entities.length ? 0 : await this.#noteKept(collection, entities);
     return { stored, kept, entities };
   }
 
-  #skip(unfit: readonly Unfit[]): void {
-    if (this.#options.onInvalid !== 'skip') throw unfitError(unfit, this.#target.name);
-    this.#report.totals.skipped += unfit.length;
-    this.#report.skipped.push(...unfit.slice(0, MAX_NAMED - this.#report.skipped.length));
+  #skip(incompatible: readonly IncompatibleRecord[]): void {
+    if (this.#options.onInvalid !== 'skip') throw incompatibleError(incompatible, this.#target.name);
+    this.#report.totals.skipped += incompatible.length;
+    this.#report.skipped.push(...incompatible.slice(0, MAX_NAMED - this.#report.skipped.length));
   }
 
   /** Notes entities that the store has otherwise, and says how many. */
@@ -181,7 +182,7 @@ class Restore {
   /** Ids of the entities that the store does not hold just so. */
   async #differing(collection: CollectionName, entities: readonly Entity[]): Promise<string[]> {
     const ids = entities.map((entity) => idOf(collection, entity));
-    const held = await patiently(() => this.#target.get(collection, ids));
+    const held = await withRetries(() => this.#target.get(collection, ids));
     return ids.filter((_, i) => canonicalJson(held[i] ?? null) !== canonicalJson(entities[i]));
   }
 
@@ -197,7 +198,7 @@ class Restore {
     let differing = 0;
     const examples: string[] = [];
     for await (const { items } of this.#pages(collection)) {
-      const { entities } = await this.#fitting.fitPage(collection, items);
+      const { entities } = await this.#compatibility.checkPage(collection, items);
       const ids = await this.#differing(collection, entities);
       differing += ids.length;
       examples.push(...ids.slice(0, 5 - examples.length));
@@ -230,13 +231,13 @@ class Restore {
 }
 
 /** Whether all that is wrong is a field that the parent will give. */
-const isDerivable = (collection: CollectionName, problems: Unfit['problems']): boolean =>
+const isDerivable = (collection: CollectionName, problems: IncompatibleRecord['problems']): boolean =>
   problems.every(({ path }) => fieldsOf(collection).get(path)?.defaultFrom !== undefined);
 
-function unfitError(unfit: readonly Unfit[], store: string): BackupError {
-  const [first] = unfit as [Unfit];
+function incompatibleError(incompatible: readonly IncompatibleRecord[], store: string): BackupError {
+  const [first] = incompatible as [IncompatibleRecord];
   const why = problemsInWords(first.problems);
-  const count = unfit.length > MAX_NAMED ? `More than ${MAX_NAMED}` : String(unfit.length);
+  const count = incompatible.length > MAX_NAMED ? `More than ${MAX_NAMED}` : String(incompatible.length);
   return new BackupError(
     `${count} of the records cannot be held by the ${store} store, such as ${first.collection} ` +
       `${JSON.stringify(first.id)}: ${why}. Nothing of them was written. Leave such records out with --on-invalid skip, or give ` +

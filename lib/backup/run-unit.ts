@@ -2,7 +2,7 @@ import type { Entity } from '../model/entities.ts';
 import type { Scanner } from '../repository/storage-strategy.ts';
 import { copyPages } from '../transfer/copy-pages.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
-import { Slots } from '../transfer/slots.ts';
+import { Semaphore } from '../transfer/semaphore.ts';
 import { type TaskState, type Unit, unitName } from './task-state.ts';
 
 /** How often progress is kept while a unit goes on. */
@@ -55,7 +55,7 @@ export async function runUnit<P, R>(state: TaskState, work: UnitWork<P, R>): Pro
     await copyPages({
       pages: pagesOf(work.scanner, work.unit.collection, work.limit, { ...work.unit, cursor: progress.cursor }),
       copy: work.work,
-      slots: new Slots(work.workers),
+      semaphore: new Semaphore(work.workers),
       signal: stop.signal,
       done: async ({ cursor }, page) => {
         progress.result = work.sum(progress.result, page);

@@ -9,16 +9,16 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { api as apiSection } from '../config/api.ts';
 import type { Config } from '../config/configuration.ts';
 import { deployment as deploymentSection } from '../config/deployment.ts';
-import { ApiStack } from './api-stack.ts';
-import { BackupStack } from './backup-stack.ts';
-import { type Bundler, bundle } from './bundle.ts';
-import { checkDeployment } from './check-deployment.ts';
-import { DataStack } from './data-stack.ts';
-import { makeBundles } from './function-bundles.ts';
-import { jobAlarms, jobsSection } from './job-monitoring.ts';
-import { MigrationStack } from './migration-stack.ts';
-import { MonitoringStack } from './monitoring-stack.ts';
-import { readPeer } from './peer-file.ts';
+import { ApiStack } from './api/api-stack.ts';
+import { DataStack } from './data/data-stack.ts';
+import { checkDeployment } from './environment/check-deployment.ts';
+import { readPeer } from './environment/peer-file.ts';
+import { type Bundler, bundle } from './functions/bundle.ts';
+import { makeBundles } from './functions/function-bundles.ts';
+import { BackupStack } from './jobs/backup-stack.ts';
+import { MigrationStack } from './jobs/migration-stack.ts';
+import { jobAlarms, jobsSection } from './monitoring/job-monitoring.ts';
+import { MonitoringStack } from './monitoring/monitoring-stack.ts';
 
 export interface CreateAppOptions {
   /** Where the templates are written; CDK's own choice where left out. */
@@ -50,7 +50,7 @@ export function createApp(config: Config, { outdir, bundler = bundle }: CreateAp
     analyticsReporting: false,
   });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  const bundles = mkdtempSync(join(tmpdir(), 'hfs-bundles-'));
+  const bundles = mkdtempSync(join(tmpdir(), 'hfstorage-bundles-'));
   try {
     makeBundles(config, peer, bundles, bundler);
     const { name, region, account, tags } = deployment;

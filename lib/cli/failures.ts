@@ -24,7 +24,7 @@ export function systemReason(error: unknown): string {
   return errno === undefined ? message : getSystemErrorMessage(errno);
 }
 
-/** The exit code of an error, and one or two lines for people. HFS_DEBUG=1 adds the stack trace. */
+/** The exit code of an error, and one or two lines for people. HFSTORAGE_DEBUG=1 adds the stack trace. */
 export function failureOf(error: unknown): { code: ExitCode; message: string } {
   // The work and then the closing of the store failed: the first is the cause.
   if (error instanceof SuppressedError) return failureOf(error.suppressed);
@@ -33,11 +33,11 @@ export function failureOf(error: unknown): { code: ExitCode; message: string } {
 }
 
 function messageOf(error: unknown): string {
-  const debug = process.env.HFS_DEBUG;
+  const debug = process.env.HFSTORAGE_DEBUG;
   if (debug !== undefined && debug !== '' && debug !== '0' && error instanceof Error) return inspect(error);
   if (error instanceof StorageError || error instanceof UsageError || error instanceof CommandFailure) {
     return error.message;
   }
   const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
-  return `${reason} (unexpected; HFS_DEBUG=1 shows where)`;
+  return `${reason} (unexpected; HFSTORAGE_DEBUG=1 shows where)`;
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { type JsonTextError, parseJsonText } from '../config/json-text.ts';
 import { decodeUtf8 } from '../model/utf8.ts';
-import { jsonTextProblem } from '../service/json-scan.ts';
+import { jsonTextProblem } from '../service/http/json-scan.ts';
 import { CommandFailure, systemReason, UsageError } from './failures.ts';
 
 function parse<E extends Error>(json: string, name: string, Failure: new (message: string) => E): unknown {

@@ -5,7 +5,7 @@ import { createProgram } from './program.ts';
 import { Session } from './session.ts';
 
 /**
- * Runs `hfs`.
+ * Runs `hfstorage`.
  * @param argv what stands behind the name of the command
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 finished but found errors or differences
  */

@@ -14,16 +14,19 @@ async function printNamed(output: Output, lines: readonly string[], total: numbe
   if (total > MOST_NAMED) await output.line(`… and ${total - MOST_NAMED} more (--json names up to 1000)`);
 }
 
-export async function printPreflight(output: Output, { totals, unfit, unfitTotals, bytes }: Preflight): Promise<void> {
-  const rows = collectionNames.map((name) => [name, String(totals[name]), String(unfitTotals[name])]);
+export async function printPreflight(
+  output: Output,
+  { totals, incompatible, incompatibleTotals, bytes }: Preflight,
+): Promise<void> {
+  const rows = collectionNames.map((name) => [name, String(totals[name]), String(incompatibleTotals[name])]);
   await output.table(['collection', 'entities', 'do not fit'], rows);
   await printNamed(
     output,
-    unfit.map(({ collection, id, problems }) => {
+    incompatible.map(({ collection, id, problems }) => {
       const why = problemsInWords(problems);
       return `${collection} ${JSON.stringify(id)}: ${displayText(why)}`;
     }),
-    Object.values(unfitTotals).reduce((sum, count) => sum + count, 0),
+    Object.values(incompatibleTotals).reduce((sum, count) => sum + count, 0),
   );
   output.note(`Nothing was written. The entities take ${Math.ceil(bytes / 1e6)} MB as JSON.`);
 }

@@ -71,7 +71,7 @@ export class Output {
   problem(text: string): void {
     const { stderr } = this.#streams;
     const safe = stderr.isTTY ? stripVTControlCharacters(text) : text;
-    this.note(`${styleText('red', 'hfs:', { stream: stderr })} ${safe}`);
+    this.note(`${styleText('red', 'hfstorage:', { stream: stderr })} ${safe}`);
   }
 
   /** Text in a colour where stdout shows colours. */

@@ -16,23 +16,23 @@ import type { Streams } from './output.ts';
 import { remoteOf } from './remote-option.ts';
 import type { Session } from './session.ts';
 
-/** The command line `hfs`, with all its commands. */
+/** The command line `hfstorage`, with all its commands. */
 export function createProgram(session: Session, { stdout, stderr }: Streams): Command {
-  const program = new Command('hfs')
+  const program = new Command('hfstorage')
     .description('Stores templates, requests and machines of a Host Factory.')
     .version(packageVersion(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
-    .option('--config <file>', 'configuration (default: HFS_CONFIG, else config/default.json)')
-    .option('--remote <url>', 'work through the HTTP API at a URL (default: HFS_REMOTE, else the store itself)')
+    .option('--config <file>', 'configuration (default: HFSTORAGE_CONFIG, else config/default.json)')
+    .option('--remote <url>', 'work through the HTTP API at a URL (default: HFSTORAGE_REMOTE, else the store itself)')
     .option('--remote-region <region>', 'AWS region to sign calls for (default: from the URL, else AWS_REGION)')
     .option('--profile <name>', 'AWS profile to sign calls with (default: AWS_PROFILE)')
-    .option('--api-key-file <file>', 'file with the API key that calls carry (default: the key in HFS_API_KEY)')
+    .option('--api-key-file <file>', 'file with the API key that calls carry (default: the key in HFSTORAGE_API_KEY)')
     .option('--json', 'print one JSON value, for programs')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error: /, 'hfs: ')),
+      outputError: (text, write) => write(text.replace(/^error: /, 'hfstorage: ')),
     })
     .exitOverride()
     .hook('preAction', (_, command) => {

@@ -1,11 +1,11 @@
-/** `hfs --remote URL migrateRepository`: the service migrates, this program follows. */
+/** `hfstorage --remote URL migrateRepository`: the service migrates, this program follows. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newBackupId } from '../backup/backup-id.ts';
+import { newSortableId } from '../backup/backup-id.ts';
 import { collectionNames } from '../model/collections.ts';
 import { now } from '../model/timestamps.ts';
 import { type ApiCall, ApiProblem } from '../remote/api-client.ts';
 import { openRemoteRepository, type RemoteOptions } from '../remote/open-remote.ts';
-import type { MigrationBody } from '../service/job-schemas.ts';
+import type { MigrationBody } from '../service/http/job-schemas.ts';
 import type { MigrationJob } from '../service/jobs.ts';
 import { CommandFailure, exitCodes } from './failures.ts';
 import { differenceText, leftOutText } from './migration-tables.ts';
@@ -32,7 +32,7 @@ export async function migrateRemotely(
     }
   };
   // With an id of its own, the call may be sent again where its answer was lost.
-  const body = { migration_id: newBackupId('migration', now()), ...order };
+  const body = { migration_id: newSortableId('migration', now()), ...order };
   let job = await call({ method: 'POST', path: '/v1/migrations', body, effect: 'guarded' });
   session.output.note(`Migration ${job.id}`);
   using progress = new Progress(session.output);

@@ -42,7 +42,7 @@ function readKey(file: string): string {
 
 /**
  * The service that a command is to work through; undefined for the store itself. What is on the command line counts more
- * than the environment: `--config` asks for the store even where HFS_REMOTE is set.
+ * than the environment: `--config` asks for the store even where HFSTORAGE_REMOTE is set.
  * @throws UsageError where the options contradict one another, or the command cannot work so; CommandFailure where the file
  * with the API key cannot be read
  */
@@ -51,7 +51,7 @@ export function remoteOf(command: Command, env: NodeJS.ProcessEnv = process.env)
   if (remote !== undefined && config !== undefined) {
     throw new UsageError('--remote works through a service, --config on a store: give one of them.');
   }
-  const url = remote ?? (config === undefined ? env.HFS_REMOTE || undefined : undefined);
+  const url = remote ?? (config === undefined ? env.HFSTORAGE_REMOTE || undefined : undefined);
   if (url === undefined) {
     if ([region, profile, apiKeyFile].every((given) => given === undefined)) return undefined;
     throw new UsageError(
@@ -61,6 +61,6 @@ export function remoteOf(command: Command, env: NodeJS.ProcessEnv = process.env)
   const name = nameOf(command);
   if (remoteCommands.has(name))
     return { url, region, profile, ...(apiKeyFile !== undefined && { apiKey: readKey(apiKeyFile) }) };
-  const remedy = remote === undefined ? 'unset HFS_REMOTE, or give --config' : 'leave out --remote';
-  throw new UsageError(`hfs ${name} works on the store itself, not through a service: ${remedy}.`);
+  const remedy = remote === undefined ? 'unset HFSTORAGE_REMOTE, or give --config' : 'leave out --remote';
+  throw new UsageError(`hfstorage ${name} works on the store itself, not through a service: ${remedy}.`);
 }

@@ -29,7 +29,7 @@ export const backup = z.strictObject({
     .describe(
       'URL of an S3-compatible server for an s3:// location, also of migration.backup_location. AWS where left out.',
     ),
-  retention: retention.prefault({}).describe('Which backups hfs backup prune keeps.'),
+  retention: retention.prefault({}).describe('Which backups hfstorage backup prune keeps.'),
 });
 
 export type BackupConfig = z.output<typeof backup>;

@@ -27,7 +27,7 @@ export const configuration = z.strictObject({
   storage: storage.describe('Where and how entities are stored.'),
   migration: migration.prefault({}).describe('How entities are copied from one store to another.'),
   backup: backup.prefault({}).describe('Where backups are kept, and how many.'),
-  api: api.optional().describe('The HTTP API that CDK deploys on AWS. No effect on `hfs serve`.'),
+  api: api.optional().describe('The HTTP API that CDK deploys on AWS. No effect on `hfstorage serve`.'),
   deployment: deployment.optional().describe('What CDK deploys on AWS besides the API. No effect elsewhere.'),
 });
 

@@ -18,9 +18,9 @@ export interface ConfigFile {
 
 const DEFAULT_PATH = join('config', 'default.json');
 
-/** The configuration file to use: `path`, HFS_CONFIG, `config/default.json` here, or the one of this package. */
+/** The configuration file to use: `path`, HFSTORAGE_CONFIG, `config/default.json` here, or the one of this package. */
 function locateConfig(path: string | undefined): string {
-  const named = path ?? process.env.HFS_CONFIG;
+  const named = path ?? process.env.HFSTORAGE_CONFIG;
   if (named !== undefined && named !== '') return named;
   const root = packageRoot();
   return existsSync(DEFAULT_PATH) || root === undefined ? DEFAULT_PATH : join(root, DEFAULT_PATH);
@@ -39,7 +39,7 @@ async function readBytes(path: string): Promise<Buffer> {
     const { code = '', message } = cause as NodeJS.ErrnoException;
     const reason = reasons[code] ?? message;
     throw new ConfigurationError(
-      `The configuration ${path} cannot be read: ${reason}. Name another with --config or HFS_CONFIG.`,
+      `The configuration ${path} cannot be read: ${reason}. Name another with --config or HFSTORAGE_CONFIG.`,
       { cause },
     );
   }
@@ -61,7 +61,7 @@ export async function readConfig(path?: string): Promise<ConfigFile> {
 
 /**
  * Reads a configuration file.
- * @param path if left out: the environment variable HFS_CONFIG, else `config/default.json` in the current folder, else
+ * @param path if left out: the environment variable HFSTORAGE_CONFIG, else `config/default.json` in the current folder, else
  *   the default configuration of this package
  * @throws ConfigurationError naming the file and the key, or the line and column where it is not JSON
  */

@@ -53,7 +53,7 @@ export class ComparisonTasks {
 
   /** Adds up what a unit of a side holds. */
   async digestUnit({ side, ...unit }: SideUnit): Promise<{ done: boolean }> {
-    const { fitting } = this.#units.copying;
+    const { compatibility } = this.#units.copying;
     const pass = await this.#pass();
     return this.#units.run<DigestData, DigestData>({
       phase: `digest-${pass}-${side}`,
@@ -64,7 +64,7 @@ export class ComparisonTasks {
       nothing: new ContentDigest().toJSON(),
       work: async (items) => {
         const digest = new ContentDigest();
-        const entities = side === 'target' ? items : await everythingIn(fitting, unit.collection, items);
+        const entities = side === 'target' ? items : await everythingIn(compatibility, unit.collection, items);
         for (const entity of entities) digest.add(unit.collection, entity);
         return digest.toJSON();
       },

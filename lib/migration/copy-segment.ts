@@ -3,11 +3,11 @@ import type { Entity } from '../model/entities.ts';
 import { problemsInWords } from '../model/json-values.ts';
 import { MigrationError, ReferenceNotFoundError } from '../repository/errors.ts';
 import type { LoadOptions } from '../repository/storage-strategy.ts';
+import { Compatibility, textsIn } from '../transfer/compatibility.ts';
 import { copyPages } from '../transfer/copy-pages.ts';
-import { Fitting, textsIn } from '../transfer/fitting.ts';
-import { patientStore, type TransferStore } from '../transfer/patient-store.ts';
+import { retryingStore, type TransferStore } from '../transfer/retrying-store.ts';
 import { pagesOf, type SegmentPosition } from '../transfer/scan-pages.ts';
-import type { Slots } from '../transfer/slots.ts';
+import type { Semaphore } from '../transfer/semaphore.ts';
 import type { MigrationSettings } from './migration-settings.ts';
 import type { MigrationStore } from './stores.ts';
 
@@ -15,32 +15,32 @@ import type { MigrationStore } from './stores.ts';
 export interface Copying {
   readonly source: TransferStore;
   readonly target: TransferStore;
-  readonly fitting: Fitting;
+  readonly compatibility: Compatibility;
   /** What becomes of an entity that the target cannot hold. */
   readonly onInvalid: 'fail' | 'skip';
 }
 
-/** How entities get from one store to the other. @param patienceMs how long a store may be out of reach */
+/** How entities get from one store to the other. @param retryForMs how long a store may be out of reach */
 export function copyingOf({
   source,
   target,
   settings,
-  patienceMs,
+  retryForMs,
 }: {
   readonly source: MigrationStore;
   readonly target: MigrationStore;
   readonly settings: Pick<MigrationSettings, 'onInvalid' | 'defaults'>;
-  readonly patienceMs?: number | undefined;
+  readonly retryForMs?: number | undefined;
 }): Copying {
-  const from = patientStore(source.repository.strategy, patienceMs);
-  const to = patientStore(target.repository.strategy, patienceMs);
-  const fitting = new Fitting({
+  const from = retryingStore(source.repository.strategy, retryForMs);
+  const to = retryingStore(target.repository.strategy, retryForMs);
+  const compatibility = new Compatibility({
     target: to,
     enforceReferences: target.enforceReferences,
     defaults: settings.defaults,
     parents: (collection, ids) => from.get(collection, ids),
   });
-  return { source: from, target: to, fitting, onInvalid: settings.onInvalid };
+  return { source: from, target: to, compatibility, onInvalid: settings.onInvalid };
 }
 
 /** What became of a batch. */
@@ -56,7 +56,7 @@ export interface SegmentToCopy {
   readonly position: SegmentPosition;
   readonly batchSize: number;
   /** Shared by all segments: how many batches are written at the same time. */
-  readonly slots: Slots;
+  readonly semaphore: Semaphore;
   /** Called in the order of the batches, once all before are durable too; without a cursor where the segment has ended. */
   readonly done: (batch: CopiedBatch & { readonly cursor?: string | undefined }) => void | Promise<void>;
   readonly signal?: AbortSignal | undefined;
@@ -68,8 +68,8 @@ export async function copyBatch(
   collection: CollectionName,
   records: readonly Entity[],
 ): Promise<CopiedBatch> {
-  const { entities, unfit } = await copying.fitting.fitPage(collection, records);
-  const [first] = unfit;
+  const { entities, incompatible } = await copying.compatibility.checkPage(collection, records);
+  const [first] = incompatible;
   if (first !== undefined && copying.onInvalid === 'fail') {
     const why = problemsInWords(first.problems);
     throw new MigrationError(
@@ -78,7 +78,7 @@ export async function copyBatch(
     );
   }
   const copied = entities.length === 0 ? 0 : await loadWithParents(copying, collection, entities);
-  return { read: records.length, copied, skipped: unfit.length };
+  return { read: records.length, copied, skipped: incompatible.length };
 }
 
 /** Loads entities into the target, and before them such parents as were added to the source after it was read. */
@@ -107,13 +107,13 @@ export async function loadWithParents(
 /** Copies a segment from a position to its end, several batches at a time. */
 export async function copySegment(
   copying: Copying,
-  { collection, position, batchSize, slots, done, signal }: SegmentToCopy,
+  { collection, position, batchSize, semaphore, done, signal }: SegmentToCopy,
 ): Promise<void> {
   await copyPages({
     pages: pagesOf(copying.source, collection, batchSize, position),
     copy: (records) => copyBatch(copying, collection, records),
     done: ({ cursor }, batch) => done({ ...batch, cursor }),
-    slots,
+    semaphore,
     signal,
   });
 }

@@ -1,7 +1,7 @@
-import { newBackupId } from '../backup/backup-id.ts';
+import { newSortableId } from '../backup/backup-id.ts';
 import type { LocationSettings } from '../backup/backup-location.ts';
 import type { Config } from '../config/configuration.ts';
-import { storePlace } from '../config/store-place.ts';
+import { storeLocation } from '../config/store-location.ts';
 import { now } from '../model/timestamps.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { Migration, type MigrationParts, type MigrationProgress } from './migration.ts';
@@ -34,11 +34,11 @@ export interface MigrateOptions {
   readonly checked?: ((preflight: Preflight) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** For how many milliseconds a store may be out of reach, or throttle, before the migration stops; a minute where left out. */
-  readonly patienceMs?: number | undefined;
+  readonly retryForMs?: number | undefined;
 }
 
 /** An id that sorts by time. */
-export const newMigrationId = (): string => newBackupId('migration', now());
+export const newMigrationId = (): string => newSortableId('migration', now());
 
 interface Storages {
   readonly source: Config['storage'];
@@ -87,7 +87,7 @@ export function planOf(options: MigrateOptions, origin: MigrationPlan['origin'])
   const storages = storagesOf(options);
   const choice = (side: 'source' | 'target'): StoreChoice => {
     const { type, configFile } = options[side];
-    return { type, place: storePlace(storages[side]), ...(configFile !== undefined && { config: configFile }) };
+    return { type, place: storeLocation(storages[side]), ...(configFile !== undefined && { config: configFile }) };
   };
   return { source: choice('source'), target: choice('target'), settings: settingsFor(options), origin };
 }
@@ -117,8 +117,8 @@ export async function resumeMigration(id: string, options: MigrateOptions): Prom
     if (log.state.report !== undefined) {
       throw new MigrationError(`The migration ${id} is finished: nothing is left to do.`);
     }
-    requirePlace('source', log.state.plan.source.place, source);
-    requirePlace('target', log.state.plan.target.place, target);
+    requirePosition('source', log.state.plan.source.place, source);
+    requirePosition('target', log.state.plan.target.place, target);
   } catch (error) {
     log.close();
     throw error;
@@ -126,8 +126,8 @@ export async function resumeMigration(id: string, options: MigrateOptions): Prom
   return runLogged(log, options);
 }
 
-function requirePlace(side: 'source' | 'target', planned: string, { config, type }: SideOptions): void {
-  const place = storePlace(storageOf(config, type, `--${side}-config`));
+function requirePosition(side: 'source' | 'target', planned: string, { config, type }: SideOptions): void {
+  const place = storeLocation(storageOf(config, type, `--${side}-config`));
   if (place === planned) return;
   throw new MigrationError(`The ${side} of this migration was ${planned}; the configuration names ${place} now.`);
 }
@@ -136,12 +136,12 @@ const partsOf = ({
   config,
   progress,
   signal,
-  patienceMs,
-}: MigrateOptions): Pick<MigrationParts, 'location' | 'progress' | 'signal' | 'patienceMs'> => ({
+  retryForMs,
+}: MigrateOptions): Pick<MigrationParts, 'location' | 'progress' | 'signal' | 'retryForMs'> => ({
   location: locationOf(config),
   progress,
   signal,
-  patienceMs,
+  retryForMs,
 });
 
 /** Runs what is left of a migration, and logs how it ends. */
@@ -209,7 +209,7 @@ function asMigrationError(error: unknown, { state }: MigrationLog): Error {
   }
   const copied = Object.values(state.collections).reduce((sum, collection) => sum + collection.copied, 0);
   return new MigrationError(
-    `${reasonOf(error)} ${copied} entities are copied. Go on with: hfs migrateRepository --resume ${state.id}`,
+    `${reasonOf(error)} ${copied} entities are copied. Go on with: hfstorage migrateRepository --resume ${state.id}`,
     { cause: error },
   );
 }

@@ -1,6 +1,6 @@
 import type { CollectionName } from '../model/collections.ts';
 import type { Difference, DifferenceKind } from '../transfer/compare-contents.ts';
-import type { Unfit } from '../transfer/fitting.ts';
+import type { IncompatibleRecord } from '../transfer/compatibility.ts';
 
 /** Entities that a report names; the others are counted. */
 export const MAX_NAMED = 1000;
@@ -12,8 +12,8 @@ export interface Preflight {
   /** Their size as JSON, in bytes. */
   readonly bytes: number;
   /** Entities that the target cannot hold: how many, and the first thousand. */
-  readonly unfitTotals: Readonly<Record<CollectionName, number>>;
-  readonly unfit: readonly Unfit[];
+  readonly incompatibleTotals: Readonly<Record<CollectionName, number>>;
+  readonly incompatible: readonly IncompatibleRecord[];
 }
 
 /** What a comparison found, and mended. */

@@ -1,5 +1,5 @@
 import type { MigrationConfig } from '../config/migration.ts';
-import type { FieldDefaults } from '../transfer/fitting.ts';
+import type { FieldDefaults } from '../transfer/compatibility.ts';
 import type { StoreType } from './stores.ts';
 
 /** How a migration is done: the section `migration` of the configuration, with what the command line changed. */
@@ -33,7 +33,7 @@ export interface StoreChoice {
   readonly type: StoreType;
   /** Configuration file that describes it; the program's own where left out. */
   readonly config?: string | undefined;
-  /** See `storePlace`. */
+  /** See `storeLocation`. */
   readonly place: string;
 }
 

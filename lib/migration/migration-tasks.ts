@@ -8,7 +8,7 @@ import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import { now } from '../model/timestamps.ts';
 import { COMPARED_PAGE } from '../transfer/compare-contents.ts';
-import type { Unfit } from '../transfer/fitting.ts';
+import type { IncompatibleRecord } from '../transfer/compatibility.ts';
 import { type ComparisonOutcome, ComparisonTasks } from './comparison-tasks.ts';
 import { type CopiedBatch, copyBatch } from './copy-segment.ts';
 import {
@@ -20,7 +20,7 @@ import {
   type Preflight,
 } from './migration-report.ts';
 import { type MigrationTasksParts, MigrationUnits, type SideUnit } from './migration-units.ts';
-import { requireFitting, requireReadable, requireWritable } from './preflight.ts';
+import { requireCompatible, requireReadable, requireWritable } from './preflight.ts';
 import { removeCopied } from './remove-copied.ts';
 
 /** What the orchestration has to decide by. */
@@ -38,8 +38,8 @@ export interface TaskOrders {
 interface Checked {
   readonly total: number;
   readonly bytes: number;
-  readonly unfitTotal: number;
-  readonly unfit: readonly Unfit[];
+  readonly incompatibleTotal: number;
+  readonly incompatible: readonly IncompatibleRecord[];
 }
 
 /** Differences that one unit names; a report names a thousand in all. */
@@ -81,32 +81,37 @@ export class MigrationTasks {
 
   /** Looks at the entities of a unit: how many, how large, and which the target cannot hold. */
   async checkUnit(unit: Unit): Promise<{ done: boolean }> {
-    const { source, fitting } = this.#units.copying;
+    const { source, compatibility } = this.#units.copying;
     return this.#units.run<Checked, Checked>({
       phase: 'check',
       unit,
       scanner: source,
       limit: COMPARED_PAGE,
       workers: 1,
-      nothing: { total: 0, bytes: 0, unfitTotal: 0, unfit: [] },
+      nothing: { total: 0, bytes: 0, incompatibleTotal: 0, incompatible: [] },
       work: async (items) => {
-        const { entities, unfit } = await fitting.fitPage(unit.collection, items);
+        const { entities, incompatible } = await compatibility.checkPage(unit.collection, items);
         const bytes = entities.reduce((sum, entity) => sum + canonicalJson(entity).length, 0);
-        return { total: items.length, bytes, unfitTotal: unfit.length, unfit: unfit.slice(0, NAMED_BY_UNIT) };
+        return {
+          total: items.length,
+          bytes,
+          incompatibleTotal: incompatible.length,
+          incompatible: incompatible.slice(0, NAMED_BY_UNIT),
+        };
       },
       sum: (result, page) => ({
         total: result.total + page.total,
         bytes: result.bytes + page.bytes,
-        unfitTotal: result.unfitTotal + page.unfitTotal,
-        unfit: [...result.unfit, ...page.unfit].slice(0, NAMED_BY_UNIT),
+        incompatibleTotal: result.incompatibleTotal + page.incompatibleTotal,
+        incompatible: [...result.incompatible, ...page.incompatible].slice(0, NAMED_BY_UNIT),
       }),
     });
   }
 
   /** Decides whether the copy may begin. @throws MigrationError naming what does not fit */
-  async judge(): Promise<void> {
+  async approve(): Promise<void> {
     const preflight = await this.#preflight();
-    if (this.#units.parts.plan.settings.onInvalid === 'fail') requireFitting(preflight, this.#units.parts.target);
+    if (this.#units.parts.plan.settings.onInvalid === 'fail') requireCompatible(preflight, this.#units.parts.target);
     await this.#units.state.write('checked', preflight);
   }
 
@@ -172,20 +177,20 @@ export class MigrationTasks {
 
   async #preflight(): Promise<Preflight> {
     const totals: Partial<Record<CollectionName, number>> = {};
-    const unfitTotals: Partial<Record<CollectionName, number>> = {};
-    const unfit: Unfit[] = [];
+    const incompatibleTotals: Partial<Record<CollectionName, number>> = {};
+    const incompatible: IncompatibleRecord[] = [];
     let bytes = 0;
     for (const collection of collectionNames) {
       const checked = await this.#units.results<Checked>('check', 'source', collection);
       totals[collection] = checked.reduce((sum, { total }) => sum + total, 0);
-      unfitTotals[collection] = checked.reduce((sum, { unfitTotal }) => sum + unfitTotal, 0);
-      unfit.push(...checked.flatMap((each) => each.unfit).slice(0, MAX_NAMED - unfit.length));
+      incompatibleTotals[collection] = checked.reduce((sum, { incompatibleTotal }) => sum + incompatibleTotal, 0);
+      incompatible.push(...checked.flatMap((each) => each.incompatible).slice(0, MAX_NAMED - incompatible.length));
       bytes += checked.reduce((sum, each) => sum + each.bytes, 0);
     }
     return {
       totals: totals as Preflight['totals'],
-      unfitTotals: unfitTotals as Preflight['unfitTotals'],
-      unfit,
+      incompatibleTotals: incompatibleTotals as Preflight['incompatibleTotals'],
+      incompatible,
       bytes,
     };
   }

@@ -4,14 +4,14 @@ import { openLocation } from '../backup/open-location.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { COMPARED_PAGE } from '../transfer/compare-contents.ts';
-import type { TransferStore } from '../transfer/patient-store.ts';
+import type { TransferStore } from '../transfer/retrying-store.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
-import { Slots } from '../transfer/slots.ts';
+import { Semaphore } from '../transfer/semaphore.ts';
 import { type CopiedBatch, type Copying, copyBatch, copyingOf, copySegment } from './copy-segment.ts';
 import { type MigrationLog, segmentKey } from './migration-log.ts';
 import type { Preflight, Validation } from './migration-report.ts';
 import type { MigrationSettings } from './migration-settings.ts';
-import { checkEntities, requireFitting, requireReadable, requireRoom, requireWritable } from './preflight.ts';
+import { checkEntities, requireCompatible, requireReadable, requireRoom, requireWritable } from './preflight.ts';
 import { removeCopied } from './remove-copied.ts';
 import type { MigrationStore } from './stores.ts';
 import { validateContents } from './validate-contents.ts';
@@ -33,7 +33,7 @@ export interface MigrationParts {
   /** Once aborted, batches under way are finished, and the step throws. */
   readonly signal?: AbortSignal | undefined;
   /** For how many milliseconds a store may be out of reach, or throttle, before a step throws; a minute where left out. */
-  readonly patienceMs?: number | undefined;
+  readonly retryForMs?: number | undefined;
 }
 
 /** A batch of the source that has not been copied yet. */
@@ -74,13 +74,13 @@ export class Migration {
   async validateSchemaCompatibility(): Promise<Preflight> {
     const { signal } = this.#parts;
     const options = { segments: this.segments, progress: this.#progress('check'), signal };
-    return checkEntities(this.#source, this.#copying.fitting, options);
+    return checkEntities(this.#source, this.#copying.compatibility, options);
   }
 
   /** @throws MigrationError where entities do not fit and may not be skipped, or where a disk has too little room */
   async requireCompatible(preflight: Preflight): Promise<void> {
     const { target, settings } = this.#parts;
-    if (settings.onInvalid === 'fail') requireFitting(preflight, target);
+    if (settings.onInvalid === 'fail') requireCompatible(preflight, target);
     await requireRoom(target, preflight.bytes, settings.createBackup ? settings.backupLocation : undefined);
   }
 
@@ -115,7 +115,7 @@ export class Migration {
   async copy(): Promise<void> {
     const { log, settings, signal } = this.#parts;
     const segments = log?.state.segments ?? this.segments;
-    const slots = new Slots(settings.parallelWorkers);
+    const semaphore = new Semaphore(settings.parallelWorkers);
     const progress = this.#progress('copy');
     for (const collection of collectionNames) {
       const copying = Array.from({ length: segments }, async (_, segment) => {
@@ -125,7 +125,7 @@ export class Migration {
           collection,
           position: { segment, segments, cursor: before?.cursor },
           batchSize: settings.batchSize,
-          slots,
+          semaphore,
           signal,
           done: (batch) => {
             log?.add({ event: 'checkpoint', collection, segment, ...batch });

@@ -11,7 +11,7 @@ import { problemsInWords } from '../model/json-values.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { WriteRejected } from '../repository/guarded-write.ts';
 import type { Scanner, StorageStrategy, UndeclaredColumn } from '../repository/storage-strategy.ts';
-import type { Fitting, Unfit } from '../transfer/fitting.ts';
+import type { Compatibility, IncompatibleRecord } from '../transfer/compatibility.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
 import { columnsText, notCopiedText } from '../transfer/undeclared-columns.ts';
 import { MAX_NAMED, type Preflight } from './migration-report.ts';
@@ -72,7 +72,7 @@ const unusable = (side: string, place: string, use: string, error: unknown): Mig
 
 /** Deletes what does not exist: it takes the permission to write, and writes nothing. */
 async function tryDeletion(strategy: StorageStrategy): Promise<void> {
-  const id = `hfs-probe-${randomUUID()}`;
+  const id = `hfstorage-probe-${randomUUID()}`;
   try {
     await strategy.write([{ kind: 'delete', collection: 'machines', id, unreferencedBy: [] }]);
   } catch (error) {
@@ -143,7 +143,7 @@ async function diskOf(folder: string): Promise<Disk | undefined> {
 /** Looks at every entity of the source: how many there are, how large they are, and which the target cannot hold. */
 export async function checkEntities(
   source: Scanner,
-  fitting: Fitting,
+  compatibility: Compatibility,
   {
     segments,
     progress,
@@ -156,16 +156,16 @@ export async function checkEntities(
 ): Promise<Preflight> {
   const zeros = () => Object.fromEntries(collectionNames.map((name) => [name, 0])) as Record<CollectionName, number>;
   const totals = zeros();
-  const unfitTotals = zeros();
-  const unfit: Unfit[] = [];
+  const incompatibleTotals = zeros();
+  const incompatible: IncompatibleRecord[] = [];
   let bytes = 0;
   const checkSegment = async (collection: CollectionName, segment: number): Promise<void> => {
     for await (const { items } of pagesOf(source, collection, PAGE_ENTITIES, { segment, segments })) {
       signal?.throwIfAborted();
-      const page = await fitting.fitPage(collection, items);
+      const page = await compatibility.checkPage(collection, items);
       totals[collection] += items.length;
-      unfitTotals[collection] += page.unfit.length;
-      unfit.push(...page.unfit.slice(0, MAX_NAMED - unfit.length));
+      incompatibleTotals[collection] += page.incompatible.length;
+      incompatible.push(...page.incompatible.slice(0, MAX_NAMED - incompatible.length));
       for (const entity of page.entities) bytes += canonicalJson(entity).length;
       progress?.(collection, items.length);
     }
@@ -173,14 +173,16 @@ export async function checkEntities(
   for (const collection of collectionNames) {
     await Promise.all(Array.from({ length: segments }, (_, segment) => checkSegment(collection, segment)));
   }
-  return { totals, bytes, unfit, unfitTotals };
+  return { totals, bytes, incompatible, incompatibleTotals };
 }
 
 /** @throws MigrationError naming some of what does not fit */
-export function requireFitting({ unfit, unfitTotals }: Preflight, target: MigrationStore): void {
-  const [first] = unfit;
+export function requireCompatible({ incompatible, incompatibleTotals }: Preflight, target: MigrationStore): void {
+  const [first] = incompatible;
   if (first === undefined) return;
-  const counts = collectionNames.filter((name) => unfitTotals[name] > 0).map((name) => `${unfitTotals[name]} ${name}`);
+  const counts = collectionNames
+    .filter((name) => incompatibleTotals[name] > 0)
+    .map((name) => `${incompatibleTotals[name]} ${name}`);
   const why = problemsInWords(first.problems);
   throw new MigrationError(
     `The target, ${target.place}, cannot hold ${counts.join(', ')}, such as ${first.collection} ` +

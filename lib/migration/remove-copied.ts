@@ -10,11 +10,11 @@ import { countDeleted } from './count-deleted.ts';
  * @returns how many were deleted
  */
 export async function removeCopied(
-  { source, target, fitting }: Copying,
+  { source, target, compatibility }: Copying,
   collection: CollectionName,
   records: readonly Entity[],
 ): Promise<number> {
-  const { entities } = await fitting.fitPage(collection, records);
+  const { entities } = await compatibility.checkPage(collection, records);
   if (entities.length === 0) return 0;
   const ids = entities.map((entity) => idOf(collection, entity));
   const held = await target.get(collection, ids);

@@ -1,7 +1,7 @@
 /** Which stores a migration is between: by type, from the sections of a configuration. */
 import type { Config } from '../config/configuration.ts';
 import { parseConfig } from '../config/parse-config.ts';
-import { storePlace } from '../config/store-place.ts';
+import { storeLocation } from '../config/store-location.ts';
 import { MigrationError } from '../repository/errors.ts';
 import type { StorageRepository } from '../repository/storage-repository.ts';
 import { openRepository } from '../strategies/open-repository.ts';
@@ -12,7 +12,7 @@ export type StoreType = (typeof storeTypes)[number];
 /** A store that takes part in a migration. */
 export interface MigrationStore {
   readonly repository: StorageRepository;
-  /** Where it is, without secrets: see `storePlace`. */
+  /** Where it is, without secrets: see `storeLocation`. */
   readonly place: string;
   readonly enforceReferences: boolean;
   readonly storage: Config['storage'];
@@ -37,8 +37,8 @@ export function storageOf(config: Config, type: StoreType, option: string): Conf
 
 /** @throws MigrationError where both are the same data */
 export function requireDifferent(source: Config['storage'], target: Config['storage']): void {
-  const place = storePlace(source);
-  if (place !== storePlace(target)) return;
+  const place = storeLocation(source);
+  if (place !== storeLocation(target)) return;
   throw new MigrationError(
     `Source and target are the same store: ${place}. Name another with --target-type, or a configuration file that ` +
       'describes it with --target-config.',
@@ -50,7 +50,7 @@ export function requireDifferent(source: Config['storage'], target: Config['stor
  * @throws MigrationError that says which side, with the cause in its message
  */
 export async function openStore(side: 'source' | 'target', storage: Config['storage']): Promise<MigrationStore> {
-  const place = storePlace(storage);
+  const place = storeLocation(storage);
   try {
     const repository = await openRepository(parseConfig({ storage }));
     return { repository, place, enforceReferences: storage.enforce_references, storage };

@@ -14,7 +14,7 @@ import {
   unlikeIn,
 } from '../transfer/compare-contents.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
-import type { TransferStore } from '../transfer/patient-store.ts';
+import type { TransferStore } from '../transfer/retrying-store.ts';
 import { type Copying, loadWithParents } from './copy-segment.ts';
 import { countDeleted } from './count-deleted.ts';
 import { MAX_NAMED, type Validation } from './migration-report.ts';
@@ -52,7 +52,7 @@ async function wholeDigest(
 }
 
 async function digests(
-  { source, target, fitting }: Copying,
+  { source, target, compatibility }: Copying,
   { workers, progress, signal }: ValidationOptions,
 ): Promise<Digests> {
   const buckets = new Map<CollectionName, ReadonlySet<number>>();
@@ -60,7 +60,9 @@ async function digests(
   for (const collection of collectionNames) {
     signal?.throwIfAborted();
     const [wanted, found] = await Promise.all([
-      wholeDigest(source, workers, (position) => digestOfSource(source, collection, fitting, { position, progress })),
+      wholeDigest(source, workers, (position) =>
+        digestOfSource(source, collection, compatibility, { position, progress }),
+      ),
       wholeDigest(target, workers, (position) => digestOfTarget(target, collection, { position })),
     ]);
     buckets.set(collection, wanted.differingBuckets(found));

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageVersion } from '../config/package-version.ts';
 import { StorageError, StorageUnavailableError } from '../repository/errors.ts';
-import { PROBLEM_TYPE, type ProblemDetails } from '../service/problems.ts';
+import { PROBLEM_TYPE, type ProblemDetails } from '../service/http/problems.ts';
 import type { Authorize } from './aws-signature.ts';
 import { type QueryPairs, queryString } from './call-path.ts';
 import { type Carried, foreignAnswer, gatewayProblem, jsonObjectOf, mayBeDone } from './foreign-answers.ts';
@@ -71,7 +71,7 @@ interface Failure {
 
 const transientCodes: ReadonlySet<string> = new Set(['storage_unavailable', 'deadline_exceeded']);
 
-/** Longest path and query. What takes most is `hfs serve` with 16 KB, headers included; API Gateway takes 10 KB. */
+/** Longest path and query. What takes most is `hfstorage serve` with 16 KB, headers included; API Gateway takes 10 KB. */
 const MAX_URL = 16_000;
 
 /** Where a URL is far too long, servers hang up before they have read it, and their reason is lost. */
@@ -116,7 +116,7 @@ export class ApiClient {
     this.#carried = { hasToken, hasKey: apiKey !== undefined };
     this.#headers = {
       // AWS WAF's common rules block calls that do not say what sends them.
-      'User-Agent': `hostfactory-storage/${packageVersion()}`,
+      'User-Agent': `hfstorage/${packageVersion()}`,
       ...(apiKey !== undefined && { 'x-api-key': apiKey }),
     };
     this.#policy = policy;

@@ -52,6 +52,6 @@ export function authorizationFor(
   if (region !== undefined) return signing(standardCredentials(profile, region), region, profile);
   throw new ConfigurationError(
     `The host ${hostname} does not say in which AWS region its API is. Give it with --remote-region or AWS_REGION; for a ` +
-      'server with a token, set HFS_API_TOKEN.',
+      'server with a token, set HFSTORAGE_API_TOKEN.',
   );
 }

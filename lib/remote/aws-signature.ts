@@ -87,7 +87,7 @@ export function signing(credentials: Credentials, region: string, profile?: stri
       const from = profile === undefined ? '' : ` from the profile ${JSON.stringify(profile)}`;
       const message =
         `No AWS credentials${from} to sign the call with: ${reason}. Name a profile with --profile or AWS_PROFILE, or set ` +
-        'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a server with a token, set HFS_API_TOKEN.';
+        'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a server with a token, set HFSTORAGE_API_TOKEN.';
       throw new ConfigurationError(message, { cause });
     }
   };

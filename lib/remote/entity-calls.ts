@@ -3,7 +3,7 @@ import { type CollectionName, MAX_INTEGER } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { type StorageError, ValidationError } from '../repository/errors.ts';
 import type { Expectation } from '../repository/guarded-write.ts';
-import type { ProblemDetails } from '../service/problems.ts';
+import type { ProblemDetails } from '../service/http/problems.ts';
 import { type ApiAnswer, type ApiCall, type ApiClient, ApiProblem, type Effect } from './api-client.ts';
 import { entityPath } from './call-path.ts';
 import { codeOf, conflictError, errorOf, isConflict, type Target } from './problem-errors.ts';

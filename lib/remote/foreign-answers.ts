@@ -18,7 +18,7 @@ export interface Carried {
   readonly hasKey: boolean;
 }
 
-const UNSIGNED = 'HFS_API_TOKEN is set, so the call was not signed: unset it to sign with AWS credentials.';
+const UNSIGNED = 'HFSTORAGE_API_TOKEN is set, so the call was not signed: unset it to sign with AWS credentials.';
 
 const typeOf = ({ headers }: Answer): string => headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 
@@ -59,8 +59,8 @@ const FORBIDDEN = /^Forbidden$/i;
 function hintFor(message: string, { hasToken, hasKey }: Carried): string | undefined {
   if (FORBIDDEN.test(message)) {
     const key = hasKey
-      ? 'Check the API key (--api-key-file, HFS_API_KEY): it may be wrong, or that of another API.'
-      : 'The API may want an API key: give it with --api-key-file or HFS_API_KEY.';
+      ? 'Check the API key (--api-key-file, HFSTORAGE_API_KEY): it may be wrong, or that of another API.'
+      : 'The API may want an API key: give it with --api-key-file or HFSTORAGE_API_KEY.';
     return `${key} Else check the host name, and that the resource policy and the firewall of the API let this caller in.`;
   }
   const hint = denials.find(([pattern]) => pattern.test(message))?.[1];

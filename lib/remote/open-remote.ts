@@ -23,9 +23,9 @@ function secretOf(given: string | undefined, fromEnv: string | undefined, what: 
 }
 
 /**
- * Opens the API of a service as a repository. The token is that of the options, else HFS_API_TOKEN; without one, calls are
+ * Opens the API of a service as a repository. The token is that of the options, else HFSTORAGE_API_TOKEN; without one, calls are
  * signed with AWS credentials of the standard chain, except on this machine. The API key is that of the options, else
- * HFS_API_KEY.
+ * HFSTORAGE_API_KEY.
  * @throws ConfigurationError where the URL cannot be used, or calls cannot be signed for it
  */
 export function openRemoteRepository(
@@ -33,8 +33,8 @@ export function openRemoteRepository(
   env: NodeJS.ProcessEnv = process.env,
 ): HttpRepository {
   const target = parseRemote(url);
-  const token = secretOf(identity.token, env.HFS_API_TOKEN, 'token (HFS_API_TOKEN)');
-  const apiKey = secretOf(givenKey, env.HFS_API_KEY, 'API key (--api-key-file, HFS_API_KEY)');
+  const token = secretOf(identity.token, env.HFSTORAGE_API_TOKEN, 'token (HFSTORAGE_API_TOKEN)');
+  const apiKey = secretOf(givenKey, env.HFSTORAGE_API_KEY, 'API key (--api-key-file, HFSTORAGE_API_KEY)');
   const authorize = authorizationFor(target, { ...identity, token }, env);
   const api = new ApiClient(target, authorize, {
     hasToken: token !== undefined,

@@ -17,7 +17,7 @@ import {
   ValidationError,
 } from '../repository/errors.ts';
 import { type Expectation, versionOf } from '../repository/guarded-write.ts';
-import type { ProblemDetails } from '../service/problems.ts';
+import type { ProblemDetails } from '../service/http/problems.ts';
 import { RemoteCallError } from './remote-errors.ts';
 
 /** The write that a problem is about. */

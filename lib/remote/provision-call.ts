@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HostRequest, Machine } from '../model/entities.ts';
 import { TemplateNotFoundError } from '../repository/errors.ts';
-import type { ProvisionBody } from '../service/body-schemas.ts';
+import type { ProvisionBody } from '../service/http/body-schemas.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
 import { errorOf } from './problem-errors.ts';
 

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../repository/errors.ts';
-import { isLoopback } from '../service/loopback.ts';
+import { isLoopback } from '../service/http/loopback.ts';
 
 /** Where the API is. */
 export interface RemoteTarget {
@@ -39,7 +39,7 @@ export function parseRemote(url: string): RemoteTarget {
   if (username !== '' || password !== '') {
     throw unusable(
       `${protocol}//${host}`,
-      'must not carry a user or password. Set HFS_API_TOKEN for a server with a token.',
+      'must not carry a user or password. Set HFSTORAGE_API_TOKEN for a server with a token.',
     );
   }
   if (search !== '' || hash !== '') throw unusable(url, 'must end with its path: leave out what follows ? or #.');

@@ -1,6 +1,6 @@
 /** `POST /v1/transactions`: lists of operations that take effect together or not at all. */
 import type { StorageError } from '../repository/errors.ts';
-import type { TransactionOperation } from '../service/body-schemas.ts';
+import type { TransactionOperation } from '../service/http/body-schemas.ts';
 import { type ApiCall, type ApiClient, ApiProblem, type Effect } from './api-client.ts';
 import { writeError } from './entity-calls.ts';
 import { errorOf, type Target } from './problem-errors.ts';

@@ -1,4 +1,4 @@
-/** One thing that `hfs doctor` looked at. */
+/** One thing that `hfstorage doctor` looked at. */
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'error';
   /** What was looked at, such as a file. */

@@ -2,14 +2,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ConfigurationError } from '../repository/errors.ts';
-import { isLoopback } from '../service/loopback.ts';
-import { RequestError } from '../service/request-error.ts';
+import { isLoopback } from '../service/http/loopback.ts';
+import { RequestError } from '../service/http/request-error.ts';
 
 /** @throws ConfigurationError where the server would be open to everybody on the network */
 export function requireSafeHost(host: string, token: string | undefined): void {
   if (token !== undefined || isLoopback(host)) return;
   throw new ConfigurationError(
-    `${host === '' ? 'Every address' : host} can be reached from other machines. Set HFS_API_TOKEN to a secret that ` +
+    `${host === '' ? 'Every address' : host} can be reached from other machines. Set HFSTORAGE_API_TOKEN to a secret that ` +
       'every call must carry, or listen on 127.0.0.1.',
   );
 }
@@ -21,9 +21,13 @@ function requireToken({ headers }: IncomingMessage, token: string): void {
   const [, sent] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
   if (sent !== undefined && timingSafeEqual(digest(sent), digest(token))) return;
   const invalid = sent === undefined ? '' : ', error="invalid_token"';
-  throw new RequestError('unauthorized', 'Send the token of this server: Authorization: Bearer <HFS_API_TOKEN>.', {
-    headers: { 'WWW-Authenticate': `Bearer realm="hostfactory"${invalid}` },
-  });
+  throw new RequestError(
+    'unauthorized',
+    'Send the token of this server: Authorization: Bearer <HFSTORAGE_API_TOKEN>.',
+    {
+      headers: { 'WWW-Authenticate': `Bearer realm="hostfactory"${invalid}` },
+    },
+  );
 }
 
 /**

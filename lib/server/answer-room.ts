@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MAX_ENTITY_BYTES } from '../model/limits.ts';
-import { MAX_ANSWER_BYTES } from '../service/answer-size.ts';
-import { CALL_DEADLINE_MS } from '../service/deadline.ts';
-import { RequestError } from '../service/request-error.ts';
-import type { Answer, AnswerSchema, Route } from '../service/routes.ts';
+import { MAX_ANSWER_BYTES } from '../service/http/answer-size.ts';
+import { CALL_DEADLINE_MS } from '../service/http/deadline.ts';
+import { RequestError } from '../service/http/request-error.ts';
+import type { Answer, AnswerSchema, Route } from '../service/http/routes.ts';
 
 /** A caller that takes nothing of its answer for this long is given up. */
 const STALLED_MS = 30_000;

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '../model/parse-json.ts';
-import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../repository/file-owner.ts';
+import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../objects/file-owner.ts';
 
 export interface BackupRequest {
   readonly id: string;

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ApiResult, toProxyResult } from '../../lambdas/api-event.ts';
-import type { ProblemCode } from '../service/problem-types.ts';
-import { problemAnswer } from '../service/problems.ts';
-import { RequestError } from '../service/request-error.ts';
+import { type ApiResult, toProxyResult } from '../lambda/api-event.ts';
+import type { ProblemCode } from '../service/http/problem-types.ts';
+import { problemAnswer } from '../service/http/problems.ts';
+import { RequestError } from '../service/http/request-error.ts';
 
 const known: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers and the URL may take 16 KB together.'],

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { logger } from '../../lambdas/api-log.ts';
+import { logger } from '../lambda/api-log.ts';
 import { Connection } from './connection.ts';
 
 /** Time that calls under way have when the server closes: more than any call takes. */

@@ -17,8 +17,8 @@ import { handler as saveEntity } from '../../lambdas/api/save-entity.ts';
 import { handler as startBackup } from '../../lambdas/api/start-backup.ts';
 import { handler as startMigration } from '../../lambdas/api/start-migration.ts';
 import { handler as updateEntity } from '../../lambdas/api/update-entity.ts';
-import type { ApiHandler } from '../../lambdas/api-answering.ts';
-import type { Operation } from '../service/routes.ts';
+import type { ApiHandler } from '../lambda/api-answering.ts';
+import type { Operation } from '../service/http/routes.ts';
 
 export const handlers: Readonly<Record<Operation, ApiHandler>> = {
   'create-entity': createEntity,

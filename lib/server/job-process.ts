@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../config/package-root.ts';
+import { PRIVATE_FOLDER } from '../objects/file-owner.ts';
 import { UnsupportedOperationError } from '../repository/errors.ts';
-import { PRIVATE_FOLDER } from '../repository/file-owner.ts';
 
 /** How long processes have to finish what is under way when the server ends. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -27,14 +27,14 @@ export class JobProcesses {
     return this.#running.has(name);
   }
 
-  /** Starts `hfs` with arguments, unless the job of this name has a process. @param ended called with its exit code */
+  /** Starts `hfstorage` with arguments, unless the job of this name has a process. @param ended called with its exit code */
   start(name: string, args: readonly string[], ended: (code: number | null) => void = () => {}): void {
     if (this.#running.has(name)) return;
     const root = packageRoot();
     if (root === undefined) throw new UnsupportedOperationError('Jobs need the command line, which is not installed.');
     mkdirSync(this.#folder, { recursive: true, mode: PRIVATE_FOLDER });
     const log = openSync(join(this.#folder, `${name}.log`), 'a', 0o600);
-    const command = [join(root, 'bin', 'hfs.js'), ...args, '--config', this.#config, '--json'];
+    const command = [join(root, 'bin', 'hfstorage.js'), ...args, '--config', this.#config, '--json'];
     const child = spawn(process.execPath, command, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#running.set(name, child);

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { BackupError, MigrationError } from '../repository/errors.ts';
-import { RequestError } from '../service/request-error.ts';
+import { RequestError } from '../service/http/request-error.ts';
 import { RunLock } from '../transfer/run-lock.ts';
 
 export type JobKind = 'migration' | 'backup';

@@ -5,12 +5,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loggedError, logger } from '../../lambdas/api-log.ts';
-import { newBackupId } from '../backup/backup-id.ts';
+import { newSortableId } from '../backup/backup-id.ts';
 import type { BackupLocation } from '../backup/backup-location.ts';
 import { type ListedBackup, listBackups, timeOf } from '../backup/list-backups.ts';
 import { openLocation } from '../backup/open-location.ts';
 import type { ConfigFile } from '../config/load-config.ts';
+import { loggedError, logger } from '../lambda/api-log.ts';
 import { newMigrationId, planOf } from '../migration/migrate-repository.ts';
 import {
   isRunning,
@@ -25,9 +25,9 @@ import { optionsOfOrder } from '../migration/order.ts';
 import { canonicalJson } from '../model/canonical-json.ts';
 import { collectionNames } from '../model/collections.ts';
 import { now } from '../model/timestamps.ts';
-import type { BackupBody, MigrationBody } from '../service/job-schemas.ts';
+import type { BackupBody, MigrationBody } from '../service/http/job-schemas.ts';
+import { RequestError } from '../service/http/request-error.ts';
 import type { BackupJob, Jobs, MigrationJob } from '../service/jobs.ts';
-import { RequestError } from '../service/request-error.ts';
 import { RunLock } from '../transfer/run-lock.ts';
 import { type BackupRequest, BackupRequests } from './backup-requests.ts';
 import { JobProcesses } from './job-process.ts';
@@ -38,7 +38,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
   readonly #folder: string;
   readonly #processes: JobProcesses;
   readonly #requests: BackupRequests;
-  readonly #slots: Readonly<Record<JobKind, JobSlot>>;
+  readonly #semaphore: Readonly<Record<JobKind, JobSlot>>;
   /** Jobs that were interrupted when the server ended last, and wait for those before them. */
   readonly #interrupted: Record<JobKind, string[]> = { migration: [], backup: [] };
   #closing = false;
@@ -49,7 +49,10 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     this.#folder = file.config.migration.state_location;
     this.#processes = new JobProcesses(file.path, this.#folder);
     this.#requests = new BackupRequests(this.#folder);
-    this.#slots = { migration: new JobSlot(this.#folder, 'migration'), backup: new JobSlot(this.#folder, 'backup') };
+    this.#semaphore = {
+      migration: new JobSlot(this.#folder, 'migration'),
+      backup: new JobSlot(this.#folder, 'backup'),
+    };
   }
 
   /** Goes on with what was interrupted when the server ended last, one job of a kind after the other. */
@@ -61,7 +64,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
   }
 
   startMigration(order: MigrationBody): Promise<MigrationJob> {
-    return this.#slots.migration.inTurn(() => this.#startMigration(order));
+    return this.#semaphore.migration.inTurn(() => this.#startMigration(order));
   }
 
   async migrations(): Promise<MigrationJob[]> {
@@ -76,7 +79,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
   }
 
   startBackup({ backup_id }: BackupBody): Promise<BackupJob> {
-    return this.#slots.backup.inTurn(() => this.#startBackup(backup_id));
+    return this.#semaphore.backup.inTurn(() => this.#startBackup(backup_id));
   }
 
   async backups(): Promise<BackupJob[]> {
@@ -102,7 +105,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     const ids = await migrationIds(this.#folder);
     if (ids.includes(id)) return this.#startedBefore(id, plan);
     for (const other of ids) this.#requireNotRunning(other);
-    const slot = this.#slots.migration;
+    const slot = this.#semaphore.migration;
     slot.take(id);
     try {
       MigrationLog.create(this.#folder, id, plan).close();
@@ -118,10 +121,10 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     const known = given === undefined ? undefined : (await this.backups()).find(({ id }) => id === given);
     // One that was cut off or has failed may be tried again.
     if (known?.state === 'running' || known?.state === 'complete') return known;
-    const slot = this.#slots.backup;
+    const slot = this.#semaphore.backup;
     const running = this.#requests.all().find((request) => this.#isTaken(request.id));
     if (running !== undefined) throw slot.busy(running.id);
-    const request = { id: given ?? newBackupId('backup', now()), requested_at: now() };
+    const request = { id: given ?? newSortableId('backup', now()), requested_at: now() };
     slot.take(request.id);
     try {
       this.#requests.put(request);
@@ -150,7 +153,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
   }
 
   #ended(kind: JobKind): void {
-    this.#slots[kind].free();
+    this.#semaphore[kind].free();
     try {
       this.#goOn(kind);
     } catch (error) {
@@ -164,7 +167,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     const id = this.#interrupted[kind].find((each) =>
       kind === 'migration' ? this.#isInterrupted(each) : this.#isInterruptedBackup(each),
     );
-    if (id === undefined || !this.#slots[kind].tryTake(id)) return;
+    if (id === undefined || !this.#semaphore[kind].tryTake(id)) return;
     this.#interrupted[kind] = this.#interrupted[kind].filter((each) => each !== id);
     if (kind === 'migration') this.#run(id);
     else this.#takeBackup(id);
@@ -191,7 +194,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
     const lines = readFileSync(join(this.#folder, `${name}.log`), 'utf8')
       .trimEnd()
       .split('\n');
-    return (lines.at(-1) ?? '').replace(/^hfs: /, '');
+    return (lines.at(-1) ?? '').replace(/^hfstorage: /, '');
   }
 
   #job(state: MigrationState): MigrationJob {
@@ -231,7 +234,7 @@ export class LocalJobs implements Jobs, AsyncDisposable {
 
   /** @throws RequestError where a migration is running, also one that the server has not started */
   #requireNotRunning(id: string): void {
-    if (this.#job(readMigration(this.#folder, id)).state === 'running') throw this.#slots.migration.busy(id);
+    if (this.#job(readMigration(this.#folder, id)).state === 'running') throw this.#semaphore.migration.busy(id);
   }
 
   async #location(): Promise<BackupLocation> {

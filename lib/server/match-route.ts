@@ -1,6 +1,6 @@
-import { requireKnownCollection } from '../service/parameters.ts';
-import { RequestError } from '../service/request-error.ts';
-import { routes } from '../service/routes.ts';
+import { requireKnownCollection } from '../service/http/parameters.ts';
+import { RequestError } from '../service/http/request-error.ts';
+import { routes } from '../service/http/routes.ts';
 
 type TableRoute = (typeof routes)[number];
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { bodyTooLarge } from '../service/request-body.ts';
-import { RequestError } from '../service/request-error.ts';
+import { bodyTooLarge } from '../service/http/request-body.ts';
+import { RequestError } from '../service/http/request-error.ts';
 import { MAX_BODY_BYTES } from '../service/service.ts';
 
 /**

@@ -1,5 +1,5 @@
 /** The target of a request line, taken as it was sent: no dot segment is resolved, no slash merged. */
-import { RequestError } from '../service/request-error.ts';
+import { RequestError } from '../service/http/request-error.ts';
 
 export interface RequestTarget {
   /** Path segments, each decoded on its own, so that `%2f` is part of one and no separator. */

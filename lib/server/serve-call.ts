@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type ApiEvent, type ApiResult, toProxyResult } from '../../lambdas/api-event.ts';
-import { loggedError, logger } from '../../lambdas/api-log.ts';
+import { type ApiEvent, type ApiResult, toProxyResult } from '../lambda/api-event.ts';
+import { loggedError, logger } from '../lambda/api-log.ts';
 import { setOwn } from '../model/json-values.ts';
 import type { Repository } from '../repository/repository.ts';
+import { isFailure, problemAnswer } from '../service/http/problems.ts';
 import type { Jobs } from '../service/jobs.ts';
-import { isFailure, problemAnswer } from '../service/problems.ts';
 import { requireAccess } from './access.ts';
 import type { AnswerPlace } from './answer-room.ts';
 import { handlers } from './handlers.ts';

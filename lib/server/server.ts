@@ -1,8 +1,8 @@
 /** The API on a port of this machine, by the same handlers that run on AWS. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ApiResult } from '../../lambdas/api-event.ts';
-import { loggedError, logger } from '../../lambdas/api-log.ts';
+import type { ApiResult } from '../lambda/api-event.ts';
+import { loggedError, logger } from '../lambda/api-log.ts';
 import { ConfigurationError } from '../repository/errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Jobs } from '../service/jobs.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ApiResult } from '../../lambdas/api-event.ts';
+import type { ApiResult } from '../lambda/api-event.ts';
 
 /** How long, and how much of, a body that nobody wants is still read so that its sender sees the answer. */
 const LINGER_MS = 2_000;

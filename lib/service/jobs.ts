@@ -1,6 +1,6 @@
 /** Work that goes on after its call was answered. The server does it by itself; on AWS a state machine does. */
 import type { CollectionName } from '../model/collections.ts';
-import type { BackupBody, MigrationBody } from './job-schemas.ts';
+import type { BackupBody, MigrationBody } from './http/job-schemas.ts';
 import type { ServiceRequest, ServiceResponse } from './service.ts';
 
 /**

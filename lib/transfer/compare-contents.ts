@@ -4,9 +4,9 @@ import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { idOf, versionOf } from '../repository/guarded-write.ts';
 import type { Scanner } from '../repository/storage-strategy.ts';
+import { type Compatibility, normalRecord } from './compatibility.ts';
 import { bucketOf, ContentDigest } from './content-digest.ts';
-import { type Fitting, normalRecord } from './fitting.ts';
-import type { TransferStore } from './patient-store.ts';
+import type { TransferStore } from './retrying-store.ts';
 import { pagesOf, type SegmentPosition } from './scan-pages.ts';
 
 /** How the target differs from the source: it lacks the entity, has another or a newer one, or one that the source lacks. */
@@ -25,23 +25,23 @@ export type Progress = (collection: CollectionName, entities: number) => void;
 
 /** What the target should hold, and as it is, what the target cannot hold: a comparison counts both. */
 async function fittedAndLeftOut(
-  fitting: Fitting,
+  compatibility: Compatibility,
   collection: CollectionName,
   records: readonly Entity[],
 ): Promise<{ readonly wanted: readonly Entity[]; readonly leftOut: readonly Entity[] }> {
-  const { entities, unfit } = await fitting.fitPage(collection, records);
-  const ids = new Set(unfit.map(({ id }) => id));
+  const { entities, incompatible } = await compatibility.checkPage(collection, records);
+  const ids = new Set(incompatible.map(({ id }) => id));
   const leftOut = ids.size === 0 ? [] : records.filter((record) => ids.has(idOf(collection, record)));
   return { wanted: entities, leftOut: leftOut.map((record) => normalRecord(collection, record)) };
 }
 
 /** Everything that the source holds, in the form in which it is compared. */
 export async function everythingIn(
-  fitting: Fitting,
+  compatibility: Compatibility,
   collection: CollectionName,
   records: readonly Entity[],
 ): Promise<Entity[]> {
-  const { wanted, leftOut } = await fittedAndLeftOut(fitting, collection, records);
+  const { wanted, leftOut } = await fittedAndLeftOut(compatibility, collection, records);
   return [...wanted, ...leftOut];
 }
 
@@ -49,12 +49,12 @@ export async function everythingIn(
 export async function digestOfSource(
   source: Scanner,
   collection: CollectionName,
-  fitting: Fitting,
+  compatibility: Compatibility,
   { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
 ): Promise<ContentDigest> {
   const digest = new ContentDigest();
   for await (const { items } of pagesOf(source, collection, COMPARED_PAGE, position)) {
-    for (const entity of await everythingIn(fitting, collection, items)) digest.add(collection, entity);
+    for (const entity of await everythingIn(compatibility, collection, items)) digest.add(collection, entity);
     progress?.(collection, items.length);
   }
   return digest;
@@ -85,7 +85,7 @@ export interface Compared {
 export interface ComparedStores {
   readonly source: TransferStore;
   readonly target: TransferStore;
-  readonly fitting: Fitting;
+  readonly compatibility: Compatibility;
 }
 
 export const entitiesIn = (
@@ -111,10 +111,10 @@ async function* suspectsOf(
 export async function unlikeOf(
   collection: CollectionName,
   records: readonly Entity[],
-  { target, fitting }: ComparedStores,
+  { target, compatibility }: ComparedStores,
 ): Promise<Compared[]> {
   if (records.length === 0) return [];
-  const { wanted, leftOut } = await fittedAndLeftOut(fitting, collection, records);
+  const { wanted, leftOut } = await fittedAndLeftOut(compatibility, collection, records);
   const all = [...wanted, ...leftOut];
   const held = await target.get(
     collection,

@@ -1,4 +1,4 @@
-import type { Slots } from './slots.ts';
+import type { Semaphore } from './semaphore.ts';
 
 /** A part of what is to be copied, and where to go on after it. */
 export interface PageToCopy<T> {
@@ -13,7 +13,7 @@ export interface CopyPages<T, R> {
   /** Called in the order of the pages, once a page and all before it are durable. */
   readonly done: (page: PageToCopy<T>, result: R) => void | Promise<void>;
   /** Shared by all segments: how many pages are under way at the same time, from their copy to their report. */
-  readonly slots: Slots;
+  readonly semaphore: Semaphore;
   /** Once aborted, no more pages are begun; those under way are finished. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,7 +23,7 @@ export interface CopyPages<T, R> {
  * on after it, whatever happened to the pages behind.
  * @throws the error of the first page that failed, after those before it were reported and all others have ended
  */
-export async function copyPages<T, R>({ pages, copy, done, slots, signal }: CopyPages<T, R>): Promise<void> {
+export async function copyPages<T, R>({ pages, copy, done, semaphore, signal }: CopyPages<T, R>): Promise<void> {
   let failed = false;
   let reported: Promise<void> = Promise.resolve();
   const reportAfter = async (before: Promise<void>, page: PageToCopy<T>, copied: Promise<R>): Promise<void> => {
@@ -37,15 +37,15 @@ export async function copyPages<T, R>({ pages, copy, done, slots, signal }: Copy
       failed = true;
       throw error;
     } finally {
-      // Not before: no more pages than there are slots are in memory, or copied again after a crash.
-      slots.leave();
+      // Not before: no more pages than there are semaphore are in memory, or copied again after a crash.
+      semaphore.leave();
     }
   };
   try {
     for await (const page of pages) {
-      await slots.enter();
+      await semaphore.enter();
       if (failed || signal?.aborted) {
-        slots.leave();
+        semaphore.leave();
         break;
       }
       const copied = copy(page.items).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { makePrivateFile } from '../repository/file-owner.ts';
+import { makePrivateFile } from '../objects/file-owner.ts';
 
 /** Whoever looks whether a lock is held has it for a moment itself. */
 const WAIT_MS = 500;

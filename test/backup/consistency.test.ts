@@ -12,7 +12,7 @@ import { copyNatively } from '../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
 import { machine, saveRequest } from '../contract/samples.ts';
 import { type OpenStore, type StoreFactory, stores } from '../contract/stores.ts';
-import { backUp, newFolder } from './places.ts';
+import { backUp, newFolder } from './locations.ts';
 
 const MACHINES = 3_000;
 const AMOUNT = 100;

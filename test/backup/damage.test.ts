@@ -12,7 +12,7 @@ import { sealedText } from '../../lib/backup/sealed-json.ts';
 import { rejection } from '../contract/rejection.ts';
 import { type OpenStore, type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
-import { type BackupFolder, backUp, contentOf, newFolder, restore } from './places.ts';
+import { type BackupFolder, backUp, contentOf, newFolder, restore } from './locations.ts';
 
 const sqlite = stores.find(({ name }) => name === 'sqlite') as StoreFactory;
 

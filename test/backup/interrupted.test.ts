@@ -12,12 +12,12 @@ import { verifyBackup } from '../../lib/backup/read-backup.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { BackupError } from '../../lib/repository/errors.ts';
 import { copyNatively } from '../../lib/strategies/native-backup.ts';
-import { run } from '../cli/run-hfs.ts';
+import { run } from '../cli/run-hfstorage.ts';
 import { rejection } from '../contract/rejection.ts';
 import { type OpenStore, type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
 import { mountDisk, onOwnDisk } from '../migration/own-disk.ts';
-import { type BackupFolder, backUp, newFolder } from './places.ts';
+import { type BackupFolder, backUp, newFolder } from './locations.ts';
 
 const sqlite = stores.find(({ name }) => name === 'sqlite') as StoreFactory;
 const NOTHING = { keep_last: 0, keep_daily: 0, keep_weekly: 0, keep_monthly: 0 };

@@ -5,7 +5,7 @@ import { BackupError } from '../../lib/repository/errors.ts';
 import { rejection } from '../contract/rejection.ts';
 import { machine, request, template } from '../contract/samples.ts';
 import { type OpenStore, type StoreFactory, stores } from '../contract/stores.ts';
-import { type BackupFolder, backUp, contentOf, newFolder, restore } from './places.ts';
+import { type BackupFolder, backUp, contentOf, newFolder, restore } from './locations.ts';
 
 const named = (name: string): StoreFactory => stores.find((factory) => factory.name === name) as StoreFactory;
 

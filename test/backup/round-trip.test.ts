@@ -9,7 +9,7 @@ import type { Entity } from '../../lib/model/entities.ts';
 import { onEveryStore, testIfCapable } from '../contract/on-every-store.ts';
 import { type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
-import { backUp, contentOf, newFolder, restore } from './places.ts';
+import { backUp, contentOf, newFolder, restore } from './locations.ts';
 
 const ENTITIES = 1_000;
 

@@ -12,13 +12,16 @@ import { openLocation } from '../../lib/backup/open-location.ts';
 import { pruneBackups } from '../../lib/backup/prune-backups.ts';
 import { verifyBackup } from '../../lib/backup/read-backup.ts';
 import { BackupError } from '../../lib/repository/errors.ts';
+import { freePort } from '../backends/kept-process.ts';
 import { rejection } from '../contract/rejection.ts';
 import { type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
-import { freePort } from '../services/kept-process.ts';
-import { backUp, contentOf, restore } from './places.ts';
+import { backUp, contentOf, restore } from './locations.ts';
 
-const { HFS_TEST_S3_ENDPOINT: endpoint, HFS_TEST_S3_BUCKET: Bucket } = process.env as Record<string, string>;
+const { HFSTORAGE_TEST_S3_ENDPOINT: endpoint, HFSTORAGE_TEST_S3_BUCKET: Bucket } = process.env as Record<
+  string,
+  string
+>;
 const settings = { endpoint, region: 'us-east-1' };
 const sqlite = stores.find(({ name }) => name === 'sqlite') as StoreFactory;
 const client = new S3Client({ ...settings, endpoint: endpoint as string, forcePathStyle: true });

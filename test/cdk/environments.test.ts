@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { App, Validations } from 'aws-cdk-lib';
-import { environments } from '../../lib/cdk/environment-file.ts';
+import { environments } from '../../lib/cdk/environment/environment-file.ts';
 import type { Config } from '../../lib/config/configuration.ts';
 import {
   appOf,

@@ -34,7 +34,7 @@ function changed(name: 'sql' | 'dax', deployment: object, sql_strategy: object =
 function withoutProxy(deployment: object): Config {
   const sslrootcert = join(newFolder(), 'global-bundle.pem');
   writeFileSync(sslrootcert, '');
-  const password = '${HFS_DATABASE_SECRET}';
+  const password = '${HFSTORAGE_DATABASE_SECRET}';
   const login = { iam_authentication: false, connection_proxy: false, password, sslrootcert };
   return changed('sql', { ...deployment, rds: { proxy: false } }, login);
 }
@@ -101,7 +101,7 @@ class Deployment {
 
   /** The groups and the port of the store that a function's variables name; undefined where they name none in the VPC. */
   storeOf({ variables }: VpcFunction): { readonly groups: readonly string[]; readonly port: number } | undefined {
-    const { HFS_DATABASE_HOST: host, HFS_DAX_ENDPOINT: endpoint } = variables;
+    const { HFSTORAGE_DATABASE_HOST: host, HFSTORAGE_DAX_ENDPOINT: endpoint } = variables;
     const proxy = this.#with('AWS::RDS::DBProxy', 'Endpoint', host);
     if (proxy !== undefined) return { groups: strings(proxy.properties.VpcSecurityGroupIds), port: POSTGRESQL };
     const instance = this.#with('AWS::RDS::DBInstance', 'Endpoint.Address', host);

@@ -7,9 +7,9 @@ import { afterAll } from '@jest/globals';
 import type { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { createApp } from '../../lib/cdk/app.ts';
-import type { Bundler } from '../../lib/cdk/bundle.ts';
-import { readEnvironment } from '../../lib/cdk/environment-file.ts';
-import { standIns } from '../../lib/cdk/placeholders.ts';
+import { readEnvironment } from '../../lib/cdk/environment/environment-file.ts';
+import { standIns } from '../../lib/cdk/environment/placeholders.ts';
+import type { Bundler } from '../../lib/cdk/functions/bundle.ts';
 import type { Config, ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 
@@ -43,7 +43,7 @@ afterAll(() => {
 
 /** A folder that is there until the tests of this file have ended. */
 export function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'hfs-cdk-'));
+  const folder = mkdtempSync(join(tmpdir(), 'hfstorage-cdk-'));
   folders.push(folder);
   return folder;
 }

@@ -1,4 +1,4 @@
-/** `hfs backup`. */
+/** `hfstorage backup`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
 import { RunLock } from '../../lib/transfer/run-lock.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
-import { launcher, sampleFile, Workplace } from './run-hfs.ts';
+import { launcher, sampleFile, Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 let started: ChildProcess[];
@@ -20,14 +20,14 @@ beforeEach(async () => {
     migration: { state_location: place.path('migrations') },
   };
   await writeFile(place.path('config.json'), JSON.stringify({ ...config, ...sections }));
-  await place.hfs(['import', sampleFile]);
+  await place.hfstorage(['import', sampleFile]);
 });
 afterEach(async () => {
   for (const child of started) child.kill('SIGKILL');
   await place.remove();
 });
 
-const backup = (...args: string[]) => place.hfs(['backup', ...args]);
+const backup = (...args: string[]) => place.hfstorage(['backup', ...args]);
 async function json(...args: string[]) {
   const { code, stdout, stderr } = await backup(...args, '--json');
   return { code, stderr, value: stdout === '' ? undefined : JSON.parse(stdout) };
@@ -35,12 +35,12 @@ async function json(...args: string[]) {
 const create = async (...args: string[]): Promise<string> => (await json('create', ...args)).value.id;
 const part = (id: string) => place.path('backups', id, 'templates-00001.ndjson.gz');
 
-/** Writes the configuration of another store beside, and runs `hfs` on it. */
+/** Writes the configuration of another store beside, and runs `hfstorage` on it. */
 async function onSqlite(...args: string[]) {
   const storage = { strategy: 'sql', sql_strategy: { name: place.path('store.db') } };
   const config = { storage, backup: { location: place.path('backups') } };
   await writeFile(place.path('sqlite.json'), JSON.stringify(config));
-  return place.hfs([...args, '--config', place.path('sqlite.json')]);
+  return place.hfstorage([...args, '--config', place.path('sqlite.json')]);
 }
 
 describe('create', () => {
@@ -84,7 +84,7 @@ describe('create', () => {
     using _lock = RunLock.take(place.path('migrations'), 'backup-job-2');
     expect(await json('create', '--id', 'job-2')).toEqual({
       code: 1,
-      stderr: 'hfs: Another process is making the backup job-2: wait for it.\n',
+      stderr: 'hfstorage: Another process is making the backup job-2: wait for it.\n',
       value: undefined,
     });
     expect(await json('create', '--id', '../x')).toMatchObject({ code: 1 });
@@ -152,7 +152,7 @@ test('verify: 0 where a backup is sound, 3 where it is damaged, 1 where there is
     code: 3,
     stdout: '',
     stderr: expect.stringMatching(
-      /^hfs: The backup .* is damaged: templates-00001\.ndjson\.gz .*\. Choose another one\.\n$/m,
+      /^hfstorage: The backup .* is damaged: templates-00001\.ndjson\.gz .*\. Choose another one\.\n$/m,
     ),
   });
   expect(await json('verify', 'latest')).toMatchObject({ code: 3, value: { ok: false, reason: expect.any(String) } });
@@ -182,7 +182,7 @@ describe('restore', () => {
 
   test('keeps what is newer, and says so with exit code 3; --overwrite needs --yes without a terminal', async () => {
     const id = await create();
-    await place.hfs(['update', 'templates', 'test-template-1', '--set', 'name=Newer']);
+    await place.hfstorage(['update', 'templates', 'test-template-1', '--set', 'name=Newer']);
     const kept = await backup('restore', id);
     expect(kept.code).toBe(3);
     expect(kept.stderr).toContain(
@@ -190,10 +190,11 @@ describe('restore', () => {
     );
     expect(await backup('restore', id, '--overwrite')).toMatchObject({
       code: 2,
-      stderr: 'hfs: --overwrite of a store that holds entities needs --yes where there is no terminal to ask on.\n',
+      stderr:
+        'hfstorage: --overwrite of a store that holds entities needs --yes where there is no terminal to ask on.\n',
     });
     expect((await backup('restore', id, '--overwrite', '--yes')).code).toBe(0);
-    const { stdout } = await place.hfs(['get', 'templates', 'test-template-1', '--json']);
+    const { stdout } = await place.hfstorage(['get', 'templates', 'test-template-1', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ name: 'test-template-1', version: 1 });
     expect((await onSqlite('backup', 'restore', id, '--overwrite')).code).toBe(0);
   });
@@ -214,7 +215,7 @@ describe('restore', () => {
     ]) {
       expect(await backup('restore', 'latest', ...wrong)).toMatchObject({
         code: 2,
-        stderr: 'hfs: --id and --ids need one --collection.\n',
+        stderr: 'hfstorage: --id and --ids need one --collection.\n',
       });
     }
     expect((await backup('restore', 'latest', '--collection', 'template')).stderr).toContain(
@@ -270,7 +271,7 @@ test('through a service there are no backups: the option is refused', async () =
   const { code, stderr } = await place.spawnHfs(['backup', 'list', '--remote', 'http://127.0.0.1:9']);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: 'hfs: hfs backup list works on the store itself, not through a service: leave out --remote.\n',
+    stderr: 'hfstorage: hfstorage backup list works on the store itself, not through a service: leave out --remote.\n',
   });
 });
 
@@ -304,7 +305,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const lines = (await stderr).trimEnd().split('\n');
     expect({ code, last: lines.at(-1) }).toEqual({
       code: 1,
-      last: 'hfs: Interrupted. What was written of the backup is removed.',
+      last: 'hfstorage: Interrupted. What was written of the backup is removed.',
     });
     expect(await readdir(place.path('backups'))).toEqual([]);
   },

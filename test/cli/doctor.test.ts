@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Finding } from '../../lib/repository/finding.ts';
-import { Workplace } from './run-hfs.ts';
+import { Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 beforeEach(async () => {
@@ -35,7 +35,7 @@ async function store(content: unknown): Promise<void> {
 }
 
 async function doctor(...args: string[]) {
-  const { code, stdout, stderr } = await place.hfs(['doctor', '--json', ...args]);
+  const { code, stdout, stderr } = await place.hfstorage(['doctor', '--json', ...args]);
   expect(stderr).toBe('');
   const report = JSON.parse(stdout) as {
     ok: boolean;
@@ -70,9 +70,9 @@ test('records that break a rule of the model are warnings', async () => {
     'requests "req-123": request_type is required.',
     'machines "machine-456": template_id is required.',
   ]);
-  const people = await place.hfs(['doctor']);
+  const people = await place.hfstorage(['doctor']);
   expect(people.stdout).toContain(
-    'warning  requests "req-123": request_type is required.\n         Correct these fields with hfs update.\n',
+    'warning  requests "req-123": request_type is required.\n         Correct these fields with hfstorage update.\n',
   );
   expect(people.stderr).toBe('0 errors, 2 warnings.\n');
 });
@@ -98,7 +98,7 @@ test('people are told of the first records only, programs of all', async () => {
     Array.from({ length: 30 }, (_, i) => [`r-${i}`, { ...specSample.requests['req-123'], request_id: `r-${i}` }]),
   );
   await store({ ...specSample, requests, machines: {} });
-  const { stdout, stderr } = await place.hfs(['doctor']);
+  const { stdout, stderr } = await place.hfstorage(['doctor']);
   expect(stdout.match(/request_type is required/g)).toHaveLength(20);
   expect(stdout).toContain('warning  requests: 10 more findings are not named here.');
   expect(stderr).toBe('0 errors, 21 warnings.\n');
@@ -108,7 +108,7 @@ test('people are told of the first records only, programs of all', async () => {
 test('a damaged file is an error, and --repair restores what was saved', async () => {
   // The second save replaces the file, which makes a backup of the first.
   for (let i = 0; i < 2; i++) {
-    await place.hfs(['save', 'templates', JSON.stringify(specSample.templates['template-1'])]);
+    await place.hfstorage(['save', 'templates', JSON.stringify(specSample.templates['template-1'])]);
   }
   await store('{"templates": {"template-1": {"templ');
   const { code, errors, warnings } = await doctor();
@@ -118,14 +118,18 @@ test('a damaged file is an error, and --repair restores what was saved', async (
   const repaired = await doctor('--repair');
   expect(repaired).toMatchObject({ code: 0, errors: [] });
   expect(repaired.report.repairs).not.toHaveLength(0);
-  const { stdout } = await place.hfs(['get', 'templates', 'template-1', '--json']);
+  const { stdout } = await place.hfstorage(['get', 'templates', 'template-1', '--json']);
   expect(JSON.parse(stdout)).toMatchObject(specSample.templates['template-1']);
-  expect((await place.hfs(['doctor', '--repair'])).stdout).toContain('After the repair:\n');
+  expect((await place.hfstorage(['doctor', '--repair'])).stdout).toContain('After the repair:\n');
 });
 
 test('where a repair cannot prove that nothing is missing, it says so and exits with 3', async () => {
   for (const id of ['template-1', 'template-2']) {
-    await place.hfs(['save', 'templates', JSON.stringify({ ...specSample.templates['template-1'], template_id: id })]);
+    await place.hfstorage([
+      'save',
+      'templates',
+      JSON.stringify({ ...specSample.templates['template-1'], template_id: id }),
+    ]);
   }
   await rm(place.path('data', 'request_database.json.journal'));
   const { code, errors, report } = await doctor('--repair');
@@ -135,7 +139,7 @@ test('where a repair cannot prove that nothing is missing, it says so and exits 
     expect.stringMatching(/saves after commit \d may be missing.*newest save that was found is of 20/),
   ]);
   expect(await doctor()).toMatchObject({ code: 0, errors: [] });
-  const { stdout } = await place.hfs(['count', 'templates']);
+  const { stdout } = await place.hfstorage(['count', 'templates']);
   expect(stdout).toBe('2\n');
 });
 

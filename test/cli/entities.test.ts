@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Workplace } from './run-hfs.ts';
+import { Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 beforeEach(async () => {
   place = await Workplace.create();
-  await place.hfs(['save', 'templates', JSON.stringify(template)]);
+  await place.hfstorage(['save', 'templates', JSON.stringify(template)]);
 });
 afterEach(async () => place.remove());
 
@@ -14,7 +14,7 @@ const request = { request_id: 'r-1', template_id: 't-1', machine_count: 2, statu
 
 /** Standard output as JSON, of a command that must succeed. */
 async function json(...args: string[]): Promise<unknown> {
-  const { code, stdout, stderr } = await place.hfs([...args, '--json']);
+  const { code, stdout, stderr } = await place.hfstorage([...args, '--json']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout);
 }
@@ -24,15 +24,15 @@ test('an entity is saved, read, updated and deleted', async () => {
   expect(await json('get', 'requests', 'r-1')).toMatchObject(request);
   expect(await json('update', 'requests', 'r-1', '{"status":"DONE"}')).toMatchObject({ status: 'DONE', version: 2 });
   expect(await json('delete', 'requests', 'r-1')).toEqual({ collection: 'requests', id: 'r-1', deleted: true });
-  expect(await place.hfs(['get', 'requests', 'r-1'])).toEqual({
+  expect(await place.hfstorage(['get', 'requests', 'r-1'])).toEqual({
     code: 1,
     stdout: '',
-    stderr: 'hfs: There is no entity requests "r-1".\n',
+    stderr: 'hfstorage: There is no entity requests "r-1".\n',
   });
 });
 
 test('people see one field a line: declared, undeclared, the store’s own', async () => {
-  const { stdout } = await place.hfs([
+  const { stdout } = await place.hfstorage([
     'save',
     'templates',
     JSON.stringify({ ...template, zone: ['a'], name: 'a\n\u001b[31mb' }),
@@ -55,22 +55,24 @@ test('an entity comes from a file, from standard input, or is asked for there by
   await writeFile(place.path('request.json'), JSON.stringify(request));
   expect(await json('save', 'requests', `@${place.path('request.json')}`)).toMatchObject({ version: 1 });
   for (const [i, args] of [['-'], []].entries()) {
-    const { stdout } = await place.hfs(['save', 'requests', ...args, '--json'], { input: JSON.stringify(request) });
+    const { stdout } = await place.hfstorage(['save', 'requests', ...args, '--json'], {
+      input: JSON.stringify(request),
+    });
     expect(JSON.parse(stdout)).toMatchObject({ version: i + 2 });
   }
 });
 
 test('a list is saved item by item, and what failed is named', async () => {
   const list = [request, { ...request, request_id: 'r-2', template_id: 'none' }, 3, { ...request, request_id: 'r-3' }];
-  const people = await place.hfs(['save', 'requests', '-'], { input: JSON.stringify(list) });
+  const people = await place.hfstorage(['save', 'requests', '-'], { input: JSON.stringify(list) });
   expect(people.code).toBe(1);
   expect(people.stdout).toBe('Saved 2 of 4 requests.\n');
   expect(people.stderr.split('\n')).toEqual([
-    'hfs: requests item 1 ("r-2") was not saved: template_id refers to templates "none", which does not exist. Create it first, or correct template_id.',
-    'hfs: requests item 2 was not saved: must be a JSON object',
+    'hfstorage: requests item 1 ("r-2") was not saved: template_id refers to templates "none", which does not exist. Create it first, or correct template_id.',
+    'hfstorage: requests item 2 was not saved: must be a JSON object',
     '',
   ]);
-  const programs = await place.hfs(['save', 'requests', JSON.stringify(list), '--json']);
+  const programs = await place.hfstorage(['save', 'requests', JSON.stringify(list), '--json']);
   expect(JSON.parse(programs.stdout)).toEqual({
     results: [
       { id: 'r-1', status: 'saved', version: 2 },
@@ -83,22 +85,22 @@ test('a list is saved item by item, and what failed is named', async () => {
 
 test('a list may be longer than one batch, or empty', async () => {
   const list = Array.from({ length: 1001 }, (_, i) => ({ ...request, request_id: `r-${i}` }));
-  const saved = await place.hfs(['save', 'requests', '-'], { input: JSON.stringify(list) });
+  const saved = await place.hfstorage(['save', 'requests', '-'], { input: JSON.stringify(list) });
   expect(saved).toEqual({ code: 0, stdout: 'Saved 1001 of 1001 requests.\n', stderr: '' });
   const ids = list.map(({ request_id }) => request_id);
   expect(await json('get', 'requests', ...ids)).toHaveLength(1001);
-  expect((await place.hfs(['save', 'requests', '[]'])).stdout).toBe('Saved 0 of 0 requests.\n');
+  expect((await place.hfstorage(['save', 'requests', '[]'])).stdout).toBe('Saved 0 of 0 requests.\n');
 });
 
 test('--expected-version guards every write', async () => {
   await json('save', 'requests', JSON.stringify(request), '--expected-version', '0');
-  const again = await place.hfs(['save', 'requests', JSON.stringify(request), '--expected-version', '0']);
+  const again = await place.hfstorage(['save', 'requests', JSON.stringify(request), '--expected-version', '0']);
   expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('exists already, at version 1') });
-  const update = await place.hfs(['update', 'requests', 'r-1', '--set', 'status=X', '--expected-version', '7']);
+  const update = await place.hfstorage(['update', 'requests', 'r-1', '--set', 'status=X', '--expected-version', '7']);
   expect(update).toMatchObject({ code: 1, stderr: expect.stringContaining('the call expected version 7') });
-  const deletion = await place.hfs(['delete', 'requests', 'r-1', '--expected-version', '7']);
+  const deletion = await place.hfstorage(['delete', 'requests', 'r-1', '--expected-version', '7']);
   expect(deletion).toMatchObject({ code: 1, stderr: expect.stringContaining('the call expected version 7') });
-  expect((await place.hfs(['delete', 'requests', 'r-1', '--expected-version', '1'])).stdout).toBe(
+  expect((await place.hfstorage(['delete', 'requests', 'r-1', '--expected-version', '1'])).stdout).toBe(
     'Deleted requests "r-1".\n',
   );
 });
@@ -132,8 +134,8 @@ test('--set has the type of the declared field; other fields are JSON where they
 
 test('several entities are shown as a table, and the missing ones are named', async () => {
   await json('save', 'templates', JSON.stringify({ ...template, template_id: 't-2', image_id: 'ami-1' }));
-  const { code, stdout, stderr } = await place.hfs(['get', 'templates', 't-1', 't-2', 't-3']);
-  expect({ code, stderr }).toEqual({ code: 1, stderr: 'hfs: There is no entity templates "t-3".\n' });
+  const { code, stdout, stderr } = await place.hfstorage(['get', 'templates', 't-1', 't-2', 't-3']);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'hfstorage: There is no entity templates "t-3".\n' });
   expect(stdout.replace(/\d{4}-\S+Z/g, 'TIME').split('\n')).toEqual([
     'template_id  name  provider_api  vm_type   max_number  created_at                image_id  version',
     't-1          One   RunInstances  t3.small  5           TIME            1'.replace(
@@ -147,8 +149,8 @@ test('several entities are shown as a table, and the missing ones are named', as
 
 test('a parent that is still referred to is not deleted', async () => {
   await json('save', 'requests', JSON.stringify(request));
-  expect(await place.hfs(['delete', 'templates', 't-1'])).toMatchObject({
+  expect(await place.hfstorage(['delete', 'templates', 't-1'])).toMatchObject({
     code: 1,
-    stderr: 'hfs: templates "t-1" is still referred to by requests. Delete those first.\n',
+    stderr: 'hfstorage: templates "t-1" is still referred to by requests. Delete those first.\n',
   });
 });

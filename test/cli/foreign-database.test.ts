@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { sqlite, type TestDatabase } from '../strategies/sql/databases.ts';
 import { createOriginal } from '../strategies/sql/original-tables.ts';
-import { Workplace } from './run-hfs.ts';
+import { Workplace } from './run-hfstorage.ts';
 
 let database: TestDatabase;
 let place: Workplace;
@@ -49,7 +49,7 @@ test.each<readonly [string, readonly string[], number]>([
   ['a portable backup', ['backup', 'create', '--location', 'backups'], 1],
 ])('%s: says whose tables they are, and changes nothing', async (_, args, code) => {
   const before = await state();
-  const outcome = await place.hfs(args);
+  const outcome = await place.hfstorage(args);
   expect(outcome.code).toBe(code);
   const said = outcome.stdout + outcome.stderr;
   expect(said).toContain(`${database.config.name} holds tables of another program, which were left as they are: `);
@@ -59,7 +59,7 @@ test.each<readonly [string, readonly string[], number]>([
 
 test('a native backup of it is taken, and changes nothing', async () => {
   const before = await state();
-  const outcome = await place.hfs(['backup', 'create', '--native', '--location', place.path('native')]);
+  const outcome = await place.hfstorage(['backup', 'create', '--native', '--location', place.path('native')]);
   expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('store.db') });
   expect(await state()).toEqual(before);
 });

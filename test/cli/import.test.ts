@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mapTemplate } from '../../lib/cli/host-factory-templates.ts';
-import { sampleFile, Workplace } from './run-hfs.ts';
+import { sampleFile, Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 beforeEach(async () => {
@@ -9,10 +9,10 @@ beforeEach(async () => {
 });
 afterEach(async () => place.remove());
 
-const get = async (id: string) => JSON.parse((await place.hfs(['get', 'templates', id, '--json'])).stdout);
+const get = async (id: string) => JSON.parse((await place.hfstorage(['get', 'templates', id, '--json'])).stdout);
 
 test('the sample file is imported whole; importing it again replaces the templates', async () => {
-  expect(await place.hfs(['import', sampleFile])).toEqual({
+  expect(await place.hfstorage(['import', sampleFile])).toEqual({
     code: 0,
     stdout: [
       'template_id                  version',
@@ -40,8 +40,8 @@ test('the sample file is imported whole; importing it again replaces the templat
     updated_at: expect.any(String),
     version: 1,
   });
-  await place.hfs(['update', 'templates', 'test-template-1', '--set', 'mine=1', '--set', 'max_number=9']);
-  const again = await place.hfs(['import', sampleFile, '--json']);
+  await place.hfstorage(['update', 'templates', 'test-template-1', '--set', 'mine=1', '--set', 'max_number=9']);
+  const again = await place.hfstorage(['import', sampleFile, '--json']);
   expect(JSON.parse(again.stdout).imported[0]).toEqual({ template_id: 'test-template-1', version: 3 });
   const replaced = await get('test-template-1');
   expect(replaced).toMatchObject({ max_number: 1, version: 3 });
@@ -60,21 +60,23 @@ test('a template that cannot be mapped is named, and the rest is imported', asyn
     { ...good, templateId: undefined },
     { ...good, templateId: 'last', vmType: null, vmTypes: {} },
   ];
-  const { code, stdout, stderr } = await place.hfs(['import', '-', '--json'], { input: JSON.stringify({ templates }) });
+  const { code, stdout, stderr } = await place.hfstorage(['import', '-', '--json'], {
+    input: JSON.stringify({ templates }),
+  });
   expect(code).toBe(1);
   expect(stderr.split('\n')).toEqual([
-    'hfs: templates[0] "good" was not imported: max_number must be at least 1, or -1 for no limit',
-    'hfs: templates[1] "good" was not imported: the file has this templateId before it',
-    'hfs: templates[2] was not imported: it is not a JSON object',
-    'hfs: templates[3] was not imported: its key version is a field that the store keeps itself; remove or rename it',
-    'hfs: templates[4] "good" was not imported: the file has this templateId before it',
-    'hfs: templates[5] was not imported: it has more than one key for template_id; keep one',
-    'hfs: templates[6] was not imported: template_id is required; name is required',
-    'hfs: templates[7] "last" was not imported: vm_type is required',
+    'hfstorage: templates[0] "good" was not imported: max_number must be at least 1, or -1 for no limit',
+    'hfstorage: templates[1] "good" was not imported: the file has this templateId before it',
+    'hfstorage: templates[2] was not imported: it is not a JSON object',
+    'hfstorage: templates[3] was not imported: its key version is a field that the store keeps itself; remove or rename it',
+    'hfstorage: templates[4] "good" was not imported: the file has this templateId before it',
+    'hfstorage: templates[5] was not imported: it has more than one key for template_id; keep one',
+    'hfstorage: templates[6] was not imported: template_id is required; name is required',
+    'hfstorage: templates[7] "last" was not imported: vm_type is required',
     '',
   ]);
   expect(JSON.parse(stdout)).toMatchObject({ imported: [], failed: expect.any(Array) });
-  const rest = await place.hfs(['import', '-'], {
+  const rest = await place.hfstorage(['import', '-'], {
     input: JSON.stringify([templates[0], { ...good, templateId: 'fine' }]),
   });
   expect(rest).toMatchObject({ code: 1, stdout: 'template_id  version\nfine         1\n' });
@@ -89,18 +91,18 @@ test('a file larger than one batch, with an id that comes again in a later one',
     maxNumber: 1,
   }));
   await writeFile(place.path('large.json'), JSON.stringify({ templates }));
-  const { code, stderr } = await place.hfs(['import', place.path('large.json')]);
+  const { code, stderr } = await place.hfstorage(['import', place.path('large.json')]);
   expect(code).toBe(1);
   expect(stderr).toBe(
-    'hfs: templates[1001] "t-0" was not imported: the file has this templateId before it\nImported 1001 of 1002 templates.\n',
+    'hfstorage: templates[1001] "t-0" was not imported: the file has this templateId before it\nImported 1001 of 1002 templates.\n',
   );
 });
 
 test('a file of another kind is refused', async () => {
-  const { code, stderr } = await place.hfs(['import', '-'], { input: '{"requests":[]}' });
+  const { code, stderr } = await place.hfstorage(['import', '-'], { input: '{"requests":[]}' });
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: 'hfs: - is no provider template file: it has no list "templates".\n',
+    stderr: 'hfstorage: - is no provider template file: it has no list "templates".\n',
   });
 });
 

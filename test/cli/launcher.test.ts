@@ -1,11 +1,11 @@
-/** bin/hfs.js: whichever Node starts it, in a clone and installed, `hfs` runs or says what is missing. */
+/** bin/hfstorage.js: whichever Node starts it, in a clone and installed, `hfstorage` runs or says what is missing. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { launcher, run } from './run-hfs.ts';
+import { launcher, run } from './run-hfstorage.ts';
 
 /** Makes this Node say that it is an old one, where the machine has none. */
 const simulation =
@@ -29,8 +29,8 @@ let folder: string;
 let installed: string;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-launcher-'));
-  installed = join(folder, 'node_modules', 'hostfactory-storage');
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-launcher-'));
+  installed = join(folder, 'node_modules', 'hfstorage');
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
@@ -38,10 +38,10 @@ afterEach(async () => rm(folder, { recursive: true }));
 async function install(main: string): Promise<string> {
   await mkdir(join(installed, 'bin'), { recursive: true });
   await mkdir(join(installed, 'dist', 'bin'), { recursive: true });
-  await cp(launcher, join(installed, 'bin', 'hfs.js'));
+  await cp(launcher, join(installed, 'bin', 'hfstorage.js'));
   await writeFile(join(installed, 'package.json'), '{"type":"module"}');
-  await writeFile(join(installed, 'dist', 'bin', 'hfs.js'), main);
-  return join(installed, 'bin', 'hfs.js');
+  await writeFile(join(installed, 'dist', 'bin', 'hfstorage.js'), main);
+  return join(installed, 'bin', 'hfstorage.js');
 }
 
 /** A package beside it that brings this Node. */
@@ -65,31 +65,36 @@ test('an installed package that lacks a file says so', async () => {
   const { code, stderr } = await run(process.execPath, [bin]);
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^hfs: Cannot find package 'commander' .*\nSomething is missing in .*install the package again\.\n$/,
+    /^hfstorage: Cannot find package 'commander' .*\nSomething is missing in .*install the package again\.\n$/,
   );
 });
 
 test('a clone without its dependencies asks for npm ci', async () => {
   await mkdir(join(folder, 'clone', 'bin'), { recursive: true });
-  await cp(launcher, join(folder, 'clone', 'bin', 'hfs.js'));
-  await writeFile(join(folder, 'clone', 'bin', 'hfs.ts'), '');
+  await cp(launcher, join(folder, 'clone', 'bin', 'hfstorage.js'));
+  await writeFile(join(folder, 'clone', 'bin', 'hfstorage.ts'), '');
   await writeFile(join(folder, 'clone', 'package.json'), '{"type":"module"}');
-  const { code, stderr } = await run(process.execPath, [join(folder, 'clone', 'bin', 'hfs.js')]);
+  const { code, stderr } = await run(process.execPath, [join(folder, 'clone', 'bin', 'hfstorage.js')]);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^hfs: the dependencies are not installed\. Run `npm ci` in .*clone\.\n$/);
+  expect(stderr).toMatch(/^hfstorage: the dependencies are not installed\. Run `npm ci` in .*clone\.\n$/);
 });
 
 test.each(oldNodes)('%s: the clone runs with the Node that npm ci brought', async (_, command, args) => {
-  const hfs = (...rest: string[]) => run(command, [...args, launcher, ...rest]);
-  expect(await hfs('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
-  expect(await hfs('nonsense')).toMatchObject({ code: 2, stderr: expect.stringMatching(/^hfs: unknown command/) });
+  const hfstorage = (...rest: string[]) => run(command, [...args, launcher, ...rest]);
+  expect(await hfstorage('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(await hfstorage('nonsense')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^hfstorage: unknown command/),
+  });
 });
 
 test.each(oldNodes)('%s: an installed package says what it needs', async (_, command, args) => {
   const bin = await install(printVersion);
   const { code, stdout, stderr } = await run(command, [...args, bin]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(/^hfs needs Node 24 or newer; this is Node \d+\.\d+\.\d+ \(.*\)\.\nInstall it from .*\n$/);
+  expect(stderr).toMatch(
+    /^hfstorage needs Node 24 or newer; this is Node \d+\.\d+\.\d+ \(.*\)\.\nInstall it from .*\n$/,
+  );
 });
 
 test.each(oldNodes)('%s: a package beside it that brings a newer Node is used', async (_, command, args) => {

@@ -1,11 +1,11 @@
-/** `hfs migrateRepository`: what is typed, what is shown, and how it ends. The migration itself: test/migration. */
+/** `hfstorage migrateRepository`: what is typed, what is shown, and how it ends. The migration itself: test/migration. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { launcher, type Outcome, Workplace } from './run-hfs.ts';
+import { launcher, type Outcome, Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 beforeEach(async () => {
@@ -38,8 +38,8 @@ const template = (id: string) => ({
   max_number: 5,
 });
 
-const save = (...ids: string[]) => place.hfs(['save', 'templates', JSON.stringify(ids.map(template))]);
-const migrate = (...args: string[]): Promise<Outcome> => place.hfs(['migrateRepository', ...args]);
+const save = (...ids: string[]) => place.hfstorage(['save', 'templates', JSON.stringify(ids.map(template))]);
+const migrate = (...args: string[]): Promise<Outcome> => place.hfstorage(['migrateRepository', ...args]);
 const TO_SQLITE = ['--source-type', 'json', '--target-type', 'sqlite'] as const;
 
 /** What a store of the configuration holds. */
@@ -74,7 +74,7 @@ describe('what it does', () => {
     await save('t-1');
     const sound = await migrate(...TO_SQLITE, '--dry-run');
     expect(sound).toMatchObject({ code: 0, stdout: expect.stringMatching(/^templates +1 +0$/m) });
-    await place.hfs(['doctor']);
+    await place.hfstorage(['doctor']);
     const file = place.path('data', 'request_database.json');
     const content = JSON.parse(await readFile(file, 'utf8'));
     content.templates['t-1'].vm_type = 'x'.repeat(51);
@@ -113,7 +113,7 @@ describe('what it does', () => {
   test('what is only in the target is a difference, and deleted when that is wanted', async () => {
     await save('t-1', 't-2');
     await migrate(...TO_SQLITE);
-    await place.hfs(['delete', 'templates', 't-2']);
+    await place.hfstorage(['delete', 'templates', 't-2']);
     const left = await migrate(...TO_SQLITE, '--merge', '--json');
     expect(left.code).toBe(3);
     expect(JSON.parse(left.stdout)).toMatchObject({

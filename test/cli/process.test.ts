@@ -1,4 +1,4 @@
-/** `hfs` as a process of its own, as people and scripts run it. */
+/** `hfstorage` as a process of its own, as people and scripts run it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { launcher, run, sampleFile, Workplace } from './run-hfs.ts';
+import { launcher, run, sampleFile, Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 let started: ChildProcess[];
@@ -20,7 +20,7 @@ afterEach(async () => {
   await place.remove();
 });
 
-/** Starts `hfs` without waiting for its end. */
+/** Starts `hfstorage` without waiting for its end. */
 function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, [launcher, '--config', 'config.json', ...args], {
     cwd: place.folder,
@@ -38,9 +38,9 @@ const closed = async (child: ChildProcess) => {
 
 test('without any configuration, data is kept in the current folder', async () => {
   await mkdir(place.path('empty'));
-  const hfs = (...args: string[]) => run(process.execPath, [launcher, ...args], { cwd: place.path('empty') });
-  expect(await hfs('import', sampleFile)).toMatchObject({ code: 0, stderr: 'Imported 5 of 5 templates.\n' });
-  expect(await hfs('count', 'templates')).toEqual({ code: 0, stdout: '5\n', stderr: '' });
+  const hfstorage = (...args: string[]) => run(process.execPath, [launcher, ...args], { cwd: place.path('empty') });
+  expect(await hfstorage('import', sampleFile)).toMatchObject({ code: 0, stderr: 'Imported 5 of 5 templates.\n' });
+  expect(await hfstorage('count', 'templates')).toEqual({ code: 0, stdout: '5\n', stderr: '' });
   expect(await run('ls', ['data'], { cwd: place.path('empty') })).toMatchObject({
     stdout: expect.stringContaining('request_database.json'),
   });
@@ -48,20 +48,20 @@ test('without any configuration, data is kept in the current folder', async () =
 
 test('standard input, exit codes and both outputs are those of the command', async () => {
   const template = { template_id: 't-1', name: 'One', provider_api: 'RunInstances', vm_type: 'a', max_number: 5 };
-  const hfs = (args: string[], input?: string) => place.spawnHfs(['--config', 'config.json', ...args], input);
-  expect(await hfs(['save', 'templates', '-', '--json'], JSON.stringify(template))).toMatchObject({
+  const hfstorage = (args: string[], input?: string) => place.spawnHfs(['--config', 'config.json', ...args], input);
+  expect(await hfstorage(['save', 'templates', '-', '--json'], JSON.stringify(template))).toMatchObject({
     code: 0,
     stderr: '',
   });
-  expect(await hfs(['get', 'templates', 't-2'])).toMatchObject({ code: 1, stdout: '' });
-  expect(await hfs(['get', 'template', 't-2'])).toMatchObject({ code: 2, stdout: '' });
+  expect(await hfstorage(['get', 'templates', 't-2'])).toMatchObject({ code: 1, stdout: '' });
+  expect(await hfstorage(['get', 'template', 't-2'])).toMatchObject({ code: 2, stdout: '' });
 });
 
-test('no stack trace, unless HFS_DEBUG=1 asks for it', async () => {
+test('no stack trace, unless HFSTORAGE_DEBUG=1 asks for it', async () => {
   const failing = ['get', 'templates', ''];
   const stderrOf = async (child: ReturnType<typeof start>) => text(child.stderr);
-  expect(await stderrOf(start(failing))).toBe('hfs: template_id must not be empty\n');
-  expect(await stderrOf(start(failing, { HFS_DEBUG: '1' }))).toMatch(/\n\s+at /);
+  expect(await stderrOf(start(failing))).toBe('hfstorage: template_id must not be empty\n');
+  expect(await stderrOf(start(failing, { HFSTORAGE_DEBUG: '1' }))).toMatch(/\n\s+at /);
 });
 
 test('a reader that goes away, as after `| head`, ends the command quietly', async () => {
@@ -73,7 +73,7 @@ test('a reader that goes away, as after `| head`, ends the command quietly', asy
     max_number: 5,
     filler: 'x'.repeat(1000),
   }));
-  await place.hfs(['save', 'templates', '-'], { input: JSON.stringify(templates) });
+  await place.hfstorage(['save', 'templates', '-'], { input: JSON.stringify(templates) });
   for (const flags of [['--json'], []]) {
     const child = start(['query', 'templates', '--all', '--limit', '100', ...flags]);
     const stderr = text(child.stderr);
@@ -90,7 +90,7 @@ const url = async (child: ReturnType<typeof start>): Promise<string> => {
 };
 
 test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and ends in order at %s', async (signal) => {
-  const child = start(['serve', '--port', '0'], { HFS_API_TOKEN: '' });
+  const child = start(['serve', '--port', '0'], { HFSTORAGE_API_TOKEN: '' });
   const address = await url(child);
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   expect(await (await fetch(`${address}/v1/health`)).json()).toEqual({ status: 'ok' });
@@ -99,7 +99,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and en
 });
 
 test('the signals of one Ctrl-C count as one: a call under way is finished', async () => {
-  const child = start(['serve', '--port', '0'], { HFS_API_TOKEN: '' });
+  const child = start(['serve', '--port', '0'], { HFSTORAGE_API_TOKEN: '' });
   const body = JSON.stringify({ template_id: 'late', name: 'n', provider_api: 'p', vm_type: 'v', max_number: 1 });
   const call = request(`${await url(child)}/v1/templates`, {
     method: 'POST',
@@ -118,15 +118,15 @@ test('the signals of one Ctrl-C count as one: a call under way is finished', asy
   expect(await closed(child)).toEqual({ code: 0, signal: null });
 });
 
-test('serve asks for the token of HFS_API_TOKEN, and says where a port is taken', async () => {
-  const child = start(['serve', '--port', '0', '--json'], { HFS_API_TOKEN: 'a-long-enough-token' });
+test('serve asks for the token of HFSTORAGE_API_TOKEN, and says where a port is taken', async () => {
+  const child = start(['serve', '--port', '0', '--json'], { HFSTORAGE_API_TOKEN: 'a-long-enough-token' });
   const { url: address } = JSON.parse(await url(child)) as { url: string };
   expect((await fetch(`${address}/v1/requests`)).status).toBe(401);
   const { port } = new URL(address);
   const second = start(['serve', '--port', port]);
   const stderr = await text(second.stderr);
   expect(second.exitCode ?? (await closed(second)).code).toBe(1);
-  expect(stderr).toMatch(/^hfs: Port \d+ of 127\.0\.0\.1 is in use by another program\. .*\n$/);
+  expect(stderr).toMatch(/^hfstorage: Port \d+ of 127\.0\.0\.1 is in use by another program\. .*\n$/);
 });
 
 test('a second signal ends the process at once', async () => {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Workplace } from './run-hfs.ts';
+import { Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 const at = (hour: number) => `2026-11-22T${String(hour).padStart(2, '0')}:00:00.000Z`;
@@ -15,14 +15,14 @@ beforeAll(async () => {
     status: statuses[i % 3],
     created_at: at(i),
   }));
-  await place.hfs(['save', 'requests', '-'], { input: JSON.stringify(requests) });
+  await place.hfstorage(['save', 'requests', '-'], { input: JSON.stringify(requests) });
 });
 afterAll(async () => place.remove());
 
 const ids = (stdout: string) =>
   (JSON.parse(stdout) as { items: { request_id: string }[] }).items.map(({ request_id }) => request_id);
 const query = async (...args: string[]) => {
-  const { code, stdout, stderr } = await place.hfs(['query', 'requests', ...args, '--json']);
+  const { code, stdout, stderr } = await place.hfstorage(['query', 'requests', ...args, '--json']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return ids(stdout);
 };
@@ -49,26 +49,35 @@ test.each([
 });
 
 test('pages follow one another by --cursor', async () => {
-  const first = await place.hfs(['query', 'requests', '--limit', '5']);
+  const first = await place.hfstorage(['query', 'requests', '--limit', '5']);
   const [, cursor = ''] = /^More follow: --cursor (\S+)\n$/.exec(first.stderr) ?? [];
   expect(first.stdout.split('\n')).toHaveLength(7);
-  const second = await place.hfs(['query', 'requests', '--limit', '5', '--cursor', cursor, '--json']);
+  const second = await place.hfstorage(['query', 'requests', '--limit', '5', '--cursor', cursor, '--json']);
   expect(ids(second.stdout)).toEqual(['r-5', 'r-6', 'r-7', 'r-8']);
   expect(JSON.parse(second.stdout)).not.toHaveProperty('next_cursor');
-  expect(JSON.parse((await place.hfs(['query', 'requests', '--limit', '5', '--json'])).stdout).next_cursor).toBe(
+  expect(JSON.parse((await place.hfstorage(['query', 'requests', '--limit', '5', '--json'])).stdout).next_cursor).toBe(
     cursor,
   );
-  const other = await place.hfs(['query', 'requests', '--limit', '5', '--cursor', cursor, '--order-by', 'status']);
+  const other = await place.hfstorage([
+    'query',
+    'requests',
+    '--limit',
+    '5',
+    '--cursor',
+    cursor,
+    '--order-by',
+    'status',
+  ]);
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('belongs to another query') });
 });
 
 test('--explain names the index and what was looked at', async () => {
-  const people = await place.hfs(['query', 'requests', '--filter', 'status=DONE', '--explain']);
+  const people = await place.hfstorage(['query', 'requests', '--filter', 'status=DONE', '--explain']);
   expect(people.stderr).toBe('Answered by the index status-created_at-index; 3 entities were looked at.\n');
-  const all = await place.hfs(['query', 'requests', '--filter', 'machine_count=1', '--all', '--explain']);
+  const all = await place.hfstorage(['query', 'requests', '--filter', 'machine_count=1', '--all', '--explain']);
   expect(all.stderr).toBe('Answered by a scan of all entities; 9 entities were looked at.\n');
   for (const flags of [[], ['--all']]) {
-    const { stdout } = await place.hfs([
+    const { stdout } = await place.hfstorage([
       'query',
       'requests',
       ...filters('status=DONE'),
@@ -81,26 +90,34 @@ test('--explain names the index and what was looked at', async () => {
 });
 
 test('no match is said beside the results', async () => {
-  expect(await place.hfs(['query', 'machines'])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' });
+  expect(await place.hfstorage(['query', 'machines'])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' });
 });
 
 test('a terminal shows a table with borders, as wide as it has room', async () => {
-  const narrow = await place.hfs(['query', 'requests', '--limit', '1'], { width: 60 });
+  const narrow = await place.hfstorage(['query', 'requests', '--limit', '1'], { width: 60 });
   expect(narrow.stdout).toContain('│ r-0');
   const lines = stripVTControlCharacters(narrow.stdout).split('\n');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
   expect(narrow.stderr).toContain('3 more columns found no room; a wider terminal or --json shows all.');
-  const wide = await place.hfs(['query', 'requests', '--limit', '1'], { width: 200 });
+  const wide = await place.hfstorage(['query', 'requests', '--limit', '1'], { width: 200 });
   expect(wide.stdout).toContain('version');
-  const value = await place.hfs(['get', 'requests', 'r-1', '--json'], { width: 80 });
+  const value = await place.hfstorage(['get', 'requests', 'r-1', '--json'], { width: 80 });
   expect(value.stdout).toContain('\n  "request_id": "r-1"');
 });
 
 test('count, in all and by a field', async () => {
-  expect((await place.hfs(['count', 'requests'])).stdout).toBe('9\n');
-  expect((await place.hfs(['count', 'requests', '--filter', 'status=DONE', '--json'])).stdout).toBe('{"count":3}\n');
-  const grouped = await place.hfs(['count', 'requests', '--group-by', 'status', ...filters('machine_count[lt]=4')]);
+  expect((await place.hfstorage(['count', 'requests'])).stdout).toBe('9\n');
+  expect((await place.hfstorage(['count', 'requests', '--filter', 'status=DONE', '--json'])).stdout).toBe(
+    '{"count":3}\n',
+  );
+  const grouped = await place.hfstorage([
+    'count',
+    'requests',
+    '--group-by',
+    'status',
+    ...filters('machine_count[lt]=4'),
+  ]);
   expect(grouped.stdout).toBe('status   count\nPENDING  2\nDONE     1\nRUNNING  1\nall      4\n');
-  const json = await place.hfs(['count', 'requests', '--group-by', 'status', '--json']);
+  const json = await place.hfstorage(['count', 'requests', '--group-by', 'status', '--json']);
   expect(JSON.parse(json.stdout)).toEqual({ count: 9, groups: { PENDING: 3, RUNNING: 3, DONE: 3 } });
 });

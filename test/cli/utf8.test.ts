@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Outcome, Workplace } from './run-hfs.ts';
+import { type Outcome, Workplace } from './run-hfstorage.ts';
 
 let place: Workplace;
 beforeEach(async () => {
@@ -24,17 +24,17 @@ type Give = (bytes: (text: (name: string) => string) => Buffer) => Promise<Outco
 const ways: Readonly<Record<string, Give>> = {
   'a file to import': async (bytes) => {
     await writeFile(place.path('in.json'), bytes(provider));
-    return place.hfs(['import', place.path('in.json')]);
+    return place.hfstorage(['import', place.path('in.json')]);
   },
   'an argument @file': async (bytes) => {
     await writeFile(place.path('in.json'), bytes(template));
-    return place.hfs(['save', 'templates', `@${place.path('in.json')}`]);
+    return place.hfstorage(['save', 'templates', `@${place.path('in.json')}`]);
   },
-  'standard input': (bytes) => place.hfs(['save', 'templates', '-'], { input: bytes(template) }),
+  'standard input': (bytes) => place.hfstorage(['save', 'templates', '-'], { input: bytes(template) }),
   'a data file': async (bytes) => {
     await mkdir(place.path('data'));
     await writeFile(place.path('data', 'request_database.json'), bytes(data));
-    return place.hfs(['get', 'templates', 't']);
+    return place.hfstorage(['get', 'templates', 't']);
   },
 };
 
@@ -45,35 +45,38 @@ test.each(Object.keys(ways))(
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/is not UTF-8 text: byte \d+ \(0xfc, in line 2\) cannot stand there/);
     expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(2);
-    expect((await place.hfs(['query', 'templates', '--json'])).stdout).not.toContain('Zuk');
+    expect((await place.hfstorage(['query', 'templates', '--json'])).stdout).not.toContain('Zuk');
   },
 );
 
 test.each(Object.keys(ways))('%s may begin with a byte order mark', async (way) => {
-  expect(await (ways[way] as Give)(marked)).toMatchObject({ code: 0, stderr: expect.not.stringContaining('hfs:') });
-  const { stdout } = await place.hfs(['get', 'templates', 't', '--json']);
+  expect(await (ways[way] as Give)(marked)).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining('hfstorage:'),
+  });
+  const { stdout } = await place.hfstorage(['get', 'templates', 't', '--json']);
   expect(JSON.parse(stdout)).toMatchObject({ name: 'Zuk\u00fcnftig' });
 });
 
 test('a configuration that is not UTF-8 is refused with the place of the byte; one with a byte order mark is not', async () => {
   const config = await readFile(place.path('config.json'), 'utf8');
   await writeFile(place.path('config.json'), Buffer.from(config.replace('data"', 'd\u00e4ta"'), 'latin1'));
-  const { code, stderr } = await place.hfs(['count', 'templates']);
+  const { code, stderr } = await place.hfstorage(['count', 'templates']);
   expect(code).toBe(1);
   expect(stderr).toMatch(/config\.json: it is not UTF-8 text: byte \d+ \(0xe4, in line 1\)/);
   await writeFile(place.path('config.json'), `\ufeff${config}`);
-  expect(await place.hfs(['count', 'templates'])).toMatchObject({ code: 0, stdout: '0\n' });
+  expect(await place.hfstorage(['count', 'templates'])).toMatchObject({ code: 0, stdout: '0\n' });
 });
 
 test('a line of the journal that was written whole, but not in UTF-8, is damage, not a save that was cut off', async () => {
-  await place.hfs(['save', 'templates', template('a')]);
+  await place.hfstorage(['save', 'templates', template('a')]);
   const journal = place.path('data', 'request_database.json.journal');
   const { next } = JSON.parse((await readFile(journal, 'utf8')).slice(9)) as { next: number };
   const entity = template('Zuk\u00fcnftig').replace('\n', '');
   const record = Buffer.from(`{"n":${next},"by":"x","ops":[["put","templates","t",${entity}]]}`, 'latin1');
   const line = `${crc32(record).toString(16).padStart(8, '0')} `;
   await writeFile(journal, Buffer.concat([await readFile(journal), Buffer.from(line), record, Buffer.from('\n')]));
-  const { code, stderr } = await place.hfs(['get', 'templates', 't']);
+  const { code, stderr } = await place.hfstorage(['get', 'templates', 't']);
   expect(code).toBe(1);
   expect(stderr).toMatch(/journal is damaged at byte \d+/);
 });

@@ -6,7 +6,7 @@ import { ConfigurationError, openRepository, TemplateNotFoundError } from '../..
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-library-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-library-'));
 });
 afterEach(async () => rm(folder, { recursive: true }));
 

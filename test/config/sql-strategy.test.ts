@@ -8,9 +8,9 @@ const env = { DB_PASSWORD: 'hunter2', EMPTY: '' };
 const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-0e6a-AbCdEf';
 const RDS_HOST = 'hostfactory.c1.eu-central-1.rds.amazonaws.com';
 
-const login = { username: 'hfs', password: 'hunter2' };
+const login = { username: 'hfstorage', password: 'hunter2' };
 const postgresql = { type: 'postgresql', host: 'db.example', name: 'hostfactory' };
-const withIam = { ...postgresql, host: RDS_HOST, iam_authentication: true, username: 'hfs' };
+const withIam = { ...postgresql, host: RDS_HOST, iam_authentication: true, username: 'hfstorage' };
 
 const parse = (sql_strategy: unknown, strategy = 'sql') =>
   parseConfig({ storage: { strategy, sql_strategy } }, env).storage.sql_strategy;
@@ -53,10 +53,10 @@ test.each([
   { name: 'filesystem.db' },
   { pool_size: 1, max_overflow: 0, pool_timeout: 0.5, pool_recycle: -1, timeout: 3600, query_cache_size: 1 },
   { pool_size: 1000, max_overflow: 1000, pool_recycle: 1, timeout: 0.001 },
-  { ...postgresql, username: 'hfs' },
+  { ...postgresql, username: 'hfstorage' },
   { ...postgresql, ...login, port: 65_535, connection_proxy: true },
   { ...postgresql, password: ARN },
-  { ...postgresql, password: ARN, username: 'hfs', region: 'us-east-1' },
+  { ...postgresql, password: ARN, username: 'hfstorage', region: 'us-east-1' },
   { ...postgresql, password: 'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a/b+c=.@d' },
   withIam,
   { ...withIam, region: 'eu-central-1', sslmode: 'require' },
@@ -91,7 +91,7 @@ test.each<unknown[]>([
   ...Object.entries({
     host: 'localhost',
     port: 5432,
-    username: 'hfs',
+    username: 'hfstorage',
     password: 'hunter2',
     iam_authentication: true,
     region: 'eu-central-1',
@@ -118,7 +118,7 @@ test.each<unknown[]>([
     { ...postgresql, password: 'hunter2' },
     'username is required; only where password is the ARN of a secret, it may be left out',
   ],
-  [{ ...postgresql, ...login, username: 'hfs\n' }, `username ${noControl}`],
+  [{ ...postgresql, ...login, username: 'hfstorage\n' }, `username ${noControl}`],
   [
     { ...postgresql, ...login, password: '${EMPTY}' },
     'password must not be empty; leave it out where the server asks for none',

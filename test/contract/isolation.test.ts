@@ -1,7 +1,7 @@
 /**
  * Transactions of several clients at the same time: in the orders that go wrong without isolation, and at random. A
- * failure prints what each transaction read and what every serial order would have given. HFS_TEST_SEED repeats the
- * random ones, though not their timing; HFS_TEST_RUNS asks for more.
+ * failure prints what each transaction read and what every serial order would have given. HFSTORAGE_TEST_SEED repeats the
+ * random ones, though not their timing; HFSTORAGE_TEST_RUNS asks for more.
  */
 import { test } from '@jest/globals';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ import type { Client } from './isolation/rows.ts';
 import { requireSerialOrder } from './isolation/serial-orders.ts';
 import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 
-const { HFS_TEST_SEED: seed, HFS_TEST_RUNS: runs } = process.env;
+const { HFSTORAGE_TEST_SEED: seed, HFSTORAGE_TEST_RUNS: runs } = process.env;
 /** No new programs are begun after so long, unless a number of them was asked for: machines differ. */
 const ENOUGH_MS = runs === undefined ? 3_000 : Number.POSITIVE_INFINITY;
 const TIMEOUT_MS = runs === undefined ? 60_000 : 3_600_000;

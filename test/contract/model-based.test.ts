@@ -1,6 +1,6 @@
 /**
  * Random sequences of operations against every store, each compared with the oracle. A failure prints its seed, its
- * path and the shortest sequence that still fails; HFS_TEST_SEED repeats it, HFS_TEST_RUNS asks for more sequences.
+ * path and the shortest sequence that still fails; HFSTORAGE_TEST_SEED repeats it, HFSTORAGE_TEST_RUNS asks for more sequences.
  */
 import { describe, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -9,7 +9,7 @@ import { Oracle } from './oracle.ts';
 import { repositories } from './repositories.ts';
 import type { OpenRepository, Reach } from './stores.ts';
 
-const { HFS_TEST_SEED: seed, HFS_TEST_RUNS: runs } = process.env;
+const { HFSTORAGE_TEST_SEED: seed, HFSTORAGE_TEST_RUNS: runs } = process.env;
 /** No new sequence is begun after so long, unless a number of them was asked for: machines differ. */
 const ENOUGH_MS = runs === undefined ? 15_000 : Number.POSITIVE_INFINITY;
 const TIMEOUT_MS = runs === undefined ? 120_000 : 3_600_000;

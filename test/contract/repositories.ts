@@ -1,5 +1,5 @@
 /** Every repository that the contract suite runs on: those of the stores, and one that reaches a store over HTTP. */
-import { logger } from '../../lambdas/api-log.ts';
+import { logger } from '../../lib/lambda/api-log.ts';
 import { httpCapabilities } from '../../lib/remote/http-repository.ts';
 import { openRemoteRepository } from '../../lib/remote/open-remote.ts';
 import type { Repository } from '../../lib/repository/repository.ts';

@@ -7,8 +7,8 @@ import type { ConfigInput } from '../../lib/config/configuration.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
 import type { Capabilities, StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { createDatabase, dropDatabase } from '../services/test-database.ts';
-import { newTestTables } from '../services/test-tables.ts';
+import { createDatabase, dropDatabase } from '../backends/test-database.ts';
+import { newTestTables } from '../backends/test-tables.ts';
 
 /** A repository of one test, on data that no other test can see. */
 export interface OpenRepository extends AsyncDisposable {
@@ -125,7 +125,7 @@ const jsonStore = (name: string, settings: JsonSettings): StoreFactory => ({
   reach: fullReach,
   remote: false,
   open: async (options = {}) => {
-    const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
+    const folder = await mkdtemp(join(tmpdir(), 'hfstorage-test-store-'));
     const storage = { strategy: 'json' as const, json_strategy: { base_path: folder, ...settings } };
     return openStore({ storage, remove: () => rm(folder, { recursive: true, force: true }) }, options);
   },
@@ -137,7 +137,7 @@ const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
   reach: fullReach,
   remote: true,
   open: async (options = {}) => {
-    const { HFS_TEST_S3_ENDPOINT: endpoint, HFS_TEST_S3_BUCKET: bucket } = process.env;
+    const { HFSTORAGE_TEST_S3_ENDPOINT: endpoint, HFSTORAGE_TEST_S3_BUCKET: bucket } = process.env;
     const base_path = `s3://${bucket}/${randomUUID()}`;
     const storage = {
       strategy: 'json' as const,
@@ -156,7 +156,7 @@ const sqliteStore = (name: string, settings: SqlSettings = {}): StoreFactory => 
   reach: fullReach,
   remote: false,
   open: async (options = {}) => {
-    const folder = await mkdtemp(join(tmpdir(), 'hfs-test-store-'));
+    const folder = await mkdtemp(join(tmpdir(), 'hfstorage-test-store-'));
     const storage = { strategy: 'sql' as const, sql_strategy: { name: join(folder, 'store.db'), ...settings } };
     return openStore({ storage, remove: () => rm(folder, { recursive: true, force: true }) }, options);
   },
@@ -168,7 +168,7 @@ const postgresqlStore: StoreFactory = {
   reach: fullReach,
   remote: true,
   open: async (options = {}) => {
-    const name = `hfs-${randomUUID()}`;
+    const name = `hfstorage-${randomUUID()}`;
     const { hostname, port, username, password } = new URL(await createDatabase(name));
     const sql_strategy = {
       type: 'postgresql' as const,
@@ -207,7 +207,7 @@ const dynamodbStore: StoreFactory = {
 export const stores: readonly StoreFactory[] = [
   jsonStore('single file', { storage_type: 'single_file' }),
   jsonStore('split files', { storage_type: 'split_files' }),
-  // A cache and a buffer so small that reads leave the cache and the journal is folded in nearly every test.
+  // A cache and a buffer so small that reads leave the cache and the journal is compacted in nearly every test.
   jsonStore('gzip', { storage_type: 'single_file', enable_compression: true, cache_size: 5, write_buffer_size: 4096 }),
   sqliteStore(''),
   // A cache so small that results are dropped for want of room in nearly every test.

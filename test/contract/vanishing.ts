@@ -14,10 +14,10 @@ import pg from 'pg';
 import { dynamodbStrategy } from '../../lib/config/dynamodb-strategy.ts';
 import { jsonStrategy } from '../../lib/config/json-strategy.ts';
 import { type CollectionName, collectionNames } from '../../lib/model/collections.ts';
-import { createTableInput, tableDefinitions } from '../../lib/strategies/dynamodb/table-definitions.ts';
+import { createTableInput, tableDefinitions } from '../../lib/strategies/dynamodb/tables/table-definitions.ts';
 import { layoutOf } from '../../lib/strategies/json/layout.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { createDatabase, dropDatabase } from '../services/test-database.ts';
+import { createDatabase, dropDatabase } from '../backends/test-database.ts';
 import { template } from './samples.ts';
 import type { OpenStore } from './stores.ts';
 
@@ -130,7 +130,7 @@ const inPostgresql = async ({ config }: OpenStore, text: string): Promise<void> 
 };
 
 const renameDatabase = async (from: string, to: string): Promise<void> => {
-  const client = new pg.Client({ connectionString: process.env.HFS_TEST_POSTGRES_URL });
+  const client = new pg.Client({ connectionString: process.env.HFSTORAGE_TEST_POSTGRES_URL });
   await client.connect();
   await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [from]);
   await client.query(`ALTER DATABASE "${from}" RENAME TO "${to}"`);

@@ -7,8 +7,8 @@ import type { Session } from '../../lib/cli/session.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { collectionNames, fieldsOf } from '../../lib/model/collections.ts';
 import * as errors from '../../lib/repository/errors.ts';
-import { problemTypes } from '../../lib/service/problem-types.ts';
-import { routes } from '../../lib/service/routes.ts';
+import { problemTypes } from '../../lib/service/http/problem-types.ts';
+import { routes } from '../../lib/service/http/routes.ts';
 import { root } from './session-runner.ts';
 
 const read = (...names: string[]): Promise<string> => readFile(join(root, ...names), 'utf8');
@@ -36,7 +36,7 @@ describe('the configuration', () => {
   test('has examples that can be used', async () => {
     const blocks = [...(await read('docs', 'configuration.md')).matchAll(/^```json\n(.*?)^```/gms)];
     expect(blocks.length).toBeGreaterThan(2);
-    const env = { HFS_BUCKET: 'a-bucket', DB_PASSWORD: 'a-password' };
+    const env = { HFSTORAGE_BUCKET: 'a-bucket', DB_PASSWORD: 'a-password' };
     for (const [, json = ''] of blocks) parseConfig(JSON.parse(json), env);
   });
 });
@@ -92,7 +92,7 @@ test('the command line has every command', async () => {
   const session = { output: {} } as Session;
   const commands = createProgram(session, process).commands.map((command) => command.name());
   expect(commands).toContain('serve');
-  for (const command of commands) expect(text).toContain(`### \`hfs ${command}`);
+  for (const command of commands) expect(text).toContain(`### \`hfstorage ${command}`);
 });
 
 test('links between documents lead to files and headings', async () => {

@@ -7,14 +7,14 @@ import { delimiter, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../services/kept-process.ts';
+import { freePort } from '../backends/kept-process.ts';
 import type { SessionBlock } from './documented-session.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
 /** Address in the documents, in whose place another port is used. */
 const DOCUMENTED = '127.0.0.1:8080';
-const SERVE = /^npx hfs serve$/m;
+const SERVE = /^npx hfstorage serve$/m;
 /** A command that hangs is ended before the test gives up on it, so that nothing is left running. */
 const LONGEST_MS = 50_000;
 const END_OF_BLOCK = '-- end of block --';
@@ -24,17 +24,24 @@ export interface SessionResult {
   readonly output: string;
 }
 
-/** `npx hfs` with this clone, whose server takes the free port. */
+/** `npx hfstorage` with this clone, whose server takes the free port. */
 const npxShim = (port: number): string => `#!/bin/sh
-[ "$1" = hfs ] || { echo "npx $1 is not in this test" >&2; exit 127; }
+[ "$1" = hfstorage ] || { echo "npx $1 is not in this test" >&2; exit 127; }
 shift
-hfs='${join(root, 'bin', 'hfs.js')}'
-if [ "$1" = serve ]; then exec '${process.execPath}' "$hfs" "$@" --port ${port}; fi
-exec '${process.execPath}' "$hfs" "$@"
+hfstorage='${join(root, 'bin', 'hfstorage.js')}'
+if [ "$1" = serve ]; then exec '${process.execPath}' "$hfstorage" "$@" --port ${port}; fi
+exec '${process.execPath}' "$hfstorage" "$@"
 `;
 
 function environmentOf(bin: string): NodeJS.ProcessEnv {
-  const { HFS_CONFIG: _1, HFS_REMOTE: _5, HFS_API_TOKEN: _2, HFS_DEBUG: _3, FORCE_COLOR: _4, ...env } = process.env;
+  const {
+    HFSTORAGE_CONFIG: _1,
+    HFSTORAGE_REMOTE: _5,
+    HFSTORAGE_API_TOKEN: _2,
+    HFSTORAGE_DEBUG: _3,
+    FORCE_COLOR: _4,
+    ...env
+  } = process.env;
   return { ...env, NO_COLOR: '1', PATH: [bin, process.env.PATH].join(delimiter) };
 }
 
@@ -99,7 +106,7 @@ class DocumentedServer {
  * server is one of its own, as for a terminal of its own.
  */
 export async function runSessions(blocks: readonly SessionBlock[]): Promise<SessionResult[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-documents-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-documents-'));
   try {
     const port = await freePort();
     const here = `127.0.0.1:${port}`;
@@ -110,7 +117,7 @@ export async function runSessions(blocks: readonly SessionBlock[]): Promise<Sess
     const env = environmentOf(bin);
     const serving = blocks.find(({ commands }) => SERVE.test(commands));
     // Manuals need not say each time that the server must run.
-    const server = await DocumentedServer.start(serving?.commands ?? 'npx hfs serve', clone, env, port);
+    const server = await DocumentedServer.start(serving?.commands ?? 'npx hfstorage serve', clone, env, port);
     const typed = blocks
       .filter((block) => block !== serving)
       .map((block) => ({ ...block, commands: block.commands.replaceAll(DOCUMENTED, here) }));

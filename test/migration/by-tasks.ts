@@ -33,7 +33,7 @@ export async function migrateByTasks(
   });
   const { units, compared, cleanup } = await tasks.begin();
   for (const name of collectionNames) for (const unit of units[name]) await untilDone(() => tasks.checkUnit(unit));
-  await tasks.judge();
+  await tasks.approve();
   for (const name of collectionNames) for (const unit of units[name]) await untilDone(() => tasks.copyUnit(unit));
   const digest = async () => {
     for (const unit of compared) await untilDone(() => tasks.comparison.digestUnit(unit));

@@ -7,9 +7,9 @@ import { readMigration } from '../../lib/migration/migration-log.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
 import type { StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
+import { type OwnPostgresql, startOwnPostgresql } from '../backends/postgresql.ts';
 import { rejection } from '../contract/rejection.ts';
 import type { OpenStore } from '../contract/stores.ts';
-import { type OwnPostgresql, startOwnPostgresql } from '../services/postgresql.ts';
 import { type FaultyDynamodb, failing, openBehindFaults } from '../strategies/dynamodb/faulty-dynamodb.ts';
 import { awkwardEntities, loadAll } from './awkward-entities.ts';
 import { contentsOf, factories, newFolder, optionsOf, textsOf, unlike } from './migrating.ts';
@@ -19,7 +19,7 @@ const ENTITIES = 240;
 const entities = awkwardEntities(ENTITIES);
 const section = { batch_size: 10, parallel_workers: 3 };
 /** The cause stays until the migration has given up. */
-const patienceMs = 300;
+const retryForMs = 300;
 
 let source: OpenStore;
 beforeAll(async () => {
@@ -54,7 +54,7 @@ async function stopped(options: MigrateOptions): Promise<{ error: Error; id: str
   const error = await rejection(migrateRepository(options));
   expect(error).toBeInstanceOf(MigrationError);
   const [, copied, id = ''] =
-    /(\d+) entities are copied\. Go on with: hfs migrateRepository --resume (\S+)$/.exec(error.message) ?? [];
+    /(\d+) entities are copied\. Go on with: hfstorage migrateRepository --resume (\S+)$/.exec(error.message) ?? [];
   const state = readMigration(options.config.migration.state_location, id);
   expect(state.report).toBeUndefined();
   expect(Object.values(state.collections).reduce((sum, counts) => sum + counts.copied, 0)).toBe(Number(copied));
@@ -66,7 +66,7 @@ test('a target that a server error stops is resumed when it answers again', asyn
   await using folder = await newFolder();
   const target = { config: { storage: { strategy: 'dynamodb' as const, dynamodb_strategy: open.settings } } };
   open.faults.on(afterPuts(80), async () => failing('InternalServerError', 500));
-  const options = optionsOf(source, target, folder.path, { section, patienceMs });
+  const options = optionsOf(source, target, folder.path, { section, retryForMs });
   const { error, id, copied } = await stopped(options);
   expect(error.message).toContain('DynamoDB');
   expect(copied).toBeGreaterThan(0);
@@ -92,7 +92,7 @@ test('a target that throttles for a while slows the copy down, and nothing is lo
     throttled++;
     return failing('ProvisionedThroughputExceededException');
   });
-  const report = await migrateRepository(optionsOf(source, target, folder.path, { section, patienceMs: 20_000 }));
+  const report = await migrateRepository(optionsOf(source, target, folder.path, { section, retryForMs: 20_000 }));
   expect(throttled).toBeGreaterThan(5);
   expect(report).toMatchObject({ outcome: 'succeeded', validation: { repaired: 0, listed: [] } });
   expect(unlike(await contentsOf(strategyOf(open.direct)), textsOf(entities))).toEqual([]);
@@ -107,7 +107,7 @@ test('a target whose answers get lost on the way holds every entity once', async
     const answer = await forward();
     return ++puts % 40 === 0 ? 'drop' : answer;
   });
-  const report = await migrateRepository(optionsOf(source, target, folder.path, { section, patienceMs: 20_000 }));
+  const report = await migrateRepository(optionsOf(source, target, folder.path, { section, retryForMs: 20_000 }));
   expect(puts).toBeGreaterThan(ENTITIES);
   expect(report).toMatchObject({ outcome: 'succeeded', validation: { repaired: 0, listed: [] } });
   expect(unlike(await contentsOf(strategyOf(open.direct)), textsOf(entities))).toEqual([]);
@@ -154,7 +154,7 @@ test('PostgreSQL that stops under a migration, as target and as source', async (
   const stop = (): void => {
     stopping = server.stop('immediate');
   };
-  const into = optionsOf(source, onServer, folder.path, { section, patienceMs, progress: atCheckpoint(4, stop) });
+  const into = optionsOf(source, onServer, folder.path, { section, retryForMs, progress: atCheckpoint(4, stop) });
   const first = await stopped(into);
   expect(first.error.message).toMatch(/^The database server 127\.0\.0\.1:\d+ /);
   expect(first.error.message).not.toContain(server.password);
@@ -165,7 +165,7 @@ test('PostgreSQL that stops under a migration, as target and as source', async (
   expect(unlike(await contentsAt(onServer.config), textsOf(entities))).toEqual([]);
 
   await using target = await factories.sqlite.open();
-  const from = optionsOf(onServer, target, folder.path, { section, patienceMs, progress: atCheckpoint(4, stop) });
+  const from = optionsOf(onServer, target, folder.path, { section, retryForMs, progress: atCheckpoint(4, stop) });
   const second = await stopped(from);
   expectWholeEntities(await contentsOf(target.strategy));
   await stopping;
@@ -190,7 +190,7 @@ onOwnDisk('a disk that fills up (needs root on Linux)', () => {
     await using folder = await newFolder();
     const config = onDisk[type](disk.path);
     const progress = atCheckpoint(4, () => disk.fill());
-    const options = optionsOf(from, { config }, folder.path, { section, patienceMs, progress });
+    const options = optionsOf(from, { config }, folder.path, { section, retryForMs, progress });
     const { error, id, copied } = await stopped(options);
     expect(error.message).toMatch(/disk is full/i);
     expect(copied).toBeLessThan(ENTITIES);

@@ -232,7 +232,7 @@ test('a cleanup that the source interrupts is resumed, and says so', async () =>
   });
   const error = await rejection(migrateRepository(options));
   expect(error.message).toBe(
-    'The disk is away. 410 entities are copied. Go on with: hfs migrateRepository --resume migration-1',
+    'The disk is away. 410 entities are copied. Go on with: hfstorage migrateRepository --resume migration-1',
   );
   failing.mockRestore();
   const load = jest.spyOn(Object.getPrototypeOf(target.strategy) as StorageStrategy, 'load');

@@ -33,7 +33,7 @@ export const testedTypes = Object.keys(factories) as readonly TestedType[];
 
 /** A folder for logs and backups. */
 export async function newFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'hfs-test-migration-'));
+  const path = await mkdtemp(join(tmpdir(), 'hfstorage-test-migration-'));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 

@@ -20,7 +20,7 @@ export interface OwnDisk extends AsyncDisposable {
 }
 
 export async function mountDisk(megabytes: number): Promise<OwnDisk> {
-  const path = await mkdtemp(join(tmpdir(), 'hfs-disk-'));
+  const path = await mkdtemp(join(tmpdir(), 'hfstorage-disk-'));
   const mount = (...args: string[]) => execFileSync('mount', args, { stdio: 'pipe' });
   mount('-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path);
   const filler = join(path, 'filler');

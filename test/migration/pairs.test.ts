@@ -4,8 +4,8 @@ import type { OpenStore } from '../contract/stores.ts';
 import { awkwardEntities, type Entities, loadAll } from './awkward-entities.ts';
 import { contentsOf, factories, migrate, testedTypes, textsOf, unlike } from './migrating.ts';
 
-/** HFS_TEST_LARGE asks for 10,000 entities everywhere. DynamoDB Local takes about a thousand writes a second at best. */
-const LARGE = process.env.HFS_TEST_LARGE !== undefined;
+/** HFSTORAGE_TEST_LARGE asks for 10,000 entities everywhere. DynamoDB Local takes about a thousand writes a second at best. */
+const LARGE = process.env.HFSTORAGE_TEST_LARGE !== undefined;
 const OF_DYNAMODB = LARGE ? 10_000 : 1_500;
 const TIMEOUT_MS = LARGE ? 300_000 : 60_000;
 const MANY = LARGE ? 10_000 : 4_000;

@@ -33,7 +33,7 @@ test('a wrong password, of source or target: said with the side and the place, a
     const error = await rejection(migrateRepository(options));
     expect(error.code).toBe('migration_failed');
     expect(error.message).toMatch(
-      new RegExp(`^The ${side}, postgresql 127\\.0\\.0\\.1:\\d+/hfs-.* cannot be opened\\. .*password`),
+      new RegExp(`^The ${side}, postgresql 127\\.0\\.0\\.1:\\d+/hfstorage-.* cannot be opened\\. .*password`),
     );
     expect(error.message).not.toContain('a-wrong-password');
     const [id = ''] = (await migrationIds(options.config.migration.state_location)).slice(-1);
@@ -48,7 +48,7 @@ test('a database user who may read and not write is no target, and is a source',
   await using json = await factories.json.open();
   await using postgresql = await factories.postgresql.open();
   await using folder = await newFolder();
-  const role = `hfs_reader_${randomUUID().replaceAll('-', '')}`;
+  const role = `hfstorage_reader_${randomUUID().replaceAll('-', '')}`;
   const { name, host, port, username, password } = postgresql.config.storage.sql_strategy as {
     readonly [key in 'name' | 'host' | 'username' | 'password']: string;
   } & { readonly port: number };

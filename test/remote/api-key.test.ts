@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { packageVersion } from '../../lib/config/package-version.ts';
 import { openRemoteRepository } from '../../lib/remote/open-remote.ts';
-import { launcher, type Outcome } from '../cli/run-hfs.ts';
+import { launcher, type Outcome } from '../cli/run-hfstorage.ts';
 import { rejection } from '../contract/rejection.ts';
 import { template } from '../contract/samples.ts';
 import { withEnvironment } from './aws-environment.ts';
@@ -30,7 +30,7 @@ test('every call carries the API key, under its signature, and a User-Agent', as
     await repository.saveEntity('templates', template());
     expect(await repository.countEntities('templates')).toEqual({ count: 1 });
     const { headers } = remote.gateway.last;
-    expect(headers['user-agent']).toBe(`hostfactory-storage/${packageVersion()}`);
+    expect(headers['user-agent']).toBe(`hfstorage/${packageVersion()}`);
     const signed = scopeOf(headers.authorization)?.signedHeaders;
     expect(signed).toContain('x-api-key');
     // A proxy may change it.
@@ -38,12 +38,15 @@ test('every call carries the API key, under its signature, and a User-Agent', as
   });
 });
 
-test('the key of the options counts more than HFS_API_KEY', async () => {
+test('the key of the options counts more than HFSTORAGE_API_KEY', async () => {
   await withEnvironment(login, async () => {
     const { url } = remote.gateway;
-    await using fromEnvironment = openRemoteRepository({ url, region: REGION }, { HFS_API_KEY: API_KEY });
+    await using fromEnvironment = openRemoteRepository({ url, region: REGION }, { HFSTORAGE_API_KEY: API_KEY });
     expect(await fromEnvironment.getEntity('templates', 'none')).toBeUndefined();
-    await using given = openRemoteRepository({ url, region: REGION, apiKey: API_KEY }, { HFS_API_KEY: 'another' });
+    await using given = openRemoteRepository(
+      { url, region: REGION, apiKey: API_KEY },
+      { HFSTORAGE_API_KEY: 'another' },
+    );
     expect(await given.getEntity('templates', 'none')).toBeUndefined();
   });
 });
@@ -52,20 +55,22 @@ test('without a key, or with a wrong one, the error says so', async () => {
   await withEnvironment(login, async () => {
     const without = await rejection(remote.open({ region: REGION }).getEntity('templates', 't'));
     expect(without).toMatchObject({ code: 'access_denied', status: 403, retryable: false });
-    expect(without.message).toMatch(/may want an API key: give it with --api-key-file or HFS_API_KEY\./);
+    expect(without.message).toMatch(/may want an API key: give it with --api-key-file or HFSTORAGE_API_KEY\./);
     const wrong = await rejection(remote.open({ region: REGION, apiKey: 'an0ther' }).getEntity('templates', 't'));
     expect(wrong).toMatchObject({ code: 'access_denied', status: 403, retryable: false });
-    expect(wrong.message).toMatch(/Check the API key \(--api-key-file, HFS_API_KEY\)/);
+    expect(wrong.message).toMatch(/Check the API key \(--api-key-file, HFSTORAGE_API_KEY\)/);
     expect(wrong.message).not.toContain('an0ther');
   });
 });
 
 test('a key that no header can carry', () => {
   const open = () => openRemoteRepository({ url: remote.gateway.url, apiKey: 'a\nb' }, {});
-  expect(open).toThrow('The API key (--api-key-file, HFS_API_KEY) must be of visible ASCII characters without spaces.');
+  expect(open).toThrow(
+    'The API key (--api-key-file, HFSTORAGE_API_KEY) must be of visible ASCII characters without spaces.',
+  );
 });
 
-test('hfs reads it from HFS_API_KEY, or from the file of --api-key-file', async () => {
+test('hfstorage reads it from HFSTORAGE_API_KEY, or from the file of --api-key-file', async () => {
   const file = join(remote.api.folder, 'api-key');
   await writeFile(file, `${API_KEY}\n`);
   const count = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> => {
@@ -79,13 +84,13 @@ test('hfs reads it from HFS_API_KEY, or from the file of --api-key-file', async 
     return { code: await code, stdout, stderr };
   };
   const counted = { code: 0, stdout: '0\n', stderr: '' };
-  expect(await count([], { HFS_API_KEY: API_KEY })).toEqual(counted);
-  expect(await count(['--api-key-file', file], { HFS_API_KEY: 'another' })).toEqual(counted);
+  expect(await count([], { HFSTORAGE_API_KEY: API_KEY })).toEqual(counted);
+  expect(await count(['--api-key-file', file], { HFSTORAGE_API_KEY: 'another' })).toEqual(counted);
   expect(await count([])).toMatchObject({ code: 1, stderr: expect.stringMatching(/may want an API key/) });
   const missing = await count(['--api-key-file', `${file}.none`]);
   expect(missing).toEqual({
     code: 1,
     stdout: '',
-    stderr: `hfs: ${file}.none cannot be read: no such file or directory.\n`,
+    stderr: `hfstorage: ${file}.none cannot be read: no such file or directory.\n`,
   });
 });

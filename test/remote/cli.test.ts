@@ -1,4 +1,4 @@
-/** `hfs --remote`: the same commands, output and exit codes as on the store itself. */
+/** `hfstorage --remote`: the same commands, output and exit codes as on the store itself. */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
@@ -6,11 +6,11 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { main } from '../../lib/cli/main.ts';
 import type { Streams } from '../../lib/cli/output.ts';
-import { launcher, type Outcome, sampleFile, Workplace } from '../cli/run-hfs.ts';
+import { launcher, type Outcome, sampleFile, Workplace } from '../cli/run-hfstorage.ts';
 import { type RemoteApi, startRemoteApi } from './remote-api.ts';
 
-/** Runs `hfs` in this process, with nothing added to its arguments. */
-async function hfs(args: readonly string[], input = ''): Promise<Outcome> {
+/** Runs `hfstorage` in this process, with nothing added to its arguments. */
+async function hfstorage(args: readonly string[], input = ''): Promise<Outcome> {
   const [stdin, stdout, stderr] = [Readable.from([input]), new PassThrough(), new PassThrough()];
   const printed = Promise.all([text(stdout), text(stderr)]);
   const code = await main(args, { stdin, stdout, stderr } as unknown as Streams);
@@ -76,32 +76,32 @@ describe('on a running service', () => {
   test('commands do what they do on the store', async () => {
     for (const [args, input] of steps) {
       const typed = input === undefined ? '' : JSON.stringify(input);
-      const local = withoutTimes(await hfs(['--config', place.path('config.json'), ...args], typed));
-      const there = withoutTimes(await hfs(['--remote', remote.gateway.url, ...args], typed));
+      const local = withoutTimes(await hfstorage(['--config', place.path('config.json'), ...args], typed));
+      const there = withoutTimes(await hfstorage(['--remote', remote.gateway.url, ...args], typed));
       expect({ args, ...there }).toEqual({ args, ...local });
     }
     expect(remote.gateway.calls.length).toBeGreaterThan(steps.length / 2);
     expect(await remote.api.repository.countEntities('machines')).toEqual({ count: 1 });
   });
 
-  test('in a process of its own, by HFS_REMOTE and HFS_API_TOKEN', async () => {
+  test('in a process of its own, by HFSTORAGE_REMOTE and HFSTORAGE_API_TOKEN', async () => {
     const guarded = await startRemoteApi({ token: 'a-token' });
     const run = async (env: NodeJS.ProcessEnv): Promise<Outcome> => {
       const child = spawn(process.execPath, [launcher, 'import', sampleFile, '--json'], {
-        env: { ...process.env, HFS_REMOTE: guarded.gateway.url, ...env },
+        env: { ...process.env, HFSTORAGE_REMOTE: guarded.gateway.url, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       const code = new Promise<number | null>((resolve) => child.on('close', resolve));
       const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
       return { code: await code, stdout, stderr };
     };
-    const refused = await run({ HFS_API_TOKEN: '' });
+    const refused = await run({ HFSTORAGE_API_TOKEN: '' });
     expect(refused).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'hfs: Send the token of this server: Authorization: Bearer <HFS_API_TOKEN>.\n',
+      stderr: 'hfstorage: Send the token of this server: Authorization: Bearer <HFSTORAGE_API_TOKEN>.\n',
     });
-    const { code, stdout, stderr } = await run({ HFS_API_TOKEN: 'a-token' });
+    const { code, stdout, stderr } = await run({ HFSTORAGE_API_TOKEN: 'a-token' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout).imported).toHaveLength(JSON.parse(await readFile(sampleFile, 'utf8')).templates.length);
     expect((await guarded.api.repository.countEntities('templates')).count).toBeGreaterThan(0);
@@ -114,9 +114,11 @@ describe('on a running service', () => {
       headers: { 'Content-Type': 'application/json' },
       body: '{"message":"Forbidden"}',
     });
-    const { code, stdout, stderr } = await hfs(['--remote', remote.gateway.url, 'count', 'machines']);
+    const { code, stdout, stderr } = await hfstorage(['--remote', remote.gateway.url, 'count', 'machines']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^hfs: http:\S+ refused the call \(403: Forbidden\)\. The API may want an API key.*\n$/);
+    expect(stderr).toMatch(
+      /^hfstorage: http:\S+ refused the call \(403: Forbidden\)\. The API may want an API key.*\n$/,
+    );
   });
 });
 
@@ -124,22 +126,25 @@ describe('what cannot be', () => {
   const remote = 'http://127.0.0.1:1';
   let before: string | undefined;
   beforeAll(() => {
-    before = process.env.HFS_REMOTE;
+    before = process.env.HFSTORAGE_REMOTE;
   });
   afterEach(() => {
-    delete process.env.HFS_REMOTE;
+    delete process.env.HFSTORAGE_REMOTE;
   });
   afterAll(() => {
-    if (before !== undefined) process.env.HFS_REMOTE = before;
+    if (before !== undefined) process.env.HFSTORAGE_REMOTE = before;
   });
 
   test.each([
-    [['doctor'], /^hfs: hfs doctor works on the store itself, not through a service: leave out --remote\.\n$/],
-    [['config', 'show'], /^hfs: hfs config show works on the store itself/],
-    [['serve'], /^hfs: hfs serve works on the store itself/],
-    [['count', 'machines', '--config', 'a.json'], /^hfs: --remote works through a service, --config on a store/],
+    [
+      ['doctor'],
+      /^hfstorage: hfstorage doctor works on the store itself, not through a service: leave out --remote\.\n$/,
+    ],
+    [['config', 'show'], /^hfstorage: hfstorage config show works on the store itself/],
+    [['serve'], /^hfstorage: hfstorage serve works on the store itself/],
+    [['count', 'machines', '--config', 'a.json'], /^hfstorage: --remote works through a service, --config on a store/],
   ])('%j with --remote is wrong usage', async (args, message) => {
-    const { code, stdout, stderr } = await hfs(['--remote', remote, ...args]);
+    const { code, stdout, stderr } = await hfstorage(['--remote', remote, ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
   });
@@ -147,12 +152,12 @@ describe('what cannot be', () => {
   test.each([
     [
       ['--remote-region', 'eu-west-1'],
-      /^hfs: --remote-region, --profile and --api-key-file are for calls of a service: give --remote too/,
+      /^hfstorage: --remote-region, --profile and --api-key-file are for calls of a service: give --remote too/,
     ],
     [['--api-key-file', 'key'], /give --remote too/],
     [['--profile', 'p'], /give --remote too/],
   ])('%j without it is wrong usage', async (args, message) => {
-    expect(await hfs(['count', 'machines', ...args])).toMatchObject({
+    expect(await hfstorage(['count', 'machines', ...args])).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(message),
     });
@@ -163,23 +168,23 @@ describe('what cannot be', () => {
     [['--remote', remote, 'query', 'machines', '--explain'], /--explain/],
     [
       ['--remote', remote, 'count', 'machines'],
-      /^hfs: http:\/\/127\.0\.0\.1:1 cannot be reached: connection refused\./,
+      /^hfstorage: http:\/\/127\.0\.0\.1:1 cannot be reached: connection refused\./,
     ],
   ])('%j fails in one line', async (args, message) => {
-    const { code, stdout, stderr } = await hfs(args);
+    const { code, stdout, stderr } = await hfstorage(args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd()).not.toContain('\n');
   });
 
-  test('HFS_REMOTE counts less than --config, and is named where a command cannot use it', async () => {
-    process.env.HFS_REMOTE = remote;
-    expect(await hfs(['config', 'check'])).toMatchObject({
+  test('HFSTORAGE_REMOTE counts less than --config, and is named where a command cannot use it', async () => {
+    process.env.HFSTORAGE_REMOTE = remote;
+    expect(await hfstorage(['config', 'check'])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/unset HFS_REMOTE, or give --config/),
+      stderr: expect.stringMatching(/unset HFSTORAGE_REMOTE, or give --config/),
     });
     const place = await Workplace.create();
-    expect(await place.hfs(['count', 'machines'])).toEqual({ code: 0, stdout: '0\n', stderr: '' });
+    expect(await place.hfstorage(['count', 'machines'])).toEqual({ code: 0, stdout: '0\n', stderr: '' });
     await place.remove();
   });
 });

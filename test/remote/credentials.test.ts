@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => remote.close());
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-aws-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-aws-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -34,7 +34,7 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
     'a resource policy or firewall',
     json(403, { message: 'Forbidden' }),
     'access_denied',
-    /may want an API key: give it with --api-key-file or HFS_API_KEY\. Else .*the resource policy and the firewall/,
+    /may want an API key: give it with --api-key-file or HFSTORAGE_API_KEY\. Else .*the resource policy and the firewall/,
   ],
   [
     'an identity that may not call',

@@ -2,7 +2,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { run } from '../cli/run-hfs.ts';
+import { run } from '../cli/run-hfstorage.ts';
 import { expectSessionsOf } from '../e2e/compare-sessions.ts';
 import { root } from '../e2e/session-runner.ts';
 import { startApi } from '../server/running-api.ts';
@@ -19,7 +19,7 @@ test('the program of the library prints what is shown', async () => {
   const api = await startApi();
   const file = join(api.folder, 'program.ts');
   const code = program
-    .replace("'hostfactory-storage'", JSON.stringify(join(root, 'lib', 'library.ts')))
+    .replace("'hfstorage'", JSON.stringify(join(root, 'lib', 'library.ts')))
     .replace('http://127.0.0.1:8080', api.url);
   await writeFile(file, code);
   expect(await run(process.execPath, [file])).toEqual({ code: 0, stdout: shown, stderr: '' });

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { errorOf } from '../../lib/remote/problem-errors.ts';
 import { RemoteCallError } from '../../lib/remote/remote-errors.ts';
 import * as errors from '../../lib/repository/errors.ts';
-import { isProblemCode, problemTypes } from '../../lib/service/problem-types.ts';
-import { problemOf } from '../../lib/service/problems.ts';
+import { isProblemCode, problemTypes } from '../../lib/service/http/problem-types.ts';
+import { problemOf } from '../../lib/service/http/problems.ts';
 
 const machine = { collection: 'machines', id: 'm 1', fields: { request_id: 'r"1', template_id: 't\n1' } } as const;
 

@@ -135,7 +135,7 @@ describe('a call that the gateway refuses says what to check:', () => {
 
   test('a token, which is no signature', async () => {
     const call = remote.open({ token: 'secret' }).getEntity('templates', 't');
-    await expect(call).rejects.toThrow(/Missing Authentication Token.*HFS_API_TOKEN is set.*unset it/);
+    await expect(call).rejects.toThrow(/Missing Authentication Token.*HFSTORAGE_API_TOKEN is set.*unset it/);
   });
 
   test('no credentials at all: nothing is sent', async () => {

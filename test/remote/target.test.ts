@@ -51,9 +51,9 @@ describe('who calls', () => {
   });
   afterAll(() => remote.close());
 
-  test('the token of the options, or of HFS_API_TOKEN', async () => {
+  test('the token of the options, or of HFSTORAGE_API_TOKEN', async () => {
     expect(await remote.open({ token: secret }).getEntity('templates', 't')).toBeUndefined();
-    await using repository = openRemoteRepository({ url: remote.gateway.url }, { HFS_API_TOKEN: secret });
+    await using repository = openRemoteRepository({ url: remote.gateway.url }, { HFSTORAGE_API_TOKEN: secret });
     expect(await repository.getEntity('templates', 't')).toBeUndefined();
   });
 
@@ -66,14 +66,18 @@ describe('who calls', () => {
 
   test('a token that no header can carry', () => {
     const open = () => openRemoteRepository({ url: remote.gateway.url, token: 'a\nb' }, {});
-    expect(open).toThrow('The token (HFS_API_TOKEN) must be of visible ASCII characters without spaces.');
+    expect(open).toThrow('The token (HFSTORAGE_API_TOKEN) must be of visible ASCII characters without spaces.');
   });
 
   test('a domain of one’s own does not say its region', () => {
     const url = 'https://hf.example.com';
     expect(() => openRemoteRepository({ url }, {})).toThrow(/--remote-region or AWS_REGION/);
     expect(() => openRemoteRepository({ url }, { AWS_REGION: '' })).toThrow(ConfigurationError);
-    for (const env of [{ AWS_REGION: 'eu-west-1' }, { AWS_DEFAULT_REGION: 'eu-west-1' }, { HFS_API_TOKEN: 'a' }]) {
+    for (const env of [
+      { AWS_REGION: 'eu-west-1' },
+      { AWS_DEFAULT_REGION: 'eu-west-1' },
+      { HFSTORAGE_API_TOKEN: 'a' },
+    ]) {
       expect(openRemoteRepository({ url }, env).api.target.hostname).toBe('hf.example.com');
     }
     expect(openRemoteRepository({ url, region: 'eu-west-1' }, {}).api.target.secure).toBe(true);

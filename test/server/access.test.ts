@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startServer } from '../../lib/server/server.ts';
-import { isLoopback } from '../../lib/service/loopback.ts';
+import { isLoopback } from '../../lib/service/http/loopback.ts';
 import { callServer, callSocket, type RunningApi, startApi } from './running-api.ts';
 
 const TOKEN = 'a-secret-token';
@@ -56,7 +56,7 @@ describe('with a token', () => {
 });
 
 describe('without a token', () => {
-  test.each(['localhost', 'LOCALHOST:8080', '127.0.0.1:1', '127.1.2.3', '[::1]:8080', 'hfs.localhost'])(
+  test.each(['localhost', 'LOCALHOST:8080', '127.0.0.1:1', '127.1.2.3', '[::1]:8080', 'hfstorage.localhost'])(
     'the Host %s is answered',
     async (host) => {
       expect((await health(open, { Host: host })).status).toBe(200);
@@ -88,7 +88,7 @@ describe('without a token', () => {
       const start = (token?: string) => startServer({ repository: open.repository, host, port: 0, token });
       await expect(start()).rejects.toMatchObject({
         code: 'configuration_invalid',
-        message: expect.stringContaining('HFS_API_TOKEN'),
+        message: expect.stringContaining('HFSTORAGE_API_TOKEN'),
       });
       await expect(start('')).rejects.toMatchObject({ code: 'configuration_invalid' });
     },

@@ -57,7 +57,7 @@ describe('every answer stays under 5 MB, even escaped once more', () => {
 
   test('a count by too many values is refused, and says what to do', async () => {
     const groups = Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`${i}${'x'.repeat(200)}`, 1]));
-    const { countEntities } = await import('../../lib/service/count-entities.ts');
+    const { countEntities } = await import('../../lib/service/operations/count-entities.ts');
     const repository = Object.assign(Object.create(api.repository), {
       countEntities: async () => ({ count: 30_000, groups }),
     });
@@ -94,10 +94,10 @@ describe('a record that others wrote and no answer can hold', () => {
 
   test('is said to be too large, and never asked for without end', async () => {
     const [{ batchGet }, { queryEntities }, { getEntity }, { answerText }] = await Promise.all([
-      import('../../lib/service/batch-get.ts'),
-      import('../../lib/service/query-entities.ts'),
-      import('../../lib/service/get-entity.ts'),
-      import('../../lib/service/answer-size.ts'),
+      import('../../lib/service/operations/batch-get.ts'),
+      import('../../lib/service/operations/query-entities.ts'),
+      import('../../lib/service/operations/get-entity.ts'),
+      import('../../lib/service/http/answer-size.ts'),
     ]);
     const tooLarge = { code: 'answer_too_large' };
     const ids = { collection: 'templates', ids: ['huge'] };

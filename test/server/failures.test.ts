@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { logger } from '../../lambdas/api-log.ts';
+import { logger } from '../../lib/lambda/api-log.ts';
 import { StorageDamagedError, StorageUnavailableError } from '../../lib/repository/errors.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
 import { startServer } from '../../lib/server/server.ts';
@@ -103,7 +103,7 @@ describe('a damaged store', () => {
     const reply = await callWith({ health: throwing(new StorageDamagedError(SECRET)) }, 'GET', '/v1/health');
     expect(reply).toMatchObject({
       status: 503,
-      body: { type: 'urn:hostfactory:problem:storage_damaged', detail: expect.stringContaining('`hfs doctor`') },
+      body: { type: 'urn:hostfactory:problem:storage_damaged', detail: expect.stringContaining('`hfstorage doctor`') },
     });
     expect(reply.text).not.toContain('secret');
   });

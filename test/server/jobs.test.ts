@@ -1,4 +1,4 @@
-/** Migrations and backups over HTTP, by a server as `hfs serve` starts it. */
+/** Migrations and backups over HTTP, by a server as `hfstorage serve` starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { launcher, run } from '../cli/run-hfs.ts';
-import { freePort } from '../services/kept-process.ts';
+import { freePort } from '../backends/kept-process.ts';
+import { launcher, run } from '../cli/run-hfstorage.ts';
 import { type Body, callServer, type Reply, template } from './running-api.ts';
 
 let folder: string;
@@ -22,7 +22,7 @@ const storage = () => ({
 });
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-jobs-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-jobs-'));
   port = await freePort();
   const migration = {
     batch_size: 1,
@@ -144,7 +144,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
   60_000,
 );
 
-test('hfs --remote migrateRepository starts it and follows it', async () => {
+test('hfstorage --remote migrateRepository starts it and follows it', async () => {
   await fill(20);
   await serve();
   const remote = ['--remote', `http://127.0.0.1:${port}`, 'migrateRepository'];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { collectionNames, fieldsOf } from '../../lib/model/collections.ts';
-import { routes } from '../../lib/service/routes.ts';
+import { routes } from '../../lib/service/http/routes.ts';
 import { type Body, type RunningApi, startApi } from './running-api.ts';
 
 let api: RunningApi;

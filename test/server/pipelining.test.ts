@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { logger } from '../../lambdas/api-log.ts';
+import { logger } from '../../lib/lambda/api-log.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
 import { type RunningServer, startServer } from '../../lib/server/server.ts';
-import { launcher } from '../cli/run-hfs.ts';
-import { freePort } from '../services/kept-process.ts';
+import { freePort } from '../backends/kept-process.ts';
+import { launcher } from '../cli/run-hfstorage.ts';
 import { callServer, callSocket, type RunningApi, startApi, template } from './running-api.ts';
 
 let api: RunningApi;
@@ -150,7 +150,7 @@ test('connections on which very many requests wait are dropped, and no others', 
   await server.close();
 }, 30_000);
 
-test('250 lists that nobody takes cost `hfs serve` less than 150 MB', async () => {
+test('250 lists that nobody takes cost `hfstorage serve` less than 150 MB', async () => {
   for (let at = 0; at < 1000; at += 250) {
     const fields = template({ attributes: { text: 'x'.repeat(4_700) } });
     const entities = Array.from({ length: 250 }, (_, i) => ({ ...fields, template_id: `t-${at + i}` }));

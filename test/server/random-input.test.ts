@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { collectionNames, fieldsOf } from '../../lib/model/collections.ts';
 import { filterOperators } from '../../lib/repository/query.ts';
-import { routes } from '../../lib/service/routes.ts';
+import { routes } from '../../lib/service/http/routes.ts';
 import { type RunningApi, startApi } from './running-api.ts';
 
 let api: RunningApi;

@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { logger } from '../../lambdas/api-log.ts';
+import { logger } from '../../lib/lambda/api-log.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
 import { startServer } from '../../lib/server/server.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
@@ -97,7 +97,7 @@ export const startApi: StartApi = (options) => start(options);
 
 /** Starts the local server. Its log is silent: the tests look at answers. */
 async function startLocalApi({ token }: { readonly token?: string } = {}): Promise<RunningApi> {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-api-'));
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-api-'));
   const repository = await openRepository({
     storage: { strategy: 'json', json_strategy: { base_path: folder, sync_writes: false } },
   });

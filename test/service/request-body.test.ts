@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { parseBody } from '../../lib/service/request-body.ts';
+import { parseBody } from '../../lib/service/http/request-body.ts';
 
 const headers = new Map([['content-type', ['application/json']]]);
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { copyPages, type PageToCopy } from '../../lib/transfer/copy-pages.ts';
-import { Slots } from '../../lib/transfer/slots.ts';
+import { Semaphore } from '../../lib/transfer/semaphore.ts';
 
 type Page = PageToCopy<number>;
 
@@ -28,7 +28,7 @@ class Copying {
   ) {
     this.outcome = copyPages({
       pages: pages(count, failAfter),
-      slots: new Slots(workers),
+      semaphore: new Semaphore(workers),
       signal,
       copy: ([i = -1]) => {
         this.begun.push(i);
@@ -64,7 +64,7 @@ const settled = async (): Promise<void> => {
 };
 
 describe('copying pages', () => {
-  test('as many at the same time as there are slots', async () => {
+  test('as many at the same time as there are semaphore', async () => {
     const copying = new Copying(5, 2);
     await settled();
     expect(copying.begun).toEqual([0, 1]);
@@ -137,7 +137,7 @@ describe('copying pages', () => {
     let begun = 0;
     const copying = copyPages({
       pages: pages(100),
-      slots: new Slots(1),
+      semaphore: new Semaphore(1),
       copy: async () => {
         begun++;
         await turn();
@@ -162,7 +162,7 @@ describe('copying pages', () => {
     expect(copying.reported).toEqual(['0 ok', '1 ok']);
   });
 
-  test('segments share the slots: never more pages at the same time, and each segment is reported in order', async () => {
+  test('segments share the semaphore: never more pages at the same time, and each segment is reported in order', async () => {
     const arbitrary = fc.record({
       workers: fc.integer({ min: 1, max: 4 }),
       segments: fc.array(fc.nat(6), { minLength: 1, maxLength: 4 }),
@@ -170,14 +170,14 @@ describe('copying pages', () => {
     });
     await fc.assert(
       fc.asyncProperty(arbitrary, async ({ workers, segments, delays }) => {
-        const slots = new Slots(workers);
+        const semaphore = new Semaphore(workers);
         let open = 0;
         let most = 0;
         const reported = segments.map((): string[] => []);
         const copyOf = (count: number, segment: number) =>
           copyPages({
             pages: pages(count),
-            slots,
+            semaphore,
             copy: async ([i = 0]) => {
               most = Math.max(most, ++open);
               await sleep(delays[(7 * segment + i) % delays.length]);

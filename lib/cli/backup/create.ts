@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises';
-import { newBackupId, requireBackupId } from '../../backup/backup-id.ts';
+import { newSortableId, requireBackupId } from '../../backup/backup-id.ts';
 import { entityCounts } from '../../backup/backup-summary.ts';
 import { createBackup } from '../../backup/create-backup.ts';
 import type { BackupManifest } from '../../backup/manifest.ts';
 import { createNativeBackup, type NativeManifest } from '../../backup/native-backups.ts';
 import type { Config } from '../../config/configuration.ts';
-import { storePlace } from '../../config/store-place.ts';
+import { storeLocation } from '../../config/store-location.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import { now } from '../../model/timestamps.ts';
-import { PRIVATE_FOLDER } from '../../repository/file-owner.ts';
+import { PRIVATE_FOLDER } from '../../objects/file-owner.ts';
 import type { KeptBackup } from '../../repository/native-copy.ts';
 import type { StorageStrategy } from '../../repository/storage-strategy.ts';
 import { copiesToFiles, copyNatively } from '../../strategies/native-backup.ts';
@@ -19,7 +19,14 @@ import { Interruption } from '../interruption.ts';
 import { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { keepHeapSmall } from '../steady-heap.ts';
-import { type BackupPlace, backupPlace, consistencyText, entitiesText, type LocationFlag, sizeText } from './place.ts';
+import {
+  type BackupLocationChoice,
+  backupLocation,
+  consistencyText,
+  entitiesText,
+  type LocationFlag,
+  sizeText,
+} from './location.ts';
 
 export interface CreateFlags extends LocationFlag {
   readonly native?: true;
@@ -29,7 +36,7 @@ export interface CreateFlags extends LocationFlag {
 /** Takes a backup and says what is in it. */
 export async function createCommand(session: Session, flags: CreateFlags): Promise<void> {
   keepHeapSmall();
-  const place = await backupPlace(session, flags);
+  const place = await backupLocation(session, flags);
   if (flags.id !== undefined) requireBackupId(flags.id);
   using _lock = flags.id === undefined ? undefined : await takeLock(place.config, flags.id);
   if (flags.native) return await createNative(session, place, flags);
@@ -47,7 +54,7 @@ async function takeLock({ migration: { state_location } }: Config, id: string): 
 
 async function createPortable(
   session: Session,
-  { config, location }: BackupPlace,
+  { config, location }: BackupLocationChoice,
   id: string | undefined,
 ): Promise<BackupManifest> {
   await using repository = await openRepository(config);
@@ -59,7 +66,7 @@ async function createPortable(
   return await createBackup(strategy, {
     location,
     id,
-    place: storePlace(config.storage),
+    place: storeLocation(config.storage),
     signal: interruption.signal,
     progress: (collection, entities) => progress.add(`back up ${collection}`, entities, totals?.get(collection)),
   });
@@ -75,7 +82,7 @@ async function totalsOf(strategy: StorageStrategy): Promise<ReadonlyMap<Collecti
 
 async function createNative(
   session: Session,
-  { config, location }: BackupPlace,
+  { config, location }: BackupLocationChoice,
   { id }: Pick<CreateFlags, 'id'>,
 ): Promise<void> {
   using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
@@ -83,7 +90,7 @@ async function createNative(
   using progress = new Progress(session.output);
   const options = { signal, progress: progress.add.bind(progress) };
   if (!copiesToFiles(config)) {
-    const copied = await copyNatively(config, { ...options, folder: '', id: id ?? newBackupId('native', now()) });
+    const copied = await copyNatively(config, { ...options, folder: '', id: id ?? newSortableId('native', now()) });
     progress[Symbol.dispose]();
     if ('kept' in copied) await printKept(session, copied.kept);
     return;
@@ -92,7 +99,7 @@ async function createNative(
     location,
     id,
     store: storeName(config),
-    place: storePlace(config.storage),
+    place: storeLocation(config.storage),
     copy: (folder, backup) => copyNatively(config, { ...options, folder, id: backup }),
   });
   progress[Symbol.dispose]();

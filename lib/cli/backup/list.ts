@@ -2,12 +2,12 @@ import { summariesOf } from '../../backup/backup-summary.ts';
 import { collectionNames } from '../../model/collections.ts';
 import type { Session } from '../session.ts';
 import { displayText } from '../tables.ts';
-import { backupPlace, consistencyText, type LocationFlag, sizeText } from './place.ts';
+import { backupLocation, consistencyText, type LocationFlag, sizeText } from './location.ts';
 
 /** Shows what lies in a location, the oldest first, and what is wrong with it. */
 export async function listCommand(session: Session, flags: LocationFlag): Promise<void> {
   const { output } = session;
-  const { location } = await backupPlace(session, flags);
+  const { location } = await backupLocation(session, flags);
   const backups = await summariesOf(location);
   if (output.json) return output.value({ location: location.text, backups });
   if (backups.length === 0) return output.note(`There are no backups in ${location.text}.`);

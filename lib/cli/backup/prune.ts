@@ -1,7 +1,7 @@
 import { planPruneOf, type Retention, removeBackups } from '../../backup/prune-backups.ts';
 import type { Session } from '../session.ts';
 import { counted } from '../tables.ts';
-import { backupPlace, type LocationFlag } from './place.ts';
+import { backupLocation, type LocationFlag } from './location.ts';
 
 export interface PruneFlags extends LocationFlag {
   readonly dryRun?: true;
@@ -14,7 +14,7 @@ export interface PruneFlags extends LocationFlag {
 /** Removes the backups that the retention does not keep. */
 export async function pruneCommand(session: Session, flags: PruneFlags): Promise<void> {
   const { output } = session;
-  const { config, location } = await backupPlace(session, flags);
+  const { config, location } = await backupLocation(session, flags);
   const configured = config.backup.retention;
   const retention: Retention = {
     keep_last: flags.keepLast ?? configured.keep_last,

@@ -2,7 +2,7 @@ import { entityCounts } from '../../backup/backup-summary.ts';
 import { locateBackup } from '../../backup/find-backup.ts';
 import type { BackupManifest } from '../../backup/manifest.ts';
 import { type RestoreReport, restoreBackup } from '../../backup/restore-backup.ts';
-import { storePlace } from '../../config/store-place.ts';
+import { storeLocation } from '../../config/store-location.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import { problemsInWords } from '../../model/json-values.ts';
 import type { StorageStrategy } from '../../repository/storage-strategy.ts';
@@ -14,7 +14,7 @@ import { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { keepHeapSmall } from '../steady-heap.ts';
 import { counted, displayText } from '../tables.ts';
-import { backupPlace, type LocationFlag } from './place.ts';
+import { backupLocation, type LocationFlag } from './location.ts';
 
 export interface RestoreFlags extends LocationFlag {
   readonly collection: readonly CollectionName[];
@@ -31,10 +31,10 @@ const MOST_NAMED = 20;
 export async function restoreCommand(session: Session, id: string, flags: RestoreFlags): Promise<void> {
   keepHeapSmall();
   requireOneCollection(flags);
-  const { config, location } = await backupPlace(session, flags);
+  const { config, location } = await backupLocation(session, flags);
   const { manifest, passedOver } = await locateBackup(location, id);
   for (const backup of passedOver) session.output.note(`${backup.id} was passed over: it is ${backup.state}.`);
-  const place = storePlace(config.storage);
+  const place = storeLocation(config.storage);
   await using repository = await openRepository(config);
   if (flags.overwrite && !flags.yes && (await holdsEntities(repository.strategy))) {
     const question = `What ${place} holds in a newer version than ${manifest.id} is lost. Go on?`;
@@ -97,11 +97,11 @@ async function print(
   await output.table(['collection', 'in the backup', 'written'], rows);
   const names = kept.map(({ collection, id: entity }) => `${collection} ${JSON.stringify(entity)}`);
   printNamed(session, names, totals.kept, 'is otherwise in the store and was kept (--overwrite replaces it)');
-  const unfit = skipped.map(({ collection, id: entity, problems }) => {
+  const incompatible = skipped.map(({ collection, id: entity, problems }) => {
     const why = problemsInWords(problems);
     return `${collection} ${JSON.stringify(entity)} (${displayText(why)})`;
   });
-  printNamed(session, unfit, totals.skipped, 'was left out');
+  printNamed(session, incompatible, totals.skipped, 'was left out');
   printNamed(
     session,
     missingIds.map((entity) => JSON.stringify(entity)),

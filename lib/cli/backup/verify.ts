@@ -9,13 +9,13 @@ import { Interruption } from '../interruption.ts';
 import { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
 import { keepHeapSmall } from '../steady-heap.ts';
-import { backupPlace, entitiesText, type LocationFlag } from './place.ts';
+import { backupLocation, entitiesText, type LocationFlag } from './location.ts';
 
 /** Reads all of a backup. Exit code 3 where it is damaged. */
 export async function verifyCommand(session: Session, id: string, flags: LocationFlag): Promise<void> {
   keepHeapSmall();
   const { output } = session;
-  const { location } = await backupPlace(session, flags);
+  const { location } = await backupLocation(session, flags);
   try {
     const verified = await verify(session, location, id);
     if (output.json) await output.value({ id: verified.id, ok: true, entities: verified.entities });

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { collectionOption, gather, gatherList, integerBetween } from '../arguments.ts';
 import type { CreateFlags } from '../backup/create.ts';
-import type { LocationFlag } from '../backup/place.ts';
+import type { LocationFlag } from '../backup/location.ts';
 import type { PruneFlags } from '../backup/prune.ts';
 import type { RestoreFlags } from '../backup/restore.ts';
 import type { Session } from '../session.ts';

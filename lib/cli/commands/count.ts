@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CollectionName } from '../../model/collections.ts';
 import { checkCount } from '../../repository/check-query.ts';
-import { countOptions } from '../../service/query-parameters.ts';
+import { countOptions } from '../../service/http/query-parameters.ts';
 import { collectionArgument, filterOption } from '../arguments.ts';
 import { asUsage, parametersOf } from '../query-flags.ts';
 import type { Session } from '../session.ts';

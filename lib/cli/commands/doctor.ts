@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/configuration.ts';
+import { diagnoseStore } from '../../doctor/diagnose-store.ts';
+import { recordFindings } from '../../doctor/record-findings.ts';
 import { ConfigurationError } from '../../repository/errors.ts';
 import type { Finding } from '../../repository/finding.ts';
-import { diagnoseStore } from '../../strategies/diagnose-store.ts';
 import { openRepository } from '../../strategies/open-repository.ts';
 import { exitCodes, failureOf } from '../failures.ts';
 import type { Output } from '../output.ts';
-import { recordFindings } from '../record-findings.ts';
 import type { Session } from '../session.ts';
 import { counted, displayText } from '../tables.ts';
 

@@ -193,7 +193,7 @@ function progressOf(session: Session, progress: Progress): Pick<MigrateOptions, 
 
 async function printDryRun(session: Session, preflight: Preflight, progress: Progress): Promise<void> {
   progress[Symbol.dispose]();
-  if (collectionNames.some((name) => preflight.unfitTotals[name] > 0)) session.exitCode = exitCodes.differences;
+  if (collectionNames.some((name) => preflight.incompatibleTotals[name] > 0)) session.exitCode = exitCodes.differences;
   await (session.output.json ? session.output.value(preflight) : printPreflight(session.output, preflight));
 }
 

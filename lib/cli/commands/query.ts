@@ -5,7 +5,7 @@ import { checkQuery } from '../../repository/check-query.ts';
 import type { QueryOptions } from '../../repository/query.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Explanation } from '../../repository/storage-strategy.ts';
-import { queryOptions } from '../../service/query-parameters.ts';
+import { queryOptions } from '../../service/http/query-parameters.ts';
 import { collectionArgument, filterOption, integerBetween } from '../arguments.ts';
 import type { Output } from '../output.ts';
 import { asUsage, parametersOf } from '../query-flags.ts';

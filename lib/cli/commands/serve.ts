@@ -13,7 +13,9 @@ const LARGEST_PORT = 65_535;
 export function addServeCommand(program: Command, session: Session): void {
   program
     .command('serve')
-    .description('Serve the HTTP API until Ctrl-C. Where HFS_API_TOKEN is set, callers must send it as bearer token.')
+    .description(
+      'Serve the HTTP API until Ctrl-C. Where HFSTORAGE_API_TOKEN is set, callers must send it as bearer token.',
+    )
     .option('--port <n>', 'port; 0 takes any free one', integerBetween(0, LARGEST_PORT), 8080)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .action((flags: ServeFlags) => serve(session, flags));
@@ -25,7 +27,7 @@ async function serve(session: Session, { port, host }: ServeFlags): Promise<void
   const { LocalJobs } = await import('../../server/local-jobs.ts');
   await using repository = await session.openRepository();
   await using jobs = new LocalJobs(await session.readConfig());
-  const server = await startServer({ repository, jobs, host, port, token: process.env.HFS_API_TOKEN });
+  const server = await startServer({ repository, jobs, host, port, token: process.env.HFSTORAGE_API_TOKEN });
   await jobs.resume();
   const stopped = untilStopped();
   await (output.json ? output.value({ url: server.url }) : output.line(server.url));

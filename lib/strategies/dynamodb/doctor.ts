@@ -1,4 +1,4 @@
-/** `hfs doctor` for the DynamoDB store. */
+/** `hfstorage doctor` for the DynamoDB store. */
 import {
   DescribeContinuousBackupsCommand,
   type DynamoDBClient,
@@ -8,11 +8,11 @@ import {
 import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
 import { StorageError } from '../../repository/errors.ts';
 import type { Finding } from '../../repository/finding.ts';
-import { makeIndex } from './create-index.ts';
-import { describeTable, ensureTables, requireKey } from './create-tables.ts';
-import { asStorageError } from './faults.ts';
-import { inspectTable, missingIndexes, SAFEGUARD } from './inspect-table.ts';
-import { type TableDefinition, tableDefinitions } from './table-definitions.ts';
+import { asStorageError } from './calls/faults.ts';
+import { makeIndex } from './tables/create-index.ts';
+import { describeTable, ensureTables, requireKey } from './tables/create-tables.ts';
+import { inspectTable, missingIndexes, SAFEGUARD } from './tables/inspect-table.ts';
+import { type TableDefinition, tableDefinitions } from './tables/table-definitions.ts';
 
 interface DoctorOptions {
   /** Makes missing tables and indexes instead of looking, and says which. */
@@ -125,7 +125,7 @@ async function* makeIndexes(
       continue;
     }
     const message = `The index ${index.name} is not ACTIVE yet: DynamoDB is still at work on the table.`;
-    yield { level: 'warning', subject, message, remedy: 'Run `hfs doctor --repair` again later.' };
+    yield { level: 'warning', subject, message, remedy: 'Run `hfstorage doctor --repair` again later.' };
     return;
   }
 }

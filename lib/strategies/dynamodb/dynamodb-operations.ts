@@ -1,9 +1,9 @@
 import type { CollectionName } from '../../model/collections.ts';
 import type { EntityChanges, EntityOf } from '../../model/entities.ts';
 import { type OperationSettings, SessionOperations } from '../../repository/session-operations.ts';
-import { conditionText, type ExpressionValues } from './condition-expressions.ts';
-import type { DynamodbTransaction } from './dynamodb-transaction.ts';
-import type { ExtraCondition } from './write-commands.ts';
+import { conditionText, type ExpressionValues } from './writes/condition-expressions.ts';
+import type { DynamodbTransaction } from './writes/dynamodb-transaction.ts';
+import type { ExtraCondition } from './writes/write-commands.ts';
 
 /** A condition that must hold for an update, as SPEC.md writes it. */
 export interface UpdateCondition {

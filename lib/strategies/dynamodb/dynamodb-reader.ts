@@ -7,11 +7,11 @@ import { ValidationError } from '../../repository/errors.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import { meets, TopEntities } from '../../repository/selection.ts';
 import type { Count, Page, ScanOptions, ScanPage } from '../../repository/storage-strategy.ts';
-import { conditionText, type ExpressionValues } from './condition-expressions.ts';
-import type { DynamodbCalls } from './dynamodb-calls.ts';
-import { Expression } from './expressions.ts';
-import { ABSENT_TIME, entityOf, type Item, isHidden, keyOf } from './item-codec.ts';
+import type { DynamodbCalls } from './calls/dynamodb-calls.ts';
+import { Expression } from './items/expressions.ts';
+import { ABSENT_TIME, entityOf, type Item, isHidden, keyOf } from './items/item-codec.ts';
 import { type IndexPlan, planOf } from './query-plan.ts';
+import { conditionText, type ExpressionValues } from './writes/condition-expressions.ts';
 
 /** Parts of a table that are scanned at the same time. */
 const SCAN_SEGMENTS = 4;

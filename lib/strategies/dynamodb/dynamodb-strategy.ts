@@ -33,8 +33,7 @@ import type {
   WriteOutcome,
 } from '../../repository/storage-strategy.ts';
 import { TransactionScope } from '../../repository/transaction-scope.ts';
-import { concurrently } from './concurrently.ts';
-import { understood } from './condition-expressions.ts';
+import { concurrently } from './calls/concurrently.ts';
 import {
   backOff,
   type Cancellation,
@@ -43,17 +42,18 @@ import {
   type DynamodbCalls,
   isOwn,
   requireHope,
-} from './dynamodb-calls.ts';
+} from './calls/dynamodb-calls.ts';
 import { DynamodbOperations, extraCondition, type UpdateCondition } from './dynamodb-operations.ts';
 import { DynamodbReader, type GsiQuery } from './dynamodb-reader.ts';
-import { DynamodbTransaction, type TransactionWrite } from './dynamodb-transaction.ts';
-import { entityOf, type Item, WRITE_ID } from './item-codec.ts';
-import { itemProblems } from './item-problems.ts';
-import { ListCommit, MAX_ATOMIC_WRITES, type OpenList, packed } from './list-commit.ts';
-import { commandAlone, leftBy, visible } from './single-call.ts';
-import { StagedCreation } from './staged-creation.ts';
-import { tableName } from './table-definitions.ts';
-import { loadItem, patchItem } from './write-commands.ts';
+import { entityOf, type Item, WRITE_ID } from './items/item-codec.ts';
+import { itemProblems } from './items/item-problems.ts';
+import { tableName } from './tables/table-definitions.ts';
+import { understood } from './writes/condition-expressions.ts';
+import { DynamodbTransaction, type TransactionWrite } from './writes/dynamodb-transaction.ts';
+import { ListCommit, MAX_ATOMIC_WRITES, type OpenList, packed } from './writes/list-commit.ts';
+import { commandAlone, leftBy, visible } from './writes/single-call.ts';
+import { StagedCreation } from './writes/staged-creation.ts';
+import { loadItem, patchItem } from './writes/write-commands.ts';
 
 /**
  * Entities as items of DynamoDB tables. A write of one entity that nothing else depends on is one conditional call; any

@@ -7,9 +7,9 @@ import {
 import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
 import { BackupError, UnsupportedOperationError } from '../../repository/errors.ts';
 import type { KeptBackup, NativeCopy, NativeCopyOptions } from '../../repository/native-copy.ts';
-import { poll } from './create-tables.ts';
-import { asStorageError } from './faults.ts';
-import { tableDefinitions } from './table-definitions.ts';
+import { asStorageError } from './calls/faults.ts';
+import { poll } from './tables/create-tables.ts';
+import { tableDefinitions } from './tables/table-definitions.ts';
 
 /** DynamoDB makes a backup of any size in seconds; where it is busy, in minutes. */
 const READY_WITHIN_MS = 900_000;
@@ -73,7 +73,7 @@ function asBackupFailure(error: unknown, action: string): Error {
     );
   }
   if (name === 'TableNotFoundException') {
-    const message = `DynamoDB has no such table to ${action}. Check region and table_prefix, or run \`hfs doctor\`.`;
+    const message = `DynamoDB has no such table to ${action}. Check region and table_prefix, or run \`hfstorage doctor\`.`;
     return new BackupError(message, { cause: error });
   }
   return asStorageError(error, action);

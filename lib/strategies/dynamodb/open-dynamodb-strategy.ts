@@ -2,11 +2,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
 import { ConfigurationError } from '../../repository/errors.ts';
-import { ensureTables } from './create-tables.ts';
-import { DynamodbCalls, UNMARSHALL } from './dynamodb-calls.ts';
+import { DynamodbCalls, UNMARSHALL } from './calls/dynamodb-calls.ts';
+import { noteLostAnswers } from './calls/lost-answers.ts';
 import { DynamodbStorageStrategy } from './dynamodb-strategy.ts';
-import { noteLostAnswers } from './lost-answers.ts';
-import { tableDefinitions } from './table-definitions.ts';
+import { ensureTables } from './tables/create-tables.ts';
+import { tableDefinitions } from './tables/table-definitions.ts';
 
 /** A client of the service that the configuration names. */
 export function openClient({

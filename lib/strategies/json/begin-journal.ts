@@ -35,7 +35,7 @@ export async function beginJournal(
     );
     await staged.publish(replaced);
   } catch (error) {
-    // Another process has folded this journal already, and kept it.
+    // Another process has compacted this journal already, and kept it.
     if (!(error instanceof JournalMoved)) throw error;
   }
   return head.length;

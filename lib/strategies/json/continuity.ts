@@ -1,6 +1,6 @@
 import { StorageUnavailableError } from '../../repository/errors.ts';
 import type { FileManager } from './file-manager.ts';
-import type { JournalPlace } from './journal-format.ts';
+import type { JournalPosition } from './journal-format.ts';
 import type { Layout } from './layout.ts';
 import type { LoadedFiles } from './load-files.ts';
 
@@ -14,7 +14,7 @@ type Served = Pick<LoadedFiles, 'identities' | 'store'> | undefined;
  * Number of the next commit where the journal is continued by another. An announcement at its end does not count: the
  * journal that it announces leaves it out.
  */
-export const nextCommit = ({ next }: JournalPlace, announced: readonly { readonly n: number }[]): number =>
+export const nextCommit = ({ next }: JournalPosition, announced: readonly { readonly n: number }[]): number =>
   announced.at(-1)?.n === next - 1 ? next - 1 : next;
 
 /** Notices that files of a store in use are gone, or that those of another store or of an earlier day stand in their place. */
@@ -32,14 +32,14 @@ export class Continuity {
    * Looks at the files by their names, where that costs little: on S3 each would be a call.
    * @throws StorageUnavailableError where one is gone
    */
-  async requireFilesCheaply(served: Served, place: JournalPlace): Promise<void> {
+  async requireFilesCheaply(served: Served, place: JournalPosition): Promise<void> {
     if (!this.#files.exclusive || performance.now() - this.#lookedAt <= TRUSTED_MS) return;
     await this.requireFiles(served, place);
     this.#lookedAt = performance.now();
   }
 
   /** @throws StorageUnavailableError where a file is gone. Files that were never written are not missed. */
-  async requireFiles(served: Served, { id }: JournalPlace): Promise<void> {
+  async requireFiles(served: Served, { id }: JournalPosition): Promise<void> {
     if (served === undefined) return;
     const names = Object.keys(served.identities).filter((name) => served.identities[name] !== null);
     if (id !== '') names.push(this.#layout.journal);
@@ -50,7 +50,7 @@ export class Continuity {
   }
 
   /** @throws StorageUnavailableError where what was read now does not continue what was served before */
-  requireSame(loaded: LoadedFiles, served: Served, { id, next }: JournalPlace): void {
+  requireSame(loaded: LoadedFiles, served: Served, { id, next }: JournalPosition): void {
     if (served === undefined) return;
     const journal = this.#files.describe(this.#layout.journal);
     if (id !== '' && loaded.headerEnd === 0) throw vanished(`${journal} is gone.`);

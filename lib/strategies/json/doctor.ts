@@ -1,4 +1,4 @@
-/** `hfs doctor` for the JSON store. */
+/** `hfstorage doctor` for the JSON store. */
 import { constants, existsSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
@@ -7,12 +7,12 @@ import type { Finding } from '../../repository/finding.ts';
 import type { FileManager } from './file-manager.ts';
 import { type Inspection, inspect } from './inspection.ts';
 import { type Layout, layoutOf } from './layout.ts';
-import { openPlace } from './place.ts';
+import { openLocation } from './location.ts';
 import { needsRepair, repair } from './repair.ts';
 import { CUT_OFF } from './repair-findings.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 
-/** Free space below which folding the journal, which writes the data files anew, may fail. */
+/** Free space below which compacting the journal, which writes the data files anew, may fail. */
 const spaceNeeded = (dataBytes: number): number => 3 * dataBytes + 10_000_000;
 
 /**
@@ -25,7 +25,7 @@ export async function* diagnoseJson(
   options: { readonly repair: boolean },
 ): AsyncGenerator<Finding> {
   const layout = layoutOf(config);
-  const { files, locks } = await openPlace(config);
+  const { files, locks } = await openLocation(config);
   try {
     if (files.exclusive) {
       const finding = await inspectFolder(config.base_path);
@@ -75,7 +75,7 @@ async function* inspectSpace(folder: string, { files }: Inspection): AsyncGenera
   else yield { level: 'warning', subject: folder, message, remedy: 'Free some disk space, or move base_path.' };
 }
 
-const REPAIR = 'Stop the service, copy the folder, then run `hfs doctor --repair`.';
+const REPAIR = 'Stop the service, copy the folder, then run `hfstorage doctor --repair`.';
 
 function* describe(files: FileManager, inspection: Inspection): Generator<Finding> {
   const { files: inspected, unrelated, gone } = inspection;
@@ -93,7 +93,7 @@ function* describe(files: FileManager, inspection: Inspection): Generator<Findin
       yield { level: 'ok', subject, message: 'Not written yet.' };
     }
     if (backup.fault !== undefined) {
-      const message = `The backup cannot be read: ${backup.fault}. The next fold replaces it.`;
+      const message = `The backup cannot be read: ${backup.fault}. The next compaction replaces it.`;
       yield { level: 'warning', subject: files.describe(backup.name), message };
     }
   }
@@ -108,7 +108,7 @@ function* describe(files: FileManager, inspection: Inspection): Generator<Findin
 
 function describeJournal(files: FileManager, { journal, gone }: Inspection): Finding {
   const subject = files.describe(journal.name);
-  const waiting = `${journal.records.length} commits wait to be folded into the data files`;
+  const waiting = `${journal.records.length} commits wait to be compacted into the data files`;
   switch (journal.state) {
     case 'missing':
       if (gone.includes(journal.name)) {

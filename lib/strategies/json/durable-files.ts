@@ -1,6 +1,6 @@
 /** Files that are written under another name and put in place when they are whole and on the disk. */
 import { open, rm } from 'node:fs/promises';
-import { PRIVATE_FILE } from '../../repository/file-owner.ts';
+import { PRIVATE_FILE } from '../../objects/file-owner.ts';
 import { Identifier } from './journal-format.ts';
 
 /** Makes renames and new names in a folder durable. Windows has no such call and keeps the order itself. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type FileOwner, giveTo, ownerOf, requireMayKeep } from '../../repository/file-owner.ts';
+import { type FileOwner, giveTo, ownerOf, requireMayKeep } from '../../objects/file-owner.ts';
 import { asStorageError } from './faults.ts';
 
 /** Which mode and owner the files of a store have, in a folder of the local disk. */

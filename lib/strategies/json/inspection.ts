@@ -1,4 +1,4 @@
-/** What the files of a store look like to `hfs doctor`: read without changing anything, damaged or not. */
+/** What the files of a store look like to `hfstorage doctor`: read without changing anything, damaged or not. */
 import type { FileManager } from './file-manager.ts';
 import {
   decodeHeader,
@@ -99,7 +99,7 @@ async function inspectJournal(files: FileManager, name: string): Promise<Inspect
 /** Whether a journal comes on top of this content of a data file, or announces it. */
 export const isKnownTo = ({ header, records }: InspectedJournal, { file, identity }: InspectedFile): boolean =>
   (header !== undefined && isBase(header, file.name, identity)) ||
-  records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
+  records.some(({ compaction }) => sameIdentity(identity, compaction?.[file.name]));
 
 export async function inspect(files: FileManager, layout: Layout): Promise<Inspection> {
   const journal = await inspectJournal(files, layout.journal);

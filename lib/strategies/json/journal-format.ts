@@ -38,7 +38,7 @@ export interface JournalHeader {
 }
 
 /** A place in the journal: after `position` bytes of journal `id`. */
-export interface JournalPlace {
+export interface JournalPosition {
   readonly id: string;
   readonly position: number;
   /** Number of the next record. */
@@ -56,7 +56,7 @@ export interface JournalRecord {
   readonly by: string;
   readonly ops: readonly JournalOperation[];
   /** Data files about to be replaced by ones that hold everything before this record. */
-  readonly fold?: FileIdentities;
+  readonly compaction?: FileIdentities;
 }
 
 const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0');
@@ -105,8 +105,8 @@ export const deleteText = (collection: CollectionName, id: string): string =>
 /** @param by tells commits of different writers that say the same apart */
 export const encodeRecord = (n: number, by: string, operations: readonly string[]): Buffer =>
   encodeLine(`{"n":${n},"by":"${by}","ops":[${operations.join(',')}]}`);
-export const encodeFold = (n: number, by: string, fold: FileIdentities): Buffer =>
-  encodeLine(`{"n":${n},"by":"${by}","ops":[],"fold":${JSON.stringify(fold)}}`);
+export const encodeCompaction = (n: number, by: string, compaction: FileIdentities): Buffer =>
+  encodeLine(`{"n":${n},"by":"${by}","ops":[],"compaction":${JSON.stringify(compaction)}}`);
 
 /** A line that was written whole, as its checksum says, but that holds no JSON in UTF-8. */
 const UNREADABLE = Symbol('unreadable');

@@ -5,7 +5,7 @@ import { type FileManager, type JournalFile, JournalMoved, type Revision, type S
 import {
   decodeHeader,
   decodeRecords,
-  encodeFold,
+  encodeCompaction,
   encodeHeader,
   encodeRecord,
   type FileIdentities,
@@ -13,7 +13,7 @@ import {
   identify,
   isBase,
   type JournalHeader,
-  type JournalPlace,
+  type JournalPosition,
   type JournalRecord,
   sameIdentity,
 } from './journal-format.ts';
@@ -33,7 +33,7 @@ interface CurrentContent {
 
 /**
  * The data files and the journal of one store, and what they hold, in memory. Follows what other processes write
- * (`catchUp`), appends commits (`append`) and folds the journal into the data files (`fold`).
+ * (`catchUp`), appends commits (`append`) and compacts the journal into the data files (`compact`).
  *
  * The files at any time: the data files S(n), the journal J(n) on top of them, and, kept as backups, S(n-1) and J(n-1),
  * which together make S(n). So any one of them can be damaged without a loss.
@@ -46,7 +46,7 @@ export class JsonDatabase {
   readonly #journal: JournalFile;
   readonly #continuity: Continuity;
   #loaded: Loaded | undefined;
-  #place: JournalPlace = { id: '', position: 0, next: 1 };
+  #place: JournalPosition = { id: '', position: 0, next: 1 };
   /** Bytes of the journal's header. */
   #headerEnd = 0;
   /** Collections changed since their data file was written. */
@@ -81,17 +81,17 @@ export class JsonDatabase {
   }
 
   /** Where a commit has to go that was decided on the tables as they are now. */
-  get place(): JournalPlace {
+  get place(): JournalPosition {
     return this.#place;
   }
 
   /** Bytes of commits that are not in the data files yet. */
-  get unfoldedBytes(): number {
+  get uncompactedBytes(): number {
     return this.#place.position - this.#headerEnd;
   }
 
   /** Bytes of the data files. */
-  get foldedBytes(): number {
+  get compactedBytes(): number {
     return Object.values(this.#loaded?.identities ?? {}).reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
   }
 
@@ -126,11 +126,11 @@ export class JsonDatabase {
    * @param apply changes the tables as the operations say; called once the commit is in the journal
    * @throws JournalMoved where the tables have moved on since `at`: decide again
    */
-  async append(at: JournalPlace, operations: readonly string[], apply: () => void, durable: boolean): Promise<void> {
+  async append(at: JournalPosition, operations: readonly string[], apply: () => void, durable: boolean): Promise<void> {
     // Readers of this process wait meanwhile, too: those of other processes see the bytes at once, and what one reader
     // has seen no later one may miss.
     await this.#oneAtATime(async () => {
-      this.#requirePlace(at);
+      this.#requirePosition(at);
       await this.#ensureJournal();
       await this.#appendBytes(encodeRecord(this.#place.next, this.#writer, operations), durable, apply);
     });
@@ -155,9 +155,9 @@ export class JsonDatabase {
    * commits; only the change-over is done under `exclusively`.
    * @param exclusively runs a function with the writers of other processes kept out
    */
-  async fold(exclusively: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
+  async compact(exclusively: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
     const loaded = this.#loaded;
-    if (loaded === undefined || this.unfoldedBytes === 0) return;
+    if (loaded === undefined || this.uncompactedBytes === 0) return;
     await this.requireFiles();
     const from = this.#place;
     const changed = this.#changed;
@@ -182,16 +182,16 @@ export class JsonDatabase {
   }
 
   /** @returns whether the staged files were put in place */
-  async #changeOver(from: JournalPlace, staged: ReadonlyMap<DataFile, StagedFile>): Promise<boolean> {
+  async #changeOver(from: JournalPosition, staged: ReadonlyMap<DataFile, StagedFile>): Promise<boolean> {
     await this.catchUp();
-    // Another process has folded meanwhile; what it wrote is newer.
+    // Another process has compacted meanwhile; what it wrote is newer.
     if (this.#loaded?.header?.id !== from.id) return false;
     let until = this.#place;
     const written = Object.fromEntries([...staged].map(([file, { identity }]) => [file.name, identity]));
     const announcement = { n: until.next, files: written };
-    const bytes = encodeFold(until.next, this.#writer, written);
+    const bytes = encodeCompaction(until.next, this.#writer, written);
     await this.#oneAtATime(async () => {
-      this.#requirePlace(until);
+      this.#requirePosition(until);
       await this.#appendBytes(bytes, true, () => this.#announced.push(announcement));
     });
     let seen = this.#place;
@@ -242,9 +242,9 @@ export class JsonDatabase {
 
   /**
    * What a data file holds now, before it is replaced by one made at `from`: known content, or an edit of somebody else.
-   * @throws JournalMoved where another process is folding what was committed after `from`: its file must stay
+   * @throws JournalMoved where another process is compacting what was committed after `from`: its file must stay
    */
-  async #currentContent({ name }: DataFile, from: JournalPlace): Promise<CurrentContent> {
+  async #currentContent({ name }: DataFile, from: JournalPosition): Promise<CurrentContent> {
     for (let attempt = 1; ; attempt++) {
       const stored = await this.files.read(name);
       // Another process has put a newer file in place and begun another journal, on which ours may not be put.
@@ -260,7 +260,7 @@ export class JsonDatabase {
         return content;
       }
       if (this.files.exclusive || attempt > 1) return { ...content, edited: true };
-      // Perhaps it was put in place a moment ago by a fold that is announced in the journal.
+      // Perhaps it was put in place a moment ago by a compaction that is announced in the journal.
       await this.catchUp();
     }
   }
@@ -268,11 +268,11 @@ export class JsonDatabase {
   /** @param seen the end of the journal that `until` was decided on */
   async #replaceJournal(
     header: JournalHeader,
-    from: JournalPlace,
-    until: JournalPlace,
-    seen: JournalPlace,
+    from: JournalPosition,
+    until: JournalPosition,
+    seen: JournalPosition,
   ): Promise<void> {
-    this.#requirePlace(seen);
+    this.#requirePosition(seen);
     const rest = this.#journal.readFrom(from.position).subarray(0, until.position - from.position);
     const head = encodeHeader(header);
     await this.#journal.replace(Buffer.concat([head, rest]), seen.position, backupOf(this.layout.journal));
@@ -282,7 +282,7 @@ export class JsonDatabase {
   }
 
   /** @throws JournalMoved where the tables have moved on since something was decided */
-  #requirePlace({ id, position }: JournalPlace): void {
+  #requirePosition({ id, position }: JournalPosition): void {
     if (this.#place.id !== id || this.#place.position !== position) throw new JournalMoved();
   }
 
@@ -323,7 +323,7 @@ export class JsonDatabase {
   #apply(record: JournalRecord): void {
     applyRecord(this.tables, record);
     for (const [, collection] of record.ops) this.#changed.add(collection);
-    if (record.fold !== undefined) this.#announced.push({ n: record.n, files: record.fold });
+    if (record.compaction !== undefined) this.#announced.push({ n: record.n, files: record.compaction });
   }
 
   /** Another journal has taken the place of ours: goes on in it where it continues ours, else loads everything. */

@@ -24,27 +24,27 @@ import { type FileManager, JournalMoved } from './file-manager.ts';
 import { putText } from './journal-format.ts';
 import { JsonDatabase } from './json-database.ts';
 import { layoutOf } from './layout.ts';
+import { openLocation } from './location.ts';
 import type { LockManager } from './lock-manager.ts';
-import { openPlace } from './place.ts';
 import { captured, Scans } from './scans.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 import { sessionOn, TransactionManager } from './transaction-manager.ts';
 import { View } from './view.ts';
 
-/** The journal is folded when it is larger than the data files, but not before it has this size... */
-const MIN_FOLD_BYTES = 1_000_000;
+/** The journal is compacted when it is larger than the data files, but not before it has this size... */
+const MIN_COMPACTION_BYTES = 1_000_000;
 /** ...or when its oldest commit has waited this long. */
-const FOLD_AFTER_MS = 30_000;
+const COMPACT_AFTER_MS = 30_000;
 /** Where saves do not wait for the disk, how long they may be lost to a power failure. */
 const SYNC_AFTER_MS = 1_000;
 /** The journal on S3 is written whole at each commit, so it is kept short. */
 const MAX_REWRITTEN_BYTES = 128_000;
-/** After so many, other processes are writing all the time, and the last one to close folds. */
-const MAX_CLOSING_FOLDS = 10;
+/** After so many, other processes are writing all the time, and the last one to close compacts. */
+const MAX_CLOSING_COMPACTIONS = 10;
 
 /**
  * Entities in JSON files, on the local disk or on S3, shared by any number of processes. Everything is in memory; a save
- * costs one append to the journal, which is folded into the files in the background.
+ * costs one append to the journal, which is compacted into the files in the background.
  */
 export class JsonStorageStrategy implements StorageStrategy {
   readonly name = 'json';
@@ -64,11 +64,11 @@ export class JsonStorageStrategy implements StorageStrategy {
   readonly #durable: boolean;
   readonly #scope = new TransactionScope();
   readonly #scans = new Scans();
-  #foldTimer: NodeJS.Timeout | undefined;
+  #compactionTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
-  #folding: Promise<void> | undefined;
-  /** Until when no fold is tried, in milliseconds of `performance.now()`: one has failed, perhaps for a full disk. */
-  #foldingPausedUntil = 0;
+  #compacting: Promise<void> | undefined;
+  /** Until when no compact is tried, in milliseconds of `performance.now()`: one has failed, perhaps for a full disk. */
+  #compactionPausedUntil = 0;
   #closed = false;
 
   constructor(config: JsonStrategyConfig, files: FileManager, locks: LockManager) {
@@ -113,7 +113,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     this.#requireOpen();
     this.#scope.requireOutside();
     const outcomes = await this.#transactions.submit(lists);
-    await this.#foldedIfNeeded();
+    await this.#compactedIfNeeded();
     return outcomes;
   }
 
@@ -122,7 +122,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     this.#requireOpen();
     this.#scope.requireOutside();
     const result = await this.#scope.enter(work, (scoped) => this.#transactions.transaction(scoped));
-    await this.#foldedIfNeeded();
+    await this.#compactedIfNeeded();
     return result;
   }
 
@@ -172,7 +172,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     this.#requireOpen();
     this.#scope.requireOutside();
     const loaded = await this.#transactions.exclusively((at) => this.#loadWanted(collection, entities, over, at));
-    await this.#foldedIfNeeded();
+    await this.#compactedIfNeeded();
     return loaded;
   }
 
@@ -184,15 +184,15 @@ export class JsonStorageStrategy implements StorageStrategy {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#foldTimer);
+    clearTimeout(this.#compactionTimer);
     clearTimeout(this.#syncTimer);
     try {
       await this.#transactions.settled();
-      await this.#folding;
-      // Once more where another process folded at the same time: what we committed meanwhile is in the journal still.
-      for (let i = 0; i < MAX_CLOSING_FOLDS && this.#database.unfoldedBytes > 0; i++) await this.#foldNow();
+      await this.#compacting;
+      // Once more where another process compacted at the same time: what we committed meanwhile is in the journal still.
+      for (let i = 0; i < MAX_CLOSING_COMPACTIONS && this.#database.uncompactedBytes > 0; i++) await this.#compactNow();
     } catch (error) {
-      // The commits are safe in the journal, and the next process folds them.
+      // The commits are safe in the journal, and the next process compacts them.
       warn(error);
     }
     try {
@@ -241,39 +241,39 @@ export class JsonStorageStrategy implements StorageStrategy {
         this.#database.sync().catch(warn);
       }, SYNC_AFTER_MS).unref();
     }
-    const { unfoldedBytes, foldedBytes } = this.#database;
-    const enough = this.#files.exclusive ? Math.max(MIN_FOLD_BYTES, foldedBytes) : MAX_REWRITTEN_BYTES;
-    if (unfoldedBytes > enough) this.#foldInBackground();
-    else this.#foldTimer ??= setTimeout(() => this.#foldInBackground(), FOLD_AFTER_MS).unref();
+    const { uncompactedBytes, compactedBytes } = this.#database;
+    const enough = this.#files.exclusive ? Math.max(MIN_COMPACTION_BYTES, compactedBytes) : MAX_REWRITTEN_BYTES;
+    if (uncompactedBytes > enough) this.#compactInBackground();
+    else this.#compactionTimer ??= setTimeout(() => this.#compactInBackground(), COMPACT_AFTER_MS).unref();
   }
 
   /**
-   * On S3 a fold that has become necessary is part of the call: a Lambda function is frozen once it has answered, and the
+   * On S3 a compaction that has become necessary is part of the call: a Lambda function is frozen once it has answered, and the
    * journal, which is written whole at each commit, would grow without end.
    */
-  async #foldedIfNeeded(): Promise<void> {
-    if (!this.#files.exclusive) await this.#folding;
+  async #compactedIfNeeded(): Promise<void> {
+    if (!this.#files.exclusive) await this.#compacting;
   }
 
-  #foldInBackground(): void {
-    clearTimeout(this.#foldTimer);
-    this.#foldTimer = undefined;
-    if (this.#closed || performance.now() < this.#foldingPausedUntil) return;
-    this.#folding ??= this.#foldNow()
+  #compactInBackground(): void {
+    clearTimeout(this.#compactionTimer);
+    this.#compactionTimer = undefined;
+    if (this.#closed || performance.now() < this.#compactionPausedUntil) return;
+    this.#compacting ??= this.#compactNow()
       .catch((error: unknown) => {
-        this.#foldingPausedUntil = performance.now() + FOLD_AFTER_MS;
+        this.#compactionPausedUntil = performance.now() + COMPACT_AFTER_MS;
         warn(error);
       })
       .finally(() => {
-        this.#folding = undefined;
+        this.#compacting = undefined;
       });
   }
 
-  async #foldNow(): Promise<void> {
+  async #compactNow(): Promise<void> {
     try {
-      await this.#database.fold((work) => this.#locks.write(work));
+      await this.#database.compact((work) => this.#locks.write(work));
     } catch (error) {
-      // Another process is folding; nothing is left to do.
+      // Another process is compacting; nothing is left to do.
       if (!(error instanceof JournalMoved)) throw error;
     }
   }
@@ -292,7 +292,7 @@ function warn(error: unknown): void {
 
 /** Opens the JSON store that the configuration describes, making its folder where it is missing. */
 export async function openJsonStrategy(config: JsonStrategyConfig): Promise<JsonStorageStrategy> {
-  const { files, locks } = await openPlace(config);
+  const { files, locks } = await openLocation(config);
   await files.prepare();
   return new JsonStorageStrategy(config, files, locks);
 }

@@ -35,7 +35,7 @@ const recordsOf = ({ records, beyond }: InspectedJournal): JournalRecord[] => [.
 /** The commits that a journal shares with the one that continues it, which gives the number of its last announcement anew. */
 function handedOn(journal: InspectedJournal): JournalRecord[] {
   const records = recordsOf(journal);
-  return records.slice(0, records.findLastIndex(({ fold }) => fold === undefined) + 1);
+  return records.slice(0, records.findLastIndex(({ compaction }) => compaction === undefined) + 1);
 }
 
 export function lineageOf({ journal, journalBackup }: Inspection, kept: KeptCopies): Lineage {

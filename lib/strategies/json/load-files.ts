@@ -99,7 +99,7 @@ async function loadOnce(
     const identity = stored === undefined ? null : identify(stored.bytes);
     identities[file.name] = identity;
     const isKnown = header === undefined || isBase(header, file.name, identity);
-    const isAnnounced = records.some(({ fold }) => sameIdentity(identity, fold?.[file.name]));
+    const isAnnounced = records.some(({ compaction }) => sameIdentity(identity, compaction?.[file.name]));
     // An empty file is one that was cut off, unless nothing was ever written there.
     const isEmpty = stored === undefined || isBlank(stored.bytes);
     if (isEmpty) empty.push(file.name);
@@ -128,7 +128,7 @@ async function requireNoTraces(files: FileManager, names: readonly string[]): Pr
     if (trace === undefined) continue;
     throw new StorageDamagedError(
       `${files.describe(name)} is missing or empty, although ${files.describe(trace)} shows that it was written before. ` +
-        'Nothing was overwritten. Put it back, or let `hfs doctor --repair` rebuild the store from what is there; to begin ' +
+        'Nothing was overwritten. Put it back, or let `hfstorage doctor --repair` rebuild the store from what is there; to begin ' +
         'with nothing, move all files of the store away.',
     );
   }
@@ -161,7 +161,7 @@ async function parse(
   } catch (error) {
     throw new StorageDamagedError(
       `${files.describe(file.name)} cannot be read (${(error as Error).message}). Nothing was overwritten. Its backup is ` +
-        `${files.describe(backupOf(file.name))}; \`hfs doctor --repair\` rebuilds the file.`,
+        `${files.describe(backupOf(file.name))}; \`hfstorage doctor --repair\` rebuilds the file.`,
       { cause: error },
     );
   }
@@ -171,13 +171,13 @@ async function parse(
 export const damagedJournal = (files: FileManager, layout: Layout, position: number): StorageDamagedError =>
   new StorageDamagedError(
     `${files.describe(layout.journal)} is damaged at byte ${position}: commits follow that cannot be put in order. Nothing ` +
-      'was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
+      'was overwritten. `hfstorage doctor` says what can be saved; `hfstorage doctor --repair` saves it.',
   );
 
 const headlessJournal = (files: FileManager, layout: Layout): StorageDamagedError =>
   new StorageDamagedError(
     `The first line of ${files.describe(layout.journal)} cannot be read, so nothing says what its commits belong to. ` +
-      'Nothing was overwritten. `hfs doctor` says what can be saved; `hfs doctor --repair` saves it.',
+      'Nothing was overwritten. `hfstorage doctor` says what can be saved; `hfstorage doctor --repair` saves it.',
   );
 
 const describeAll = (files: FileManager, names: readonly string[]): string =>
@@ -185,7 +185,7 @@ const describeAll = (files: FileManager, names: readonly string[]): string =>
 
 function removedFiles(files: FileManager, names: readonly string[]): StorageDamagedError {
   return new StorageDamagedError(
-    `${describeAll(files, names)} is missing or empty, although it was written before. Nothing was overwritten. \`hfs ` +
+    `${describeAll(files, names)} is missing or empty, although it was written before. Nothing was overwritten. \`hfstorage ` +
       'doctor --repair` rebuilds it from its backup; to begin with nothing, move all files of the store away.',
   );
 }
@@ -193,6 +193,6 @@ function removedFiles(files: FileManager, names: readonly string[]): StorageDama
 function unrelatedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
   return new StorageDamagedError(
     `${describeAll(files, names)} was replaced while saves were waiting in ${files.describe(layout.journal)}. Nothing was ` +
-      'overwritten. `hfs doctor` shows both; `hfs doctor --repair` puts the waiting saves on top of what is there.',
+      'overwritten. `hfstorage doctor` shows both; `hfstorage doctor --repair` puts the waiting saves on top of what is there.',
   );
 }

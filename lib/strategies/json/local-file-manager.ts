@@ -13,8 +13,8 @@ import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, statfs } fr
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { MIN_FREE_BYTES } from '../../model/limits.ts';
+import { PRIVATE_FOLDER, realPathOf } from '../../objects/file-owner.ts';
 import { StorageUnavailableError } from '../../repository/errors.ts';
-import { PRIVATE_FOLDER, realPathOf } from '../../repository/file-owner.ts';
 import { syncFile, syncFolder, temporaryName, writeNew } from './durable-files.ts';
 import { asStorageError } from './faults.ts';
 import type { FileManager, JournalFile, StagedFile, StoredFile } from './file-manager.ts';

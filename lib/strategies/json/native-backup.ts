@@ -6,11 +6,11 @@ import { BackupError } from '../../repository/errors.ts';
 import type { NativeCopy, NativeCopyOptions } from '../../repository/native-copy.ts';
 import { fileText, type Layout, layoutOf } from './layout.ts';
 import { applyRecord, type LoadedFiles, loadFiles } from './load-files.ts';
-import { openPlace, type Place } from './place.ts';
+import { openLocation, type Place } from './location.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 
 /**
- * Writes the data files as they would be with the journal folded in at this moment: what SPEC.md does with `cp`, which by
+ * Writes the data files as they would be with the journal compacted in at this moment: what SPEC.md does with `cp`, which by
  * itself would miss the journal. Reads only; others may go on writing.
  * @throws BackupError, StorageUnavailableError, StorageDamagedError
  */
@@ -19,7 +19,7 @@ export async function copyJsonFiles(
   { folder, progress, signal }: NativeCopyOptions,
 ): Promise<NativeCopy> {
   const layout = layoutOf(config);
-  const { files, locks } = await openPlace(config);
+  const { files, locks } = await openLocation(config);
   try {
     const { tables, foreign, records, identities } = await load(files, layout, config.cache_size);
     if (records.length === 0 && Object.values(identities).every((identity) => identity === null)) {

@@ -59,7 +59,7 @@ export function planFile(
   if (contents.length === 0) {
     throw new StorageDamagedError(
       `Neither ${files.describe(file.name)} nor its backup can be read, so it cannot be rebuilt. Restore it from a ` +
-        'copy of your own, then run `hfs doctor` again.',
+        'copy of your own, then run `hfstorage doctor` again.',
     );
   }
   const older = kept.journals.flatMap(({ records, beyond }) => [...records, ...beyond]);

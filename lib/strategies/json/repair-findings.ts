@@ -7,7 +7,7 @@ import type { DataFile, Tables } from './layout.ts';
 import type { Lineage } from './lineage.ts';
 import type { FilePlan } from './rebuild-file.ts';
 
-const LOOK = 'Compare with a backup (`hfs backup list`) and with what callers were told is stored.';
+const LOOK = 'Compare with a backup (`hfstorage backup list`) and with what callers were told is stored.';
 
 const counted = (commits: number): string => (commits === 1 ? '1 commit' : `${commits} commits`);
 

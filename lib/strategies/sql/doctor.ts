@@ -1,4 +1,4 @@
-/** `hfs doctor` for the SQL store. */
+/** `hfstorage doctor` for the SQL store. */
 import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
 import { StorageError } from '../../repository/errors.ts';
 import type { Finding } from '../../repository/finding.ts';
@@ -64,7 +64,7 @@ async function* schemaFindings(
       level: 'warning',
       subject,
       message: `Schema migrations are pending: ${names}.`,
-      remedy: 'Take a backup; the next start of the service, or `hfs doctor --repair`, applies them.',
+      remedy: 'Take a backup; the next start of the service, or `hfstorage doctor --repair`, applies them.',
       final: true,
     };
     return;
@@ -88,7 +88,7 @@ function undeclared({ table, column, required }: UndeclaredColumn): Finding {
   const subject = table;
   const message = `The column ${column} is none of this program's: no read, migration or portable backup has what it holds`;
   const remedy =
-    'Move what it holds into fields of the entities or into a table of its own, then drop it; `hfs backup create --native` ' +
+    'Move what it holds into fields of the entities or into a table of its own, then drop it; `hfstorage backup create --native` ' +
     'holds it meanwhile.';
   if (!required) return { level: 'warning', subject, message: `${message}.`, remedy };
   return {
@@ -104,7 +104,7 @@ function indexFinding(table: Table, { name, columns }: Index, found: readonly st
     found === undefined
       ? `The index ${name} on (${columns.join(', ')}) is missing or not valid: queries that need it read the whole table.`
       : `The index ${name} is on (${found.join(', ')}), not on (${columns.join(', ')}).`;
-  return { level: 'warning', subject: table.name, message, remedy: 'Run `hfs doctor --repair` at a quiet hour.' };
+  return { level: 'warning', subject: table.name, message, remedy: 'Run `hfstorage doctor --repair` at a quiet hour.' };
 }
 
 async function makeIndex(database: SqlDatabase, table: Table, index: Index): Promise<Finding> {

@@ -8,7 +8,7 @@ export interface Schedule {
 }
 
 /** A store with locks lets only one party in at a time, so after so long nobody is waited for. */
-const PATIENCE_MS = 100;
+const RETRY_FOR_MS = 100;
 
 /**
  * One turn after the other, by their numbers, whoever takes them: as far as the store allows it. A turn that does not
@@ -43,7 +43,7 @@ export class Turns implements Schedule {
 
   async #progressInTime(): Promise<boolean> {
     const { promise: late, resolve } = Promise.withResolvers<false>();
-    const timer = setTimeout(resolve, PATIENCE_MS, false);
+    const timer = setTimeout(resolve, RETRY_FOR_MS, false);
     const progress = this.#progress.promise.then(() => true);
     return Promise.race([progress, late]).finally(() => clearTimeout(timer));
   }

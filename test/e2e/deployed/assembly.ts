@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { ACCOUNT, REGION } from './physical-ids.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const FOLDER = 'hfs-assembly-';
+const FOLDER = 'hfstorage-assembly-';
 /** Older ones were left behind by runs that are over. */
 const OLD_MS = 3_600_000;
 
@@ -86,7 +86,7 @@ function removeOld(): Promise<unknown> {
  * outside of this package, so that a function finds no library that its bundle lacks.
  */
 async function assemblyFolder(environment: string): Promise<string> {
-  const run = process.env.HFS_TEST_DYNAMODB_PREFIX ?? `${process.pid}`;
+  const run = process.env.HFSTORAGE_TEST_DYNAMODB_PREFIX ?? `${process.pid}`;
   const folder = join(tmpdir(), `${FOLDER}${run}`, environment);
   const lock = `${folder}.lock`;
   await mkdir(join(tmpdir(), `${FOLDER}${run}`), { recursive: true });

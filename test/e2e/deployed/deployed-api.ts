@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { reference } from '../../../lib/cdk/placeholders.ts';
+import { reference } from '../../../lib/cdk/environment/placeholders.ts';
 import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
@@ -60,8 +60,8 @@ async function openStore({ functionNamed, stores }: DeployedApp): Promise<Reposi
     sql: () => ({ type: 'postgresql', ...connectionOf(database as string) }),
     json: () => {
       const base_path = String(section('json').base_path).replace(
-        reference('HFS_BUCKET'),
-        () => variables.HFS_BUCKET ?? '',
+        reference('HFSTORAGE_BUCKET'),
+        () => variables.HFSTORAGE_BUCKET ?? '',
       );
       return { ...section('json'), base_path, endpoint: s3.endpoint, region: REGION };
     },

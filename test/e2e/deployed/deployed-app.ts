@@ -4,7 +4,7 @@
  * each call to AWS is checked against the policies of the role that makes it.
  */
 import { randomUUID } from 'node:crypto';
-import { createDatabase, dropDatabase } from '../../services/test-database.ts';
+import { createDatabase, dropDatabase } from '../../backends/test-database.ts';
 import { assemblyOf } from './assembly.ts';
 import { type AwsEndpoint, type Backend, type Caller, startAwsEndpoint } from './aws-endpoint.ts';
 import { createBuckets, createTables, keyOf } from './data-stores.ts';
@@ -69,7 +69,7 @@ async function openDatabase(
   const name = `deployed-${randomUUID()}`;
   const database = await createDatabase(name);
   const proxyId = proxy.arn.split(':').at(-1) as string;
-  const host = `${proxy.logicalId.toLowerCase()}.hfs.us-east-1.rds.amazonaws.com`;
+  const host = `${proxy.logicalId.toLowerCase()}.hfstorage.us-east-1.rds.amazonaws.com`;
   const listening = await startRdsProxy({
     database,
     databaseName: String(instance.properties.DBName),
@@ -92,8 +92,8 @@ export async function deploy(environment: string): Promise<DeployedApp> {
   const id = randomUUID().replaceAll('-', '');
   const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
   // DynamoDB Local keeps other tables for each access key: the names of the templates are free.
-  const dynamodb = { endpoint: required('HFS_TEST_DYNAMODB_ENDPOINT'), accessKeyId: id.slice(0, 20) };
-  const s3 = { endpoint: required('HFS_TEST_S3_ENDPOINT') };
+  const dynamodb = { endpoint: required('HFSTORAGE_TEST_DYNAMODB_ENDPOINT'), accessKeyId: id.slice(0, 20) };
+  const s3 = { endpoint: required('HFSTORAGE_TEST_S3_ENDPOINT') };
   const callers = new Map<string, Caller>();
   const holders = [...stacks.ofType('AWS::S3::Bucket'), ...stacks.ofType('AWS::DynamoDB::GlobalTable')];
   const aws = await startAwsEndpoint({

@@ -9,7 +9,7 @@ let taskRoot: string;
 let log = '';
 let environment: ExecutionEnvironment | undefined;
 beforeAll(async () => {
-  taskRoot = await mkdtemp(join(tmpdir(), 'hfs-function-'));
+  taskRoot = await mkdtemp(join(tmpdir(), 'hfstorage-function-'));
 });
 afterEach(async () => {
   await environment?.stop();

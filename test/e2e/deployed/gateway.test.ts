@@ -4,7 +4,7 @@ import { ApiClient } from '../../../lib/remote/api-client.ts';
 import { signing } from '../../../lib/remote/aws-signature.ts';
 import { HttpRepository } from '../../../lib/remote/http-repository.ts';
 import { parseRemote } from '../../../lib/remote/remote-target.ts';
-import { routes } from '../../../lib/service/routes.ts';
+import { routes } from '../../../lib/service/http/routes.ts';
 import { callServer, template } from '../../server/running-api.ts';
 import { callSigned, type DeployedApi, startDeployedApi } from './deployed-api.ts';
 import { CALLER, STRANGER } from './deployed-app.ts';

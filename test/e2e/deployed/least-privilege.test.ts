@@ -1,7 +1,7 @@
 /** Every call to AWS is allowed by the policies of the template, and every permission in them is used or explained. */
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { routes } from '../../../lib/service/routes.ts';
+import { routes } from '../../../lib/service/http/routes.ts';
 import { calls, prepare } from './calls.ts';
 import { type DeployedApi, startDeployedApi } from './deployed-api.ts';
 import { REGION } from './physical-ids.ts';

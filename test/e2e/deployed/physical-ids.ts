@@ -71,7 +71,7 @@ export const refOf = (resource: Identified): string =>
   refIsArn.has(resource.type) ? arnOf(resource) : nameOf(resource);
 
 /** Domain of the databases; the certificate in `fixtures` is for the names in it. */
-export const DATABASE_DOMAIN = `hfs.${REGION}.rds.amazonaws.com`;
+export const DATABASE_DOMAIN = `hfstorage.${REGION}.rds.amazonaws.com`;
 
 /** An attribute of a resource. AWS makes up most of them, and so does this; those that mean something are as they are there. */
 export function attributeOf(resource: Identified, name: string): string {

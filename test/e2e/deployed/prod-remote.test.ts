@@ -1,4 +1,4 @@
-/** `openRemoteRepository` and `hfs --remote` on the shipped `prod`, which has usage plans and a firewall. */
+/** `openRemoteRepository` and `hfstorage --remote` on the shipped `prod`, which has usage plans and a firewall. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { HttpRepository } from '../../../lib/remote/http-repository.ts';
 import { openRemoteRepository, type RemoteOptions } from '../../../lib/remote/open-remote.ts';
-import { launcher, type Outcome } from '../../cli/run-hfs.ts';
+import { launcher, type Outcome } from '../../cli/run-hfstorage.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { withEnvironment } from '../../remote/aws-environment.ts';
 import { callServer, template } from '../../server/running-api.ts';
@@ -98,28 +98,28 @@ test('a quota that is used up is named', async () => {
   expect(error.message).toMatch(/\(429: Limit Exceeded\) and asks to wait 5 s\. Try again when the quota/);
 });
 
-test('hfs --remote works on it with a key from the environment or a file', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'hfs-key-'));
+test('hfstorage --remote works on it with a key from the environment or a file', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'hfstorage-key-'));
   const file = join(folder, 'api-key');
   await writeFile(file, `${apiKey}\n`);
-  const hfs = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> => {
+  const hfstorage = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> => {
     const child = spawn(process.execPath, [launcher, '--remote-region', REGION, ...args], {
-      env: { ...process.env, ...login, HFS_REMOTE: api.url, ...env },
+      env: { ...process.env, ...login, HFSTORAGE_REMOTE: api.url, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const code = new Promise<number | null>((resolve) => child.on('close', resolve));
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
     return { code: await code, stdout, stderr };
   };
-  const key = { HFS_API_KEY: apiKey };
+  const key = { HFSTORAGE_API_KEY: apiKey };
   const entity = JSON.stringify({ ...template(), template_id: 'cli' });
-  expect(await hfs(['save', 'templates', entity], key)).toMatchObject({ code: 0, stderr: '' });
-  expect(await hfs(['--api-key-file', file, 'get', 'templates', 'cli', '--json'])).toMatchObject({
+  expect(await hfstorage(['save', 'templates', entity], key)).toMatchObject({ code: 0, stderr: '' });
+  expect(await hfstorage(['--api-key-file', file, 'get', 'templates', 'cli', '--json'])).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('"template_id":"cli"'),
   });
-  const { code, stdout, stderr } = await hfs(['get', 'templates', 'cli']);
+  const { code, stdout, stderr } = await hfstorage(['get', 'templates', 'cli']);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(/^hfs: \S+ refused the call \(403: Forbidden\)\. The API may want an API key: .*\n$/);
+  expect(stderr).toMatch(/^hfstorage: \S+ refused the call \(403: Forbidden\)\. The API may want an API key: .*\n$/);
   await rm(folder, { recursive: true });
 });

@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import pg from 'pg';
-import { messageSplitter } from '../../services/postgresql-messages.ts';
+import { messageSplitter } from '../../backends/postgresql-messages.ts';
 
 const fixture = (name: string): string => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
 /** The certificate of the database domain, which is its own CA. */

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { reference } from '../../../lib/cdk/placeholders.ts';
+import { reference } from '../../../lib/cdk/environment/placeholders.ts';
 import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
@@ -98,11 +98,11 @@ function taskError({ errorType, errorMessage }: { errorType: string; errorMessag
 export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<DeployedJobs> {
   const id = randomUUID().replaceAll('-', '');
   const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
-  const s3 = { endpoint: required('HFS_TEST_S3_ENDPOINT'), region: REGION };
+  const s3 = { endpoint: required('HFSTORAGE_TEST_S3_ENDPOINT'), region: REGION };
   // DynamoDB Local keeps other tables for each access key: the names of the tables are free.
   const accessKeyId = id.slice(0, 20);
   process.env.AWS_ACCESS_KEY_ID = accessKeyId;
-  const dynamodb = { endpoint: required('HFS_TEST_DYNAMODB_ENDPOINT'), accessKeyId };
+  const dynamodb = { endpoint: required('HFSTORAGE_TEST_DYNAMODB_ENDPOINT'), accessKeyId };
   const stepFunctions = new StepFunctions();
   const states = await stepFunctions.serve();
   const topic = await startTopic();
@@ -170,7 +170,7 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
     });
   const openBucket = () => {
     const { json_strategy } = ownStorage(functionNamed('getentity'));
-    const base_path = json_strategy.base_path.replace(reference('HFS_BUCKET'), () => bucketOf('StoreBucket').ref);
+    const base_path = json_strategy.base_path.replace(reference('HFSTORAGE_BUCKET'), () => bucketOf('StoreBucket').ref);
     return openRepository({
       storage: {
         strategy: 'json',

@@ -49,7 +49,7 @@ test('one that is stopped in the middle goes on there', async () => {
 
 test('one that fails says why, as often as it does, and copies nothing twice once the cause is gone', async () => {
   const dynamodb = new DynamoDBClient({
-    endpoint: process.env.HFS_TEST_DYNAMODB_ENDPOINT as string,
+    endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string,
     region: 'us-east-1',
   });
   jobs.disturb = async (state, call) => {

@@ -4,9 +4,9 @@ import { ConcurrencyConflictError, EntityNotFoundError, ValidationError } from '
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import type { DynamodbStorageStrategy } from '../../../lib/strategies/dynamodb/dynamodb-strategy.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { machine, newId, request, saveRequest, saveTemplate } from '../../contract/samples.ts';
-import { newTestTables } from '../../services/test-tables.ts';
 
 let repository: StorageRepository;
 let store: DynamodbStorageStrategy;

@@ -5,7 +5,8 @@ import type { Cost } from './capacity-meter.ts';
 import type { MeasuredCall } from './measured-calls.ts';
 
 const DOCUMENT = join(import.meta.dirname, '../../../docs/dynamodb-store.md');
-const BEGIN = '<!-- costs: measured by test/strategies/dynamodb/costs.test.ts; HFS_UPDATE_DOCS=1 writes them here -->';
+const BEGIN =
+  '<!-- costs: measured by test/strategies/dynamodb/costs.test.ts; HFSTORAGE_UPDATE_DOCS=1 writes them here -->';
 const END = '<!-- end of costs -->';
 
 export interface Measured {

@@ -62,8 +62,8 @@ test.each([
 
 test('the documentation shows what was measured', async () => {
   const table = costsTable(measured);
-  if (process.env.HFS_UPDATE_DOCS === '1') await documentCosts(table);
+  if (process.env.HFSTORAGE_UPDATE_DOCS === '1') await documentCosts(table);
   const documented = await documentedCosts();
   if (documented !== table)
-    throw new Error(`docs/dynamodb-store.md should show (HFS_UPDATE_DOCS=1 writes it):\n${table}`);
+    throw new Error(`docs/dynamodb-store.md should show (HFSTORAGE_UPDATE_DOCS=1 writes it):\n${table}`);
 });

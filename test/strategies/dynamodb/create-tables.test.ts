@@ -13,13 +13,13 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { mockClient } from 'aws-sdk-client-mock';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import { ConfigurationError, StorageUnavailableError } from '../../../lib/repository/errors.ts';
-import { ensureTables } from '../../../lib/strategies/dynamodb/create-tables.ts';
+import { ensureTables } from '../../../lib/strategies/dynamodb/tables/create-tables.ts';
 import {
   createTableInput,
   type TableDefinition,
   tableDefinitions,
-} from '../../../lib/strategies/dynamodb/table-definitions.ts';
-import { newTestTables } from '../../services/test-tables.ts';
+} from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 
 const definitionsOf = (dynamodb_strategy: object): TableDefinition[] =>
   tableDefinitions(parseConfig({ storage: { strategy: 'dynamodb', dynamodb_strategy } }, {}).storage.dynamodb_strategy);
@@ -165,7 +165,7 @@ const denied = (action: string) =>
     ...about,
     name: 'AccessDeniedException',
     $fault: 'client',
-    message: `User: arn:aws:iam::123456789012:user/hfs is not authorized to perform: dynamodb:${action}`,
+    message: `User: arn:aws:iam::123456789012:user/hfstorage is not authorized to perform: dynamodb:${action}`,
   });
 
 /** A table as DynamoDB describes it. */

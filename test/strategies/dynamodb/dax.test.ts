@@ -3,15 +3,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { dynamodbStrategy } from '../../../lib/config/dynamodb-strategy.ts';
 import { ConcurrencyConflictError, ConfigurationError, EntityExistsError } from '../../../lib/repository/errors.ts';
 import { StorageRepository } from '../../../lib/repository/storage-repository.ts';
-import { ensureTables } from '../../../lib/strategies/dynamodb/create-tables.ts';
-import { DynamodbCalls } from '../../../lib/strategies/dynamodb/dynamodb-calls.ts';
+import { DynamodbCalls } from '../../../lib/strategies/dynamodb/calls/dynamodb-calls.ts';
 import { DynamodbStorageStrategy } from '../../../lib/strategies/dynamodb/dynamodb-strategy.ts';
 import { documentClient, openClient } from '../../../lib/strategies/dynamodb/open-dynamodb-strategy.ts';
-import { tableDefinitions } from '../../../lib/strategies/dynamodb/table-definitions.ts';
+import { ensureTables } from '../../../lib/strategies/dynamodb/tables/create-tables.ts';
+import { tableDefinitions } from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { newId, saveTemplate, template } from '../../contract/samples.ts';
-import { newTestTables } from '../../services/test-tables.ts';
 
 let repository: StorageRepository;
 

@@ -14,14 +14,14 @@ import { mockClient } from 'aws-sdk-client-mock';
 import type { DynamodbStrategyConfig } from '../../../lib/config/dynamodb-strategy.ts';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import type { Finding } from '../../../lib/repository/finding.ts';
-import { ensureTables } from '../../../lib/strategies/dynamodb/create-tables.ts';
 import { diagnoseDynamodb } from '../../../lib/strategies/dynamodb/doctor.ts';
+import { ensureTables } from '../../../lib/strategies/dynamodb/tables/create-tables.ts';
 import {
   createTableInput,
   type TableDefinition,
   tableDefinitions,
-} from '../../../lib/strategies/dynamodb/table-definitions.ts';
-import { newTestTables } from '../../services/test-tables.ts';
+} from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 
 const parse = (dynamodb_strategy: object): DynamodbStrategyConfig =>
   parseConfig({ storage: { strategy: 'dynamodb', dynamodb_strategy } }, {}).storage.dynamodb_strategy;
@@ -143,7 +143,7 @@ test('an index that differs is named, and a repair leaves it', async () => {
     'error: The index template_id-created_at-index holds ALL by (status, created_at), not ALL by (template_id, created_at).',
     'error: The index status-created_at-index holds KEYS_ONLY by (status, created_at), not ALL by (status, created_at).',
   ]);
-  expect(remedies(findings)).toContain('Delete the index at a quiet hour, then run `hfs doctor --repair`.');
+  expect(remedies(findings)).toContain('Delete the index at a quiet hour, then run `hfstorage doctor --repair`.');
 });
 
 test.each<[object, object, string]>([
@@ -330,7 +330,7 @@ test('a repair does not wait for ever for an index', async () => {
     level: 'warning',
     subject: requests.name,
     message: `The index ${IndexName} is not ACTIVE yet: DynamoDB is still at work on the table.`,
-    remedy: 'Run `hfs doctor --repair` again later.',
+    remedy: 'Run `hfstorage doctor --repair` again later.',
   });
   const repair = () => Array.fromAsync(diagnoseDynamodb(config, client, { repair: true, indexWithinMs: 150 }));
   expect((await repair())[0]).toEqual(waiting(index?.IndexName));

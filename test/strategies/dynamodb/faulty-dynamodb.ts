@@ -6,7 +6,7 @@ import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
-import { newTestTables } from '../../services/test-tables.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 
 export interface Answer {
   readonly status: number;

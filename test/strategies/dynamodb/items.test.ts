@@ -6,8 +6,8 @@ import type { JsonValue } from '../../../lib/model/entities.ts';
 import { MAX_ENTITY_BYTES } from '../../../lib/model/limits.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 import { newId, request, saveTemplate, template } from '../../contract/samples.ts';
-import { newTestTables } from '../../services/test-tables.ts';
 
 const tables = newTestTables();
 const TableName = `${tables.table_prefix}_templates`;

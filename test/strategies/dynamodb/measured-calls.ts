@@ -1,7 +1,7 @@
 /** The calls whose costs the documentation shows, with the least that each could cost by DynamoDB's rules. */
 import type { EntityInput } from '../../../lib/model/entities.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
-import { provision } from '../../../lib/service/provision.ts';
+import { provision } from '../../../lib/service/operations/provision.ts';
 import { saveAll } from '../../contract/samples.ts';
 import type { Cost } from './capacity-meter.ts';
 import { bytesOf, machines, requests, TEMPLATE } from './metered-store.ts';

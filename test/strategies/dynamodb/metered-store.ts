@@ -6,14 +6,14 @@ import type { CollectionName } from '../../../lib/model/collections.ts';
 import type { Entity } from '../../../lib/model/entities.ts';
 import { itemBytes } from '../../../lib/model/item-size.ts';
 import { StorageRepository } from '../../../lib/repository/storage-repository.ts';
-import { ensureTables } from '../../../lib/strategies/dynamodb/create-tables.ts';
-import { DynamodbCalls, UNMARSHALL } from '../../../lib/strategies/dynamodb/dynamodb-calls.ts';
+import { DynamodbCalls, UNMARSHALL } from '../../../lib/strategies/dynamodb/calls/dynamodb-calls.ts';
+import { noteLostAnswers } from '../../../lib/strategies/dynamodb/calls/lost-answers.ts';
 import { DynamodbStorageStrategy } from '../../../lib/strategies/dynamodb/dynamodb-strategy.ts';
-import { itemOf } from '../../../lib/strategies/dynamodb/item-codec.ts';
-import { noteLostAnswers } from '../../../lib/strategies/dynamodb/lost-answers.ts';
+import { itemOf } from '../../../lib/strategies/dynamodb/items/item-codec.ts';
 import { openClient } from '../../../lib/strategies/dynamodb/open-dynamodb-strategy.ts';
-import { tableDefinitions, tableName } from '../../../lib/strategies/dynamodb/table-definitions.ts';
-import { newTestTables } from '../../services/test-tables.ts';
+import { ensureTables } from '../../../lib/strategies/dynamodb/tables/create-tables.ts';
+import { tableDefinitions, tableName } from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
 import { CapacityMeter } from './capacity-meter.ts';
 
 /** DynamoDB: 25 items in one BatchWriteItem. */

@@ -6,15 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { StorageUnavailableError, TemplateNotFoundError } from '../../../lib/repository/errors.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
-import type { ProvisionBody } from '../../../lib/service/body-schemas.ts';
-import { provision } from '../../../lib/service/provision.ts';
+import type { ProvisionBody } from '../../../lib/service/http/body-schemas.ts';
+import { provision } from '../../../lib/service/operations/provision.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { newId, request, saveTemplate } from '../../contract/samples.ts';
 import { failing, openBehindFaults, type StoreBehindFaults } from './faulty-dynamodb.ts';
 
-/** Rounds of SIGKILL; HFS_TEST_LARGE asks for more. */
-const ROUNDS = process.env.HFS_TEST_LARGE === undefined ? 4 : 10;
+/** Rounds of SIGKILL; HFSTORAGE_TEST_LARGE asks for more. */
+const ROUNDS = process.env.HFSTORAGE_TEST_LARGE === undefined ? 4 : 10;
 
 const MANY = 1000;
 

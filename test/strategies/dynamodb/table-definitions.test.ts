@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import { collectionNames, declarationOf, fieldsOf } from '../../../lib/model/collections.ts';
-import { createTableInput, tableDefinitions } from '../../../lib/strategies/dynamodb/table-definitions.ts';
+import { createTableInput, tableDefinitions } from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
 
 const definitionsOf = (dynamodb_strategy: object) =>
   tableDefinitions(parseConfig({ storage: { strategy: 'dynamodb', dynamodb_strategy } }, {}).storage.dynamodb_strategy);

@@ -9,13 +9,13 @@ import { StorageRepository } from '../../../lib/repository/storage-repository.ts
 import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
 
 const WRITER = join(import.meta.dirname, 'crash-writer.ts');
-/** HFS_TEST_LARGE asks for more. */
-const ROUNDS = process.env.HFS_TEST_LARGE === undefined ? 20 : 50;
+/** HFSTORAGE_TEST_LARGE asks for more. */
+const ROUNDS = process.env.HFSTORAGE_TEST_LARGE === undefined ? 20 : 50;
 const WRITERS = 4;
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-crash-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-crash-'));
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -47,7 +47,7 @@ test(`${ROUNDS * WRITERS} writers killed with SIGKILL lose no acknowledged save 
   const config = jsonStrategy.parse({ base_path: folder });
   const acknowledged = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
-    // Every other round with large entities, so that the journal is folded many times while processes die.
+    // Every other round with large entities, so that the journal is compacted many times while processes die.
     const filling = round % 2 === 0 ? 10 : 30_000;
     const names = Array.from({ length: WRITERS }, (_, i) => `${round}-${i}`);
     const written = await Promise.all(names.map((name) => writeUntilKilled(config, name, filling)));

@@ -10,7 +10,7 @@ import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts'
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-damage-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-damage-'));
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -56,10 +56,10 @@ describe.each([
     journal = join(folder, 'data', journalName);
   });
 
-  /** Leaves `folded` in the data files of two generations and `waiting` in the journal, as after a crash. */
-  async function crashedStore(folded: string[], waiting: string[]): Promise<void> {
+  /** Leaves `compacted` in the data files of two generations and `waiting` in the journal, as after a crash. */
+  async function crashedStore(compacted: string[], waiting: string[]): Promise<void> {
     const scratch = jsonStrategy.parse({ base_path: join(folder, 'scratch'), ...settings });
-    for (const id of folded) {
+    for (const id of compacted) {
       await using repository = await open(scratch);
       await save(repository, id);
     }

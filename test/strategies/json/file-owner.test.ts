@@ -9,14 +9,14 @@ import { StorageRepository } from '../../../lib/repository/storage-repository.ts
 import { diagnoseJson } from '../../../lib/strategies/json/doctor.ts';
 import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
 
-const LAUNCHER = join(import.meta.dirname, '..', '..', '..', 'bin', 'hfs.js');
+const LAUNCHER = join(import.meta.dirname, '..', '..', '..', 'bin', 'hfstorage.js');
 
 let folder: string;
 let data: string;
 let file: string;
 let config: JsonStrategyConfig;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-owner-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-owner-'));
   data = join(folder, 'data');
   file = join(data, 'request_database.json');
   config = jsonStrategy.parse({ base_path: data });
@@ -116,7 +116,7 @@ asRoot('with several users (needs root)', () => {
     );
   }
 
-  async function hfsAs(uid: number, ...args: string[]): Promise<{ code: number | null; stderr: string }> {
+  async function hfstorageAs(uid: number, ...args: string[]): Promise<{ code: number | null; stderr: string }> {
     const command = [LAUNCHER, '--config', join(folder, 'config.json'), ...args];
     const child = spawn(process.execPath, command, { uid, gid: GROUP, stdio: ['ignore', 'ignore', 'pipe'] });
     const code = new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -131,7 +131,7 @@ asRoot('with several users (needs root)', () => {
     await save('c');
     await save('d');
     expect(await owners()).toEqual([`640 ${SERVICE}:${GROUP}`]);
-    const changed = await hfsAs(SERVICE, 'update', 'templates', 'd', '--set', 'max_number=7');
+    const changed = await hfstorageAs(SERVICE, 'update', 'templates', 'd', '--set', 'max_number=7');
     expect(changed).toEqual({ code: 0, stderr: '' });
     expect(await owners()).toEqual([`640 ${SERVICE}:${GROUP}`]);
   });
@@ -143,11 +143,11 @@ asRoot('with several users (needs root)', () => {
     const contents = async () =>
       Promise.all((await readdir(data)).sort().map(async (name) => [name, await readFile(join(data, name), 'latin1')]));
     const before = await contents();
-    const { code, stderr } = await hfsAs(OTHER, 'update', 'templates', 'a', '--set', 'max_number=7');
+    const { code, stderr } = await hfstorageAs(OTHER, 'update', 'templates', 'a', '--set', 'max_number=7');
     expect(code).toBe(1);
     expect(stderr).toContain(`${file} belongs to user ${SERVICE}, group ${GROUP}`);
     expect(stderr).toContain(`user ${OTHER}`);
     expect(await contents()).toEqual(before);
-    expect((await hfsAs(OTHER, 'get', 'templates', 'a')).code).toBe(0);
+    expect((await hfstorageAs(OTHER, 'get', 'templates', 'a')).code).toBe(0);
   });
 });

@@ -26,7 +26,7 @@ const template = (id: string, filling: number) => ({
 onOwnDisk('a disk of its own (needs root on Linux)', () => {
   let disk: string;
   beforeEach(async () => {
-    disk = await mkdtemp(join(tmpdir(), 'hfs-disk-'));
+    disk = await mkdtemp(join(tmpdir(), 'hfstorage-disk-'));
     mount('-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk);
   });
   afterEach(async () => {
@@ -64,14 +64,14 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     await rm(join(disk, 'filler'));
     await repository.health();
     await repository.saveEntity('templates', template('after', 10));
-    // The rest of the disk is too small for journal and data file at once: closing cannot fold, and loses nothing.
+    // The rest of the disk is too small for journal and data file at once: closing cannot compact, and loses nothing.
     await repository.close();
     await using reopened = new StorageRepository(await openJsonStrategy(config));
     const { missing } = await reopened.getEntities('templates', ['first', 'after', ...acknowledged]);
     expect(missing).toEqual([]);
   });
 
-  test('a disk that fills up while the journal is folded leaves the data file whole and no rubbish', async () => {
+  test('a disk that fills up while the journal is compacted leaves the data file whole and no rubbish', async () => {
     const config = jsonStrategy.parse({ base_path: disk });
     const repository = new StorageRepository(await openJsonStrategy(config));
     for (let i = 0; i < 8; i++) await repository.saveEntity('templates', template(`t-${i}`, 100_000));

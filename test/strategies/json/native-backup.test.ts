@@ -7,7 +7,7 @@ import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import { copyNatively } from '../../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
-import { contentOf } from '../../backup/places.ts';
+import { contentOf } from '../../backup/locations.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { saveTemplate } from '../../contract/samples.ts';
 import { type StoreFactory, stores } from '../../contract/stores.ts';
@@ -15,7 +15,7 @@ import { awkwardEntities, loadAll } from '../../migration/awkward-entities.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-json-backup-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-json-backup-'));
   await mkdir(join(folder, 'backup'));
 });
 afterEach(async () => rm(folder, { recursive: true, force: true }));
@@ -24,7 +24,7 @@ const copy = (config: ConfigInput) => copyNatively(parseConfig(config), { folder
 
 const jsonStores = stores.filter(({ name }) => name.startsWith('json'));
 test.each(jsonStores.map((factory): [string, StoreFactory] => [factory.name, factory]))(
-  'of %s: the files with the journal folded in, in their names, and the store untouched',
+  'of %s: the files with the journal compacted in, in their names, and the store untouched',
   async (_, factory) => {
     await using store = await factory.open();
     await loadAll(store.strategy, awkwardEntities(400));

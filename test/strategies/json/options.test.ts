@@ -13,7 +13,7 @@ import { ProcessLockManager } from '../../../lib/strategies/json/lock-manager.ts
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-options-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-options-'));
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });

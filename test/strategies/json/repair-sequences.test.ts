@@ -5,21 +5,22 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
+import { diagnoseStore } from '../../../lib/doctor/diagnose-store.ts';
 import { EntityNotFoundError, StorageDamagedError } from '../../../lib/repository/errors.ts';
 import type { Finding } from '../../../lib/repository/finding.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
-import { diagnoseStore } from '../../../lib/strategies/diagnose-store.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 
-const SEQUENCES = Number(process.env.HFS_TEST_REPAIR_SEQUENCES ?? 150);
-const SEED = process.env.HFS_TEST_REPAIR_SEED === undefined ? undefined : Number(process.env.HFS_TEST_REPAIR_SEED);
+const SEQUENCES = Number(process.env.HFSTORAGE_TEST_REPAIR_SEQUENCES ?? 150);
+const SEED =
+  process.env.HFSTORAGE_TEST_REPAIR_SEED === undefined ? undefined : Number(process.env.HFSTORAGE_TEST_REPAIR_SEED);
 
 /** In memory where there is such a place: nothing here depends on what a disk does, and each step flushes many times. */
 const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 let root: string;
 beforeEach(async () => {
-  root = await mkdtemp(join(PLACE, 'hfs-repair-'));
+  root = await mkdtemp(join(PLACE, 'hfstorage-repair-'));
 });
 afterEach(async () => {
   await rm(root, { recursive: true, force: true });

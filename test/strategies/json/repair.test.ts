@@ -10,13 +10,13 @@ import type { FileManager, JournalFile, StagedFile } from '../../../lib/strategi
 import { inspect } from '../../../lib/strategies/json/inspection.ts';
 import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
 import { layoutOf } from '../../../lib/strategies/json/layout.ts';
-import { openPlace } from '../../../lib/strategies/json/place.ts';
+import { openLocation } from '../../../lib/strategies/json/location.ts';
 import { repair } from '../../../lib/strategies/json/repair.ts';
 import { gzipSerializer, plainSerializer } from '../../../lib/strategies/json/serializer.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-repair-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-repair-'));
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -91,10 +91,10 @@ describe.each([
     journal = join(folder, 'data', journalName);
   });
 
-  /** Leaves `folded` in the data files of two generations and `waiting` in the journal, as after a crash. */
-  async function crashedStore(folded: string[], waiting: string[]): Promise<void> {
+  /** Leaves `compacted` in the data files of two generations and `waiting` in the journal, as after a crash. */
+  async function crashedStore(compacted: string[], waiting: string[]): Promise<void> {
     const scratch = jsonStrategy.parse({ base_path: join(folder, 'scratch'), ...settings });
-    for (const id of folded) {
+    for (const id of compacted) {
       await using repository = await open(scratch);
       await save(repository, id);
     }
@@ -179,7 +179,7 @@ describe.each([
       for (let n = 1, done = false; !done; n++) {
         await crashedStore(['a', 'b'], ['c']);
         await damage();
-        const { files, locks } = await openPlace(config);
+        const { files, locks } = await openLocation(config);
         const layout = layoutOf(config);
         try {
           await repair(killedBefore(files, n), layout, serializer, await inspect(files, layout));

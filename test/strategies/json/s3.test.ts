@@ -8,8 +8,8 @@ import { JsonStorageStrategy, openJsonStrategy } from '../../../lib/strategies/j
 import { ProcessLockManager } from '../../../lib/strategies/json/lock-manager.ts';
 import { S3FileManager } from '../../../lib/strategies/json/s3-file-manager.ts';
 
-const endpoint = process.env.HFS_TEST_S3_ENDPOINT as string;
-const bucket = process.env.HFS_TEST_S3_BUCKET as string;
+const endpoint = process.env.HFSTORAGE_TEST_S3_ENDPOINT as string;
+const bucket = process.env.HFSTORAGE_TEST_S3_BUCKET as string;
 const newClient = (): S3Client => new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });
 
 let prefix: string;
@@ -51,10 +51,10 @@ function losingAnswers(config: JsonStrategyConfig, n: number): StorageRepository
 }
 
 describe.each(['single_file', 'split_files'])('several processes on one store on S3: %s', (storage_type) => {
-  test('lose no save while all of them fold', async () => {
+  test('lose no save while all of them compact', async () => {
     const config = configure({ storage_type });
     const repositories = await Promise.all([0, 1, 2, 3].map(() => open(config)));
-    // Eight saves of this size are enough for a fold.
+    // Eight saves of this size are enough for a compaction.
     const saveAll = async (repository: StorageRepository, r: number): Promise<void> => {
       for (let i = 0; i < 15; i++) await repository.saveEntity('templates', template(`${r}-${i}`, 20_000));
     };

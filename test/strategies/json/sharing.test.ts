@@ -12,7 +12,7 @@ const PROCESS = join(import.meta.dirname, 'sharing-process.ts');
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-sharing-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-sharing-'));
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -64,7 +64,7 @@ describe.each([
     expect(await repository.getEntity('templates', 'counter')).toMatchObject({ count: 200, version: 200 });
   }, 60_000);
 
-  test('what one process has saved, another reads at once, also across folds', async () => {
+  test('what one process has saved, another reads at once, also across compacts', async () => {
     const config = configure();
     await using writer = new StorageRepository(await openJsonStrategy(config));
     await using reader = new StorageRepository(await openJsonStrategy(config));
@@ -75,7 +75,7 @@ describe.each([
     }
   });
 
-  test('two repositories that save and fold in turn never lose anything', async () => {
+  test('two repositories that save and compact in turn never lose anything', async () => {
     const config = configure();
     for (let round = 0; round < 10; round++) {
       const [a, b] = await Promise.all([openJsonStrategy(config), openJsonStrategy(config)]);

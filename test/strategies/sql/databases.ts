@@ -10,7 +10,7 @@ import { type SqlStrategyConfig, sqlStrategy } from '../../../lib/config/sql-str
 import type { Dialect } from '../../../lib/strategies/sql/dialect.ts';
 import { postgresqlDialect } from '../../../lib/strategies/sql/postgresql/postgresql-dialect.ts';
 import { sqliteDialect } from '../../../lib/strategies/sql/sqlite/sqlite-dialect.ts';
-import { createDatabase, dropDatabase } from '../../services/test-database.ts';
+import { createDatabase, dropDatabase } from '../../backends/test-database.ts';
 
 export type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy']>;
 
@@ -44,7 +44,7 @@ export const sqlite: DatabaseKind = {
   name: 'sqlite',
   dialect: sqliteDialect,
   async create() {
-    const folder = await mkdtemp(join(tmpdir(), 'hfs-sql-'));
+    const folder = await mkdtemp(join(tmpdir(), 'hfstorage-sql-'));
     return sqliteFile(join(folder, 'store.db'), () => rm(folder, { recursive: true, force: true }));
   },
 };
@@ -74,7 +74,7 @@ export const postgresql: DatabaseKind = {
   name: 'postgresql',
   dialect: postgresqlDialect,
   async create() {
-    const name = `hfs-sql-${randomUUID()}`;
+    const name = `hfstorage-sql-${randomUUID()}`;
     const connectionString = await createDatabase(name);
     const { hostname, port, username, password } = new URL(connectionString);
     const settings: SqlSettings = {

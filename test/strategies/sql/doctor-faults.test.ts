@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { freePort } from '../../backends/kept-process.ts';
 import { saveAll, template } from '../../contract/samples.ts';
-import { freePort } from '../../services/kept-process.ts';
 import { damage } from './damage.ts';
 import { postgresql, sqlite, type TestDatabase } from './databases.ts';
 import { doctor, doctorForPeople } from './run-doctor.ts';
@@ -20,7 +20,7 @@ async function indexPage(database: TestDatabase): Promise<number> {
   return Number(index?.rootpage);
 }
 
-describe('hfs doctor on SQLite', () => {
+describe('hfstorage doctor on SQLite', () => {
   test.each([
     ['in the middle', async () => undefined, /is not a sound SQLite database \(database disk image is malformed\)/],
     ['of an index', indexPage, /^SQLite finds the file damaged: .*Tree \d+ page \d+/s],
@@ -64,7 +64,7 @@ describe('hfs doctor on SQLite', () => {
   });
 });
 
-describe('hfs doctor on PostgreSQL', () => {
+describe('hfstorage doctor on PostgreSQL', () => {
   test('an index that is not valid is named, and --repair makes it anew', async () => {
     await using database = await postgresql.create();
     await filled(database);

@@ -28,13 +28,13 @@ const circumstances = {
     /^SQLite finds the file sound \(quick_check\)\.$/,
   ],
   postgresql: [
-    /^PostgreSQL \d+\.\d+ answered hfs in \d+\.\d ms; the connection is not encrypted\.$/,
+    /^PostgreSQL \d+\.\d+ answered hfstorage in \d+\.\d ms; the connection is not encrypted\.$/,
     /^The database takes \d+ kB: templates \d+ kB, requests \d+ kB, machines \d+ kB\.$/,
-    /^\d+ of the server's \d+ connections are in use, \d+ of them by hfs\. Each process with this configuration keeps up to 5 and opens up to 15\.$/,
+    /^\d+ of the server's \d+ connections are in use, \d+ of them by hfstorage\. Each process with this configuration keeps up to 5 and opens up to 15\.$/,
   ],
 };
 
-describe.each(databaseKinds)('hfs doctor on $name', (kind) => {
+describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
   const { name } = kind;
 
   test('a sound database: connection, size, use, schema, indexes, entities', async () => {
@@ -138,7 +138,7 @@ describe.each(databaseKinds)('hfs doctor on $name', (kind) => {
     expect(stdout).toContain(`\nok       ${subject}: ${upToDate[0]}\n`);
     expect(stdout).toContain(
       'warning  machines: The index machines_status_created_at_index on (status, created_at, machine_id) is missing or ' +
-        'not valid: queries that need it read the whole table.\n         Run `hfs doctor --repair` at a quiet hour.\n',
+        'not valid: queries that need it read the whole table.\n         Run `hfstorage doctor --repair` at a quiet hour.\n',
     );
   });
 });

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from '@jest/globals';
 import { ConfigurationError } from '../../../lib/repository/errors.ts';
-import { problemAnswer } from '../../../lib/service/problems.ts';
+import { problemAnswer } from '../../../lib/service/http/problems.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { knownColumns } from '../../../lib/strategies/sql/known-tables.ts';
 import { tables } from '../../../lib/strategies/sql/schema.ts';
@@ -38,7 +38,7 @@ describe.each(databaseKinds)('$name', (kind) => {
     // What a client of the service is told.
     const { status, headers, body } = problemAnswer(error);
     expect({ status, retry: headers?.['Retry-After'] }).toEqual({ status: 500, retry: undefined });
-    expect(JSON.stringify(body)).not.toMatch(/requested_count|store\.db|hfs-sql/);
+    expect(JSON.stringify(body)).not.toMatch(/requested_count|store\.db|hfstorage-sql/);
   });
 
   test("the description's own tables are refused where an upgrade would meet columns of somebody else", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { logger } from '../../../lambdas/api-log.ts';
+import { logger } from '../../../lib/lambda/api-log.ts';
 import { collectionNames } from '../../../lib/model/collections.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { type RunningServer, startServer } from '../../../lib/server/server.ts';

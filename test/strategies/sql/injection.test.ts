@@ -20,7 +20,7 @@ import { schemaOf } from './catalog.ts';
 import { databaseKinds, type TestDatabase } from './databases.ts';
 import { hostileTexts, refusedTexts, shortHostileTexts } from './hostile-texts.ts';
 
-const { HFS_TEST_SEED: seed = '1', HFS_TEST_RUNS: numRuns = '1000' } = process.env;
+const { HFSTORAGE_TEST_SEED: seed = '1', HFSTORAGE_TEST_RUNS: numRuns = '1000' } = process.env;
 const everyText = [...hostileTexts, ...refusedTexts];
 
 // Object.fromEntries, unlike a literal, makes a field of any name.
@@ -101,7 +101,7 @@ describe.each(databaseKinds)('$name', ({ name, create }) => {
     repository = await openRepository(database.storage());
     await saveAll(repository, 'templates', hostileTexts.map(hostileTemplate));
     await saveAll(repository, 'requests', shortHostileTexts.map(hostileRequest));
-    folder = await mkdtemp(join(tmpdir(), 'hfs-reference-'));
+    folder = await mkdtemp(join(tmpdir(), 'hfstorage-reference-'));
     reference = await openRepository({ storage: { strategy: 'json', json_strategy: { base_path: folder } } });
     for (const collection of collectionNames) {
       await reference.strategy.load(collection, await queryAll(repository, collection));

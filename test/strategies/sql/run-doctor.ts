@@ -1,20 +1,20 @@
 import { expect } from '@jest/globals';
 import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import type { Finding } from '../../../lib/repository/finding.ts';
-import { type Outcome, Workplace } from '../../cli/run-hfs.ts';
+import { type Outcome, Workplace } from '../../cli/run-hfstorage.ts';
 
-async function hfs({ storage }: ConfigInput, args: readonly string[]): Promise<Outcome> {
+async function hfstorage({ storage }: ConfigInput, args: readonly string[]): Promise<Outcome> {
   const place = await Workplace.create(storage);
   try {
-    return await place.hfs(args);
+    return await place.hfstorage(args);
   } finally {
     await place.remove();
   }
 }
 
-/** What `hfs doctor --json` finds, by level. */
+/** What `hfstorage doctor --json` finds, by level. */
 export async function doctor(config: ConfigInput, ...args: string[]) {
-  const { code, stdout, stderr } = await hfs(config, ['doctor', '--json', ...args]);
+  const { code, stdout, stderr } = await hfstorage(config, ['doctor', '--json', ...args]);
   expect(stderr).toBe('');
   const { findings, repairs = [] } = JSON.parse(stdout) as { findings: Finding[]; repairs?: Finding[] };
   const messages = (level: Finding['level']) =>
@@ -22,5 +22,5 @@ export async function doctor(config: ConfigInput, ...args: string[]) {
   return { code, repairs, ok: messages('ok'), warnings: messages('warning'), errors: messages('error') };
 }
 
-/** What `hfs doctor` tells people. */
-export const doctorForPeople = (config: ConfigInput): Promise<Outcome> => hfs(config, ['doctor']);
+/** What `hfstorage doctor` tells people. */
+export const doctorForPeople = (config: ConfigInput): Promise<Outcome> => hfstorage(config, ['doctor']);

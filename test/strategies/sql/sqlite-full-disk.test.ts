@@ -22,7 +22,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
   let filler: string;
   let database: TestDatabase;
   beforeEach(async () => {
-    disk = await mkdtemp(join(tmpdir(), 'hfs-disk-'));
+    disk = await mkdtemp(join(tmpdir(), 'hfstorage-disk-'));
     mount('-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk);
     filler = join(disk, 'filler');
     database = sqliteFile(join(disk, 'store.db'), async () => {});

@@ -6,13 +6,13 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import { copyNatively } from '../../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
-import { contentOf } from '../../backup/places.ts';
+import { contentOf } from '../../backup/locations.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { awkwardEntities, loadAll } from '../../migration/awkward-entities.ts';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-sqlite-backup-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-sqlite-backup-'));
   await mkdir(join(folder, 'backup'));
 });
 afterEach(async () => rm(folder, { recursive: true, force: true }));

@@ -22,7 +22,7 @@ async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
 let folder: string;
 let database: TestDatabase;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-permissions-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-permissions-'));
   database = sqliteFile(join(folder, 'store.db'), async () => {});
   await using repository = await openRepository(database.storage());
   await repository.saveEntity('templates', template());

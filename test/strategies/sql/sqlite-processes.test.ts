@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from '@jest/globals';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
-import { run } from '../../cli/run-hfs.ts';
+import { run } from '../../cli/run-hfstorage.ts';
 import { queryAll } from '../../contract/paging.ts';
 import { template } from '../../contract/samples.ts';
 import { sqlite, type TestDatabase } from './databases.ts';

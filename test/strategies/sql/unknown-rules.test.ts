@@ -1,7 +1,7 @@
 /** Rules of the tables that somebody else has added: what breaks them is not worth another attempt. */
 import { describe, expect, test } from '@jest/globals';
 import { ConfigurationError } from '../../../lib/repository/errors.ts';
-import { problemAnswer } from '../../../lib/service/problems.ts';
+import { problemAnswer } from '../../../lib/service/http/problems.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { machine, request, template } from '../../contract/samples.ts';

@@ -202,7 +202,7 @@ export class ConnectionPool {
 /** What a session is told when it begins. A proxy that shares sessions would refuse that, or keep them for us alone. */
 function sessionSettings({ timeout, connection_proxy }: SqlStrategyConfig): ClientConfig {
   const ms = Math.ceil(timeout * 1000);
-  const own: ClientConfig = { application_name: 'hfs', keepAlive: true };
+  const own: ClientConfig = { application_name: 'hfstorage', keepAlive: true };
   return connection_proxy ? own : { ...own, statement_timeout: ms, idle_in_transaction_session_timeout: ms };
 }
 

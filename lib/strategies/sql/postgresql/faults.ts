@@ -91,7 +91,7 @@ export function refusedRow(server: string, why: unknown, cause: unknown): Config
   );
   return new ConfigurationError(
     `The tables on ${server} refuse what was to be stored (${[messageOf(why), ...parts].join('; ')}): they have a column or a ` +
-      'rule that this program does not know. Nothing was stored. Run `hfs doctor`, which names such columns; drop them, or ' +
+      'rule that this program does not know. Nothing was stored. Run `hfstorage doctor`, which names such columns; drop them, or ' +
       'their rules.',
     { cause },
   );
@@ -148,7 +148,7 @@ export function asStorageError(error: unknown, server: string): StorageError | L
   }
   if (DAMAGED.has(code)) {
     return new StorageDamagedError(
-      `The tables on ${server} are not those of this program (${message}). Run \`hfs doctor\`.`,
+      `The tables on ${server} are not those of this program (${message}). Run \`hfstorage doctor\`.`,
       { cause: error },
     );
   }

@@ -31,12 +31,12 @@ async function size(database: SqlDatabase, subject: string): Promise<Finding> {
 
 async function connections(database: SqlDatabase, config: SqlStrategyConfig, subject: string): Promise<Finding> {
   const [[ours, all, most] = []] = await database.reading.run(
-    "SELECT count(*) FILTER (WHERE application_name = 'hfs'), count(*), current_setting('max_connections')::integer " +
+    "SELECT count(*) FILTER (WHERE application_name = 'hfstorage'), count(*), current_setting('max_connections')::integer " +
       "FROM pg_stat_activity WHERE backend_type = 'client backend'",
   );
   const own = config.pool_size + config.max_overflow;
   const message =
-    `${all} of the server's ${most} connections are in use, ${ours} of them by hfs. Each process with this configuration ` +
+    `${all} of the server's ${most} connections are in use, ${ours} of them by hfstorage. Each process with this configuration ` +
     `keeps up to ${config.pool_size} and opens up to ${own}.`;
   if (Number(all) < CROWDED * Number(most) && own < Number(most)) return { level: 'ok', subject, message };
   const remedy = 'Lower pool_size and max_overflow, raise max_connections of the server, or put RDS Proxy between.';

@@ -27,7 +27,7 @@ export async function dumpPostgresql(
     );
   }
   const file = `${config.name.replace(/[^\w.-]+/g, '_')}.dump`;
-  const scratch = await mkdtemp(join(tmpdir(), 'hfs-pg-dump-'));
+  const scratch = await mkdtemp(join(tmpdir(), 'hfstorage-pg-dump-'));
   try {
     await runPgDump(join(folder, file), await environmentOf(config, scratch), signal);
   } finally {
@@ -66,7 +66,7 @@ async function environmentOf(config: SqlStrategyConfig, scratch: string): Promis
     ...(hasPassword && { PGPASSWORD: await password() }),
     ...(await encryptionOf(config, scratch)),
     PGCONNECT_TIMEOUT: String(Math.ceil(config.pool_timeout)),
-    PGAPPNAME: 'hfs',
+    PGAPPNAME: 'hfstorage',
   };
 }
 

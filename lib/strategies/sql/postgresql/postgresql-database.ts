@@ -242,7 +242,7 @@ export class PostgresqlDatabase implements SqlDatabase {
     if (!this.#named) return undefined;
     const known = this.#names.get(text);
     if (known !== undefined || this.#names.size >= MAX_NAMED_STATEMENTS) return known;
-    const name = `hfs_${this.#names.size + 1}`;
+    const name = `hfstorage_${this.#names.size + 1}`;
     this.#names.set(text, name);
     return name;
   }

@@ -51,7 +51,7 @@ export function isRefusedRow(error: unknown): boolean {
 export const refusedRow = (path: string, why: unknown, cause: unknown): ConfigurationError =>
   new ConfigurationError(
     `The tables in ${path} refuse what was to be stored (${(why as Error).message}): they have a column or a rule that this ` +
-      'program does not know. Nothing was stored. Run `hfs doctor`, which names such columns; drop them, or their rules.',
+      'program does not know. Nothing was stored. Run `hfstorage doctor`, which names such columns; drop them, or their rules.',
     { cause },
   );
 
@@ -79,7 +79,7 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
   }
   if (primary === GENERIC) {
     return new StorageDamagedError(
-      `The tables in ${path} are not those of this program (${message}). Run \`hfs doctor\`.`,
+      `The tables in ${path} are not those of this program (${message}). Run \`hfstorage doctor\`.`,
       { cause: error },
     );
   }

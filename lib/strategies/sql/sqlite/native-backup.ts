@@ -83,7 +83,7 @@ function checkCopy(path: string): void {
       .map((row) => String(row.integrity_check));
     if (problems[0] !== 'ok') {
       throw new BackupError(
-        `SQLite finds the copy damaged (${problems.join('; ')}), as the database probably is: run \`hfs doctor\`.`,
+        `SQLite finds the copy damaged (${problems.join('; ')}), as the database probably is: run \`hfstorage doctor\`.`,
       );
     }
     // One file, which can be read from a disk that takes no writes. The store turns WAL on again.

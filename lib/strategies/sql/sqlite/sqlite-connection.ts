@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { makePrivateFile } from '../../../repository/file-owner.ts';
+import { makePrivateFile } from '../../../objects/file-owner.ts';
 import type { NamedRow, Row, RowsStatement, SqlParameter } from '../sql-session.ts';
 
 /** Statements kept ready; more are made when callers combine filters in ever new ways. */

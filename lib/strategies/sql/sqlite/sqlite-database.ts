@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
+import { makeFolderOf } from '../../../objects/file-owner.ts';
 import { ConfigurationError, StorageUnavailableError } from '../../../repository/errors.ts';
-import { makeFolderOf } from '../../../repository/file-owner.ts';
 import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import {
   lastMigration,
@@ -66,12 +66,12 @@ export class SqliteDatabase implements SqlDatabase {
     this.#timeoutMs = timeoutMs;
     this.reading = this.#sessionOn(reader, async (task) => {
       files.requireSeen();
-      return this.#patiently(task);
+      return this.#withRetries(task);
     });
     this.writing = {
       run: (text, values = []) => this.#submit(() => writer.run(text, values)),
       runNamed: (text, values) =>
-        this.#exclusively(() => files.keep(() => this.#patiently(() => writer.runNamed(text, values)))),
+        this.#exclusively(() => files.keep(() => this.#withRetries(() => writer.runNamed(text, values)))),
       runRows: (statement, rows) =>
         rows.length === 1
           ? this.#submit(() => writer.runRows(statement, rows))
@@ -97,14 +97,14 @@ export class SqliteDatabase implements SqlDatabase {
     });
   }
 
-  /** A connection of its own in a read transaction. Meanwhile the WAL grows by what is written: it cannot be folded. */
+  /** A connection of its own in a read transaction. Meanwhile the WAL grows by what is written: it cannot be compacted. */
   async snapshot(): Promise<SnapshotSession> {
     // By its path, which would make a file that is gone anew.
     this.#files.requireInPlace();
-    const connection = await this.#patiently(() => new SqliteConnection(this.path, false));
+    const connection = await this.#withRetries(() => new SqliteConnection(this.path, false));
     const release = async (): Promise<void> => connection.close();
     try {
-      const session = this.#sessionOn(connection, (task) => this.#patiently(task));
+      const session = this.#sessionOn(connection, (task) => this.#withRetries(task));
       connection.execute('BEGIN');
       // The moment is that of the first read.
       await session.run(lookAtEveryTable);
@@ -161,7 +161,7 @@ export class SqliteDatabase implements SqlDatabase {
       const group = this.#waiting.splice(0, MAX_GROUP);
       const [only] = group as [WaitingWrite];
       try {
-        if (group.length === 1) only.resolve(await this.#files.keep(() => this.#patiently(only.run)));
+        if (group.length === 1) only.resolve(await this.#files.keep(() => this.#withRetries(only.run)));
         else
           for (const answer of await this.#committed(async () => group.map((write) => this.#attempt(write)))) answer();
       } catch (error) {
@@ -185,7 +185,7 @@ export class SqliteDatabase implements SqlDatabase {
   /** Runs `work` in a transaction on the writing connection. The caller has the turn. */
   #committed<T>(work: () => Promise<T>): Promise<T> {
     return this.#files.keep(async () => {
-      await this.#patiently(() => this.#writer.execute('BEGIN IMMEDIATE'));
+      await this.#withRetries(() => this.#writer.execute('BEGIN IMMEDIATE'));
       try {
         const result = await work();
         this.#translated(() => this.#writer.execute('COMMIT'));
@@ -205,7 +205,7 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   /** Runs a task again and again while another process holds the lock it needs, for as long as the timeout allows. */
-  async #patiently<T>(task: () => T): Promise<T> {
+  async #withRetries<T>(task: () => T): Promise<T> {
     for (let deadline = 0, pause = 1; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       try {
         return task();

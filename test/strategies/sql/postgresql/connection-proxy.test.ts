@@ -43,7 +43,7 @@ async function useAll(store: StorageRepository): Promise<void> {
 }
 
 test('a session is told its limits when it begins; behind a proxy it is told nothing but who connects', async () => {
-  const who = { user: 'app', database: 'hostfactory', application_name: 'hfs', client_encoding: 'UTF8' };
+  const who = { user: 'app', database: 'hostfactory', application_name: 'hfstorage', client_encoding: 'UTF8' };
   const limits = { statement_timeout: '7000', idle_in_transaction_session_timeout: '7000' };
   expect(await startupParameters({ timeout: 7 })).toEqual({ ...who, ...limits });
   expect(await startupParameters({ timeout: 7, connection_proxy: true })).toEqual(who);

@@ -7,18 +7,18 @@ import { ConfigurationError } from '../../../../lib/repository/errors.ts';
 import { CA, OTHER_CA } from './certificates.ts';
 import { settingsFor } from './settings.ts';
 
-const login = { username: 'hfs', password: 'hunter2' };
+const login = { username: 'hfstorage', password: 'hunter2' };
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-settings-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-settings-'));
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
 test('a password that is written down is used as it is', async () => {
   const settings = await settingsFor({ ...login, host: 'db.example', port: 6543, name: 'hostfactory' });
   expect(settings).toMatchObject({
-    client: { host: 'db.example', port: 6543, database: 'hostfactory', user: 'hfs' },
+    client: { host: 'db.example', port: 6543, database: 'hostfactory', user: 'hfstorage' },
     passwordMayChange: false,
   });
   settings.forgetPassword();
@@ -37,7 +37,7 @@ test('the password is not in what is printed', async () => {
 });
 
 test('without a password, only a server that asks for one is answered with an error', async () => {
-  const settings = await settingsFor({ host: 'localhost', username: 'hfs' });
+  const settings = await settingsFor({ host: 'localhost', username: 'hfstorage' });
   const asked = settings.client.password();
   await expect(asked).rejects.toThrow(ConfigurationError);
   await expect(asked).rejects.toThrow(

@@ -1,4 +1,4 @@
-import type { CutRule, CuttingProxy } from '../../../services/cutting-proxy.ts';
+import type { CutRule, CuttingProxy } from '../../../backends/cutting-proxy.ts';
 
 /** One break of the network that a test is to survive. */
 export interface Cut {

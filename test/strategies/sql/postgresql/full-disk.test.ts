@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { startOwnPostgresql } from '../../../backends/postgresql.ts';
+import { postgresqlUser } from '../../../backends/postgresql-binaries.ts';
 import { template } from '../../../contract/samples.ts';
-import { startOwnPostgresql } from '../../../services/postgresql.ts';
-import { postgresqlUser } from '../../../services/postgresql-binaries.ts';
 import { unavailability } from './readable.ts';
 import { openStore } from './store-behind-proxy.ts';
 
@@ -16,7 +16,7 @@ const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 const onOwnDisk = canMount ? describe : describe.skip;
 
 async function mountDisk(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'hfs-disk-'));
+  const path = await mkdtemp(join(tmpdir(), 'hfstorage-disk-'));
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', path], { stdio: 'pipe' });
   const user = postgresqlUser();
   if (user !== undefined) await chown(path, user.uid, user.gid);

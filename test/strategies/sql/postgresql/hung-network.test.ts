@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
+import type { CutRule } from '../../../backends/cutting-proxy.ts';
 import { saveTemplate } from '../../../contract/samples.ts';
-import type { CutRule } from '../../../services/cutting-proxy.ts';
 import { unavailability } from './readable.ts';
 import { openBehindProxy, type StoreBehindProxy } from './store-behind-proxy.ts';
 
@@ -60,7 +60,7 @@ async function busy(address: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: address });
   await client.connect();
   const { rows } = await client.query(
-    "SELECT state, query FROM pg_stat_activity WHERE application_name = 'hfs' AND datname = current_database() " +
+    "SELECT state, query FROM pg_stat_activity WHERE application_name = 'hfstorage' AND datname = current_database() " +
       "AND state <> 'idle'",
   );
   await client.end();

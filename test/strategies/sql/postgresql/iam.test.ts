@@ -8,7 +8,7 @@ import { type PasswordRecorder, startPasswordRecorder } from './password-recorde
 import { settingsFor } from './settings.ts';
 
 const HOST = 'hostfactory.c1.eu-central-1.rds.amazonaws.com';
-const login = { iam_authentication: true, username: 'hfs app' };
+const login = { iam_authentication: true, username: 'hfstorage app' };
 const NO_OTHER_CREDENTIALS = {
   AWS_CONFIG_FILE: '/nonexistent',
   AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
@@ -30,7 +30,7 @@ function partsOf(token: string): Record<string, string> {
 const tokenParts = {
   pathname: '/',
   Action: 'connect',
-  DBUser: 'hfs app',
+  DBUser: 'hfstorage app',
   'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
   'X-Amz-Date': expect.stringMatching(/^\d{8}T\d{6}Z$/),
   'X-Amz-Expires': '900',
@@ -45,7 +45,7 @@ test('a token names the host, the port, the user and the region of the host', as
   const settings = await settingsFor({ ...login, host: HOST, port: 6543 });
   expect(settings).toMatchObject({
     passwordMayChange: true,
-    client: { host: HOST, port: 6543, user: 'hfs app', ssl: { rejectUnauthorized: true } },
+    client: { host: HOST, port: 6543, user: 'hfstorage app', ssl: { rejectUnauthorized: true } },
   });
   expect(partsOf(await settings.client.password())).toMatchObject({
     ...tokenParts,
@@ -115,7 +115,7 @@ describe('at a server', () => {
     }
     expect(server.logins).toHaveLength(2);
     for (const { user, password } of server.logins) {
-      expect(user).toBe('hfs app');
+      expect(user).toBe('hfstorage app');
       expect(partsOf(password)).toMatchObject({ ...tokenParts, host: `localhost:${port}` });
     }
   });

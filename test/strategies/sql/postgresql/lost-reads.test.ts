@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
+import type { CutRule } from '../../../backends/cutting-proxy.ts';
 import { saveAll, template } from '../../../contract/samples.ts';
-import type { CutRule } from '../../../services/cutting-proxy.ts';
 import { everyCut } from './every-cut.ts';
 import { openBehindProxy } from './store-behind-proxy.ts';
 

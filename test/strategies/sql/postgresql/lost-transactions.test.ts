@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { Repository, Transaction } from '../../../../lib/repository/repository.ts';
+import type { CutRule } from '../../../backends/cutting-proxy.ts';
 import { machine, newId, request, saveMachine } from '../../../contract/samples.ts';
-import type { CutRule } from '../../../services/cutting-proxy.ts';
 import { everyCut } from './every-cut.ts';
 import { unavailability } from './readable.ts';
 import { openBehindProxy } from './store-behind-proxy.ts';

@@ -11,12 +11,12 @@ import type { Entity } from '../../../../lib/model/entities.ts';
 import { BackupError } from '../../../../lib/repository/errors.ts';
 import { copyNatively } from '../../../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../../../lib/strategies/open-repository.ts';
-import { contentOf } from '../../../backup/places.ts';
+import { freePort, startServer } from '../../../backends/kept-process.ts';
+import { postgresqlUser } from '../../../backends/postgresql-binaries.ts';
+import { contentOf } from '../../../backup/locations.ts';
 import { rejection } from '../../../contract/rejection.ts';
 import { type OpenStore, type StoreFactory, stores } from '../../../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../../../migration/awkward-entities.ts';
-import { freePort, startServer } from '../../../services/kept-process.ts';
-import { postgresqlUser } from '../../../services/postgresql-binaries.ts';
 
 const postgresql = stores.find(({ name }) => name === 'postgresql') as StoreFactory;
 
@@ -24,7 +24,7 @@ let folder: string;
 let store: OpenStore;
 let path: string | undefined;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfs-dump-'));
+  folder = await mkdtemp(join(tmpdir(), 'hfstorage-dump-'));
   store = await postgresql.open();
   path = process.env.PATH;
 });
@@ -146,7 +146,7 @@ testReal(
   'the real one: its dump is restored into another database (needs PostgreSQL with its client programs)',
   async () => {
     const user = postgresqlUser();
-    const data = await mkdtemp(join(tmpdir(), 'hfs-test-pg-'));
+    const data = await mkdtemp(join(tmpdir(), 'hfstorage-test-pg-'));
     const password = randomBytes(8).toString('hex');
     await writeFile(join(data, 'password'), password);
     await chmod(data, 0o755);
@@ -154,7 +154,7 @@ testReal(
     const program = (name: string): string => join(bin as string, name);
     const execute = promisify(execFile);
     const who = [
-      '--username=hfs',
+      '--username=hfstorage',
       `--pwfile=${join(data, 'password')}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
@@ -162,9 +162,9 @@ testReal(
     ];
     await execute(program('initdb'), ['-D', join(data, 'cluster'), ...who, '--no-sync'], { ...user, cwd: data });
     const port = await freePort();
-    const login = { type: 'postgresql' as const, host: '127.0.0.1', port, username: 'hfs', password };
+    const login = { type: 'postgresql' as const, host: '127.0.0.1', port, username: 'hfstorage', password };
     const storage = (name: string) => ({ strategy: 'sql' as const, sql_strategy: { ...login, name } });
-    const env = { ...process.env, PGHOST: '127.0.0.1', PGPORT: `${port}`, PGUSER: 'hfs', PGPASSWORD: password };
+    const env = { ...process.env, PGHOST: '127.0.0.1', PGPORT: `${port}`, PGUSER: 'hfstorage', PGPASSWORD: password };
     const answers = async (): Promise<boolean> =>
       spawnSync(program('psql'), ['-c', 'SELECT 1', 'postgres'], { env }).status === 0;
     const options = [

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { messageSplitter } from '../../../services/postgresql-messages.ts';
+import { messageSplitter } from '../../../backends/postgresql-messages.ts';
 import { LOCALHOST } from './certificates.ts';
 
 export interface PasswordRecorder {

@@ -6,9 +6,9 @@ import { UnsupportedOperationError } from '../../../../lib/repository/errors.ts'
 import type { Repository } from '../../../../lib/repository/repository.ts';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
 import type { SqlStorageStrategy } from '../../../../lib/strategies/sql/sql-strategy.ts';
+import { createDatabase, dropDatabase } from '../../../backends/test-database.ts';
 import { rejection } from '../../../contract/rejection.ts';
 import { request, saveTemplate } from '../../../contract/samples.ts';
-import { createDatabase, dropDatabase } from '../../../services/test-database.ts';
 import { unavailability } from './readable.ts';
 import { openBehindProxy, openStore, type SqlSettings } from './store-behind-proxy.ts';
 
@@ -28,7 +28,7 @@ interface Watched extends AsyncDisposable {
 /** A store on a database of its own, and what the server knows of its connections. */
 async function openWatched(settings: SqlSettings): Promise<Watched> {
   await using resources = new AsyncDisposableStack();
-  const name = `hfs-pool-${randomUUID()}`;
+  const name = `hfstorage-pool-${randomUUID()}`;
   const address = await createDatabase(name);
   resources.defer(() => dropDatabase(name));
   const client = new pg.Client({ connectionString: address });
@@ -36,7 +36,7 @@ async function openWatched(settings: SqlSettings): Promise<Watched> {
   resources.defer(() => client.end());
   const activity = async () => {
     const sql =
-      "SELECT pid, state FROM pg_stat_activity WHERE application_name = 'hfs' AND datname = current_database() ORDER BY pid";
+      "SELECT pid, state FROM pg_stat_activity WHERE application_name = 'hfstorage' AND datname = current_database() ORDER BY pid";
     return (await client.query<{ pid: number; state: string }>(sql)).rows;
   };
   const store = resources.use(await openStore(address, settings));

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { Entity } from '../../../../lib/model/entities.ts';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
+import { freePort } from '../../../backends/kept-process.ts';
+import { type OwnPostgresql, startOwnPostgresql } from '../../../backends/postgresql.ts';
 import { rejection } from '../../../contract/rejection.ts';
 import { saveAll, saveTemplate, template } from '../../../contract/samples.ts';
-import { freePort } from '../../../services/kept-process.ts';
-import { type OwnPostgresql, startOwnPostgresql } from '../../../services/postgresql.ts';
 import { expectReadable, unavailability } from './readable.ts';
 import { openStore, type SqlSettings } from './store-behind-proxy.ts';
 
@@ -193,6 +193,6 @@ test('tables that somebody has taken away are damage, not a matter of trying aga
   await client.query('DROP TABLE templates CASCADE');
   await client.end();
   const error = await rejection(saveTemplate(store));
-  expect(error).toMatchObject({ code: 'storage_damaged', message: expect.stringContaining('Run `hfs doctor`') });
+  expect(error).toMatchObject({ code: 'storage_damaged', message: expect.stringContaining('Run `hfstorage doctor`') });
   expectReadable(error);
 });

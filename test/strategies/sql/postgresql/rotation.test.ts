@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type OwnPostgresql, startOwnPostgresql } from '../../../services/postgresql.ts';
+import { type OwnPostgresql, startOwnPostgresql } from '../../../backends/postgresql.ts';
 import { NOBODYS_CREDENTIALS, setEnvironment } from './environment.ts';
 import { type SecretsManagerStub, startSecretsManagerStub } from './secrets-manager-stub.ts';
 import { settingsFor, whoConnects } from './settings.ts';

@@ -30,14 +30,14 @@ describe('in Secrets Manager', () => {
   let arn: string;
 
   const create = async (secret: { SecretString?: string; SecretBinary?: Uint8Array }): Promise<string> => {
-    const { ARN = '' } = await manager.send(new CreateSecretCommand({ Name: `hfs/${randomUUID()}`, ...secret }));
+    const { ARN = '' } = await manager.send(new CreateSecretCommand({ Name: `hfstorage/${randomUUID()}`, ...secret }));
     arn = ARN;
     return ARN;
   };
   const rotate = (SecretString: string) => manager.send(new PutSecretValueCommand({ SecretId: arn, SecretString }));
 
   beforeEach(() => {
-    restore = setEnvironment({ AWS_ENDPOINT_URL_SECRETS_MANAGER: process.env.HFS_TEST_S3_ENDPOINT });
+    restore = setEnvironment({ AWS_ENDPOINT_URL_SECRETS_MANAGER: process.env.HFSTORAGE_TEST_S3_ENDPOINT });
     arn = '';
     manager = new SecretsManagerClient({ region: REGION });
   });
@@ -47,26 +47,28 @@ describe('in Secrets Manager', () => {
   });
 
   test('a secret that is JSON names user and password', async () => {
-    const settings = await open(await create({ SecretString: '{"username":"hfs","password":"hunter2","port":5432}' }));
-    expect(settings).toMatchObject({ client: { user: 'hfs' }, passwordMayChange: true });
+    const settings = await open(
+      await create({ SecretString: '{"username":"hfstorage","password":"hunter2","port":5432}' }),
+    );
+    expect(settings).toMatchObject({ client: { user: 'hfstorage' }, passwordMayChange: true });
     expect(await settings.client.password()).toBe('hunter2');
   });
 
   test.each(['hunter2', '12345', '"quoted"', '{broken'])('the secret %j is a password', async (text) => {
-    const settings = await open(await create({ SecretString: text }), { username: 'hfs' });
-    expect(settings.client.user).toBe('hfs');
+    const settings = await open(await create({ SecretString: text }), { username: 'hfstorage' });
+    expect(settings.client.user).toBe('hfstorage');
     expect(await settings.client.password()).toBe(text);
   });
 
   test('the user may be named twice', async () => {
-    const secret = await create({ SecretString: '{"username":"hfs","password":"hunter2"}' });
-    expect((await open(secret, { username: 'hfs' })).client.user).toBe('hfs');
+    const secret = await create({ SecretString: '{"username":"hfstorage","password":"hunter2"}' });
+    expect((await open(secret, { username: 'hfstorage' })).client.user).toBe('hfstorage');
   });
 
   test.each([
-    ['{"username":"hfs","pass":"hunter2"}', undefined, `is a JSON object without a "password". ${ADVICE}`],
-    ['{"username":"hfs","password":2}', undefined, `is a JSON object without a "password". ${ADVICE}`],
-    ['["hunter2"]', 'hfs', `is a JSON object without a "password". ${ADVICE}`],
+    ['{"username":"hfstorage","pass":"hunter2"}', undefined, `is a JSON object without a "password". ${ADVICE}`],
+    ['{"username":"hfstorage","password":2}', undefined, `is a JSON object without a "password". ${ADVICE}`],
+    ['["hunter2"]', 'hfstorage', `is a JSON object without a "password". ${ADVICE}`],
     [
       '{"password":"hunter2"}',
       undefined,
@@ -75,8 +77,8 @@ describe('in Secrets Manager', () => {
     ['hunter2', undefined, `names no user, and sql_strategy.username is left out. ${ADVICE}`],
     [
       '{"username":"other","password":"hunter2"}',
-      'hfs',
-      'is the login of other, and sql_strategy.username is hfs. Leave out sql_strategy.username, or name the secret of that user.',
+      'hfstorage',
+      'is the login of other, and sql_strategy.username is hfstorage. Leave out sql_strategy.username, or name the secret of that user.',
     ],
   ])('the secret %j with the user %j is refused', async (text, username, problem) => {
     const secret = await create({ SecretString: text });
@@ -100,13 +102,13 @@ describe('in Secrets Manager', () => {
   });
 
   test('a secret is looked for in the region that is written', async () => {
-    const secret = await create({ SecretString: '{"username":"hfs","password":"hunter2"}' });
+    const secret = await create({ SecretString: '{"username":"hfstorage","password":"hunter2"}' });
     await expect(open(secret, { region: 'us-east-1' })).rejects.toThrow('It does not exist');
   });
 
   test('once a password is forgotten, that of the rotated secret is fetched', async () => {
-    const settings = await open(await create({ SecretString: '{"username":"hfs","password":"first"}' }));
-    await rotate('{"username":"hfs","password":"second"}');
+    const settings = await open(await create({ SecretString: '{"username":"hfstorage","password":"first"}' }));
+    await rotate('{"username":"hfstorage","password":"second"}');
     expect(await settings.client.password()).toBe('first');
     settings.forgetPassword();
     expect(await settings.client.password()).toBe('second');
@@ -120,7 +122,7 @@ describe('while Secrets Manager is watched', () => {
 
   beforeEach(async () => {
     manager = await startSecretsManagerStub();
-    manager.answer = login('hfs', 'first');
+    manager.answer = login('hfstorage', 'first');
     restore = setEnvironment({ ...NOBODYS_CREDENTIALS, AWS_ENDPOINT_URL_SECRETS_MANAGER: manager.endpoint });
     now = Date.now();
     jest.spyOn(Date, 'now').mockImplementation(() => now);
@@ -129,7 +131,7 @@ describe('while Secrets Manager is watched', () => {
 
   test('a secret is kept for 5 minutes', async () => {
     const settings = await open(ARN);
-    manager.answer = login('hfs', 'second');
+    manager.answer = login('hfstorage', 'second');
     now += KEPT_MS - 1;
     expect(await settings.client.password()).toBe('first');
     expect(manager.calls).toBe(1);
@@ -154,9 +156,9 @@ describe('while Secrets Manager is watched', () => {
     const before = settings.client.password();
     while (manager.calls < 2) await sleep(1);
     settings.forgetPassword();
-    manager.answer = login('hfs', 'second');
+    manager.answer = login('hfstorage', 'second');
     expect(await settings.client.password()).toBe('second');
-    resolve(login('hfs', 'first'));
+    resolve(login('hfstorage', 'first'));
     expect(await before).toBe('first');
     expect(await settings.client.password()).toBe('second');
     expect(manager.calls).toBe(3);
@@ -169,7 +171,7 @@ describe('while Secrets Manager is watched', () => {
     expect(await settings.client.password()).toBe('first');
     expect(await settings.client.password()).toBe('first');
     expect(manager.calls).toBe(2);
-    manager.answer = login('hfs', 'second');
+    manager.answer = login('hfstorage', 'second');
     now += RETRY_MS;
     expect(await settings.client.password()).toBe('second');
   });
@@ -179,22 +181,22 @@ describe('while Secrets Manager is watched', () => {
     manager.answer = { status: 400, error: 'AccessDeniedException' };
     settings.forgetPassword();
     await expect(settings.client.password()).rejects.toThrow('Access is denied');
-    manager.answer = login('hfs', 'second');
+    manager.answer = login('hfstorage', 'second');
     expect(await settings.client.password()).toBe('second');
   });
 
   test('a rotation between two users lets connections under way finish with the former', async () => {
     const settings = await open(ARN);
     const { client } = settings;
-    manager.answer = login('hfs_clone', 'second');
+    manager.answer = login('hfstorage_clone', 'second');
     now += KEPT_MS;
     expect(await client.password()).toBe('first');
-    expect(settings.client.user).toBe('hfs_clone');
+    expect(settings.client.user).toBe('hfstorage_clone');
     expect(await settings.client.password()).toBe('second');
     settings.forgetPassword();
     await expect(client.password()).rejects.toThrow(StorageUnavailableError);
     await expect(client.password()).rejects.toThrow(
-      `The secret ${ARN} has changed from the user hfs to hfs_clone while a connection was made. Connect again.`,
+      `The secret ${ARN} has changed from the user hfstorage to hfstorage_clone while a connection was made. Connect again.`,
     );
   });
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
+import { startCuttingProxy } from '../../../backends/cutting-proxy.ts';
+import { type OwnPostgresql, startOwnPostgresql } from '../../../backends/postgresql.ts';
 import { saveAll, template } from '../../../contract/samples.ts';
-import { startCuttingProxy } from '../../../services/cutting-proxy.ts';
-import { type OwnPostgresql, startOwnPostgresql } from '../../../services/postgresql.ts';
 import { unavailability } from './readable.ts';
 import { openStore } from './store-behind-proxy.ts';
 

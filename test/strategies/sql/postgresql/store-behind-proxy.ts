@@ -4,8 +4,8 @@ import type { ConfigInput } from '../../../../lib/config/configuration.ts';
 import type { Repository } from '../../../../lib/repository/repository.ts';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../../lib/strategies/open-repository.ts';
-import { type CuttingProxy, startCuttingProxy } from '../../../services/cutting-proxy.ts';
-import { createDatabase, dropDatabase } from '../../../services/test-database.ts';
+import { type CuttingProxy, startCuttingProxy } from '../../../backends/cutting-proxy.ts';
+import { createDatabase, dropDatabase } from '../../../backends/test-database.ts';
 
 export type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy']>;
 
@@ -39,7 +39,7 @@ export interface StoreBehindProxy extends AsyncDisposable {
  * connection, so that one that is not given back is missed at once.
  */
 export async function openBehindProxy(settings: SqlSettings = {}): Promise<StoreBehindProxy> {
-  const name = `hfs-faults-${randomUUID()}`;
+  const name = `hfstorage-faults-${randomUUID()}`;
   await using resources = new AsyncDisposableStack();
   const address = await createDatabase(name);
   resources.defer(() => dropDatabase(name));

@@ -54,7 +54,7 @@ test.each(saves)('saves by %s: what was acknowledged is stored, what was denied 
   const terminate = async (): Promise<void> => {
     const sql =
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity ' +
-      "WHERE datname = current_database() AND application_name = 'hfs' AND pid <> pg_backend_pid()";
+      "WHERE datname = current_database() AND application_name = 'hfstorage' AND pid <> pg_backend_pid()";
     for (; performance.now() < deadline; await sleep(EVERY_MS)) ended += (await admin.query(sql)).rowCount ?? 0;
   };
   await Promise.all([terminate(), ...Array.from({ length: WORKERS }, (__, worker) => work(worker))]);

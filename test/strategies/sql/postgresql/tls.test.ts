@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type OwnPostgresql, startOwnPostgresql } from '../../../services/postgresql.ts';
+import { type OwnPostgresql, startOwnPostgresql } from '../../../backends/postgresql.ts';
 import { CA, LOCALHOST, OTHER_CA } from './certificates.ts';
 import { settingsFor, whoConnects } from './settings.ts';
 

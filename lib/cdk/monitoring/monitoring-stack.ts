@@ -1,0 +1,48 @@
+import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import type { Config } from '../../config/configuration.ts';
+import type { DeploymentConfig } from '../../config/deployment.ts';
+import type { DataStack } from '../data/data-stack.ts';
+import { type AlarmDefinition, addAlarms, apiAlarms, storeAlarms } from './alarms.ts';
+import { addDashboard, apiSection, type DashboardSection, storeSections } from './dashboard.ts';
+
+export interface MonitoringStackProps extends StackProps {
+  readonly storage: Config['storage'];
+  readonly deployment: DeploymentConfig;
+  readonly data: DataStack;
+  /** What other stacks add to the dashboard, such as the progress of migrations. */
+  readonly sections?: readonly DashboardSection[];
+  /** What other stacks add to the alarms, such as the age of the last backup. */
+  readonly alarms?: readonly AlarmDefinition[];
+}
+
+/** The dashboard, the alarms, and the topic by which operators are told. */
+export class MonitoringStack extends Stack {
+  readonly topic: ITopic;
+
+  constructor(scope: Construct, id: string, props: MonitoringStackProps) {
+    const { deployment, data, sections = [], alarms = [], ...rest } = props;
+    super(scope, id, rest);
+    const { name } = deployment;
+    this.topic = this.#topic(deployment);
+    addDashboard(this, name, [apiSection(name), ...storeSections(data), ...sections]);
+    addAlarms(this, name, this.topic, [...apiAlarms(name), ...storeAlarms(data), ...alarms]);
+    new CfnOutput(this, 'AlarmTopic', { value: this.topic.topicArn, description: 'Where alarms go.' });
+  }
+
+  #topic({ name, alarms }: DeploymentConfig): ITopic {
+    if (alarms.topic_arn !== undefined) return Topic.fromTopicArn(this, 'Alarms', alarms.topic_arn);
+    const topic = new Topic(this, 'Alarms', { displayName: `Alarms of ${name}`, enforceSSL: true });
+    // A policy of its own takes the place of the one by which everybody in the account may publish.
+    topic.grantPublish(
+      new ServicePrincipal('cloudwatch.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
+    for (const email of alarms.emails) topic.addSubscription(new EmailSubscription(email));
+    return topic;
+  }
+}

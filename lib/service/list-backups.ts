@@ -1,9 +1,0 @@
-import type { JobsFunction } from './jobs.ts';
-import { refuseQuery } from './parameters.ts';
-import { jsonAnswer } from './service.ts';
-
-/** `GET /v1/backups`: the newest first. */
-export const listBackups: JobsFunction = async (jobs, request) => {
-  refuseQuery(request);
-  return jsonAnswer(200, { items: await jobs.backups() });
-};

@@ -1,9 +1,0 @@
-import type { JobsFunction } from './jobs.ts';
-import { refuseQuery } from './parameters.ts';
-import { jsonAnswer } from './service.ts';
-
-/** `GET /v1/migrations`: the newest first. */
-export const listMigrations: JobsFunction = async (jobs, request) => {
-  refuseQuery(request);
-  return jsonAnswer(200, { items: await jobs.migrations() });
-};

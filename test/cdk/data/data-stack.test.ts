@@ -1,0 +1,288 @@
+/** What holds data: that it has the shape of the model, stays, and is closed to everybody else. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+import { expect, test } from '@jest/globals';
+import type { Stack } from 'aws-cdk-lib';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { createTableInput, tableDefinitions } from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
+import { appOf, configured, environment, shipped, templateOf } from '../synthesized.ts';
+
+const GLOBAL_TABLE = 'AWS::DynamoDB::GlobalTable';
+
+const dynamodb = (dynamodb_strategy: object, deployment: object = {}) =>
+  configured({ storage: { strategy: 'dynamodb', dynamodb_strategy }, deployment });
+
+test('the tables are those that this program makes itself', () => {
+  const config = environment('dev');
+  const template = templateOf(config, 'data');
+  for (const definition of tableDefinitions(config.storage.dynamodb_strategy)) {
+    const { TableName, KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, BillingMode } =
+      createTableInput(definition);
+    const declared = Object.values(template.findResources(GLOBAL_TABLE, { Properties: { TableName } }));
+    expect(declared).toHaveLength(1);
+    expect(declared[0]?.Properties).toMatchObject({
+      KeySchema,
+      BillingMode,
+      ...(GlobalSecondaryIndexes !== undefined && { GlobalSecondaryIndexes }),
+    });
+    const byName = (a: { AttributeName?: string | undefined }, b: { AttributeName?: string | undefined }) =>
+      `${a.AttributeName}` < `${b.AttributeName}` ? -1 : 1;
+    expect(declared[0]?.Properties.AttributeDefinitions.toSorted(byName)).toEqual(
+      AttributeDefinitions?.toSorted(byName),
+    );
+  }
+});
+
+test('tables can be restored to a moment, are protected and encrypted, and stay', () => {
+  const template = templateOf(environment('prod'), 'data');
+  const tables = Object.values(template.findResources(GLOBAL_TABLE));
+  expect(tables).toHaveLength(3);
+  for (const { Properties, DeletionPolicy, UpdateReplacePolicy } of tables) {
+    expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain']);
+    expect(Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' });
+    expect(Properties.Replicas).toMatchObject([
+      {
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        SSESpecification: { KMSMasterKeyId: { 'Fn::GetAtt': ['DataKey', 'Arn'] } },
+      },
+    ]);
+  }
+  template.hasResource('AWS::KMS::Key', { DeletionPolicy: 'Retain', Properties: { EnableKeyRotation: true } });
+});
+
+test('what the configuration turns off is off', () => {
+  const off = { deletion_protection: false, point_in_time_recovery: false };
+  const template = templateOf(dynamodb({}, off), 'data');
+  template.allResourcesProperties(GLOBAL_TABLE, {
+    Replicas: [
+      Match.objectLike({
+        DeletionProtectionEnabled: false,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: false },
+      }),
+    ],
+  });
+  template.resourceCountIs('AWS::KMS::Key', 0);
+});
+
+const scaling = (least: number, most: number, kind: 'Read' | 'Write', seed: number, target = 70) => ({
+  [`${kind}CapacityAutoScalingSettings`]: {
+    MinCapacity: least,
+    MaxCapacity: most,
+    SeedCapacity: seed,
+    TargetTrackingScalingPolicyConfiguration: { TargetValue: target },
+  },
+});
+
+test('provisioned tables and indexes scale from 1 to 100 at 70 percent', () => {
+  const template = templateOf(environment('prod'), 'data');
+  const machines = Object.values(template.findResources(GLOBAL_TABLE)).find(
+    ({ Properties }) => Properties.TableName === 'hostfactory_machines',
+  )?.Properties;
+  const write = scaling(1, 100, 'Write', 10);
+  const read = scaling(1, 100, 'Read', 10);
+  expect(machines.BillingMode).toBe('PROVISIONED');
+  expect(machines.WriteProvisionedThroughputSettings).toEqual(write);
+  for (const index of machines.GlobalSecondaryIndexes) expect(index.WriteProvisionedThroughputSettings).toEqual(write);
+  expect(machines.Replicas[0].ReadProvisionedThroughputSettings).toEqual(read);
+  expect(machines.Replicas[0].GlobalSecondaryIndexes).toHaveLength(3);
+  for (const index of machines.Replicas[0].GlobalSecondaryIndexes) {
+    expect(index.ReadProvisionedThroughputSettings).toEqual(read);
+  }
+});
+
+test('provisioned tables without scaling keep their capacity', () => {
+  const template = templateOf(dynamodb({ billing_mode: 'PROVISIONED', read_capacity: 7, write_capacity: 3 }), 'data');
+  template.allResourcesProperties(GLOBAL_TABLE, {
+    WriteProvisionedThroughputSettings: scaling(3, 3, 'Write', 3),
+    Replicas: [Match.objectLike({ ReadProvisionedThroughputSettings: scaling(7, 7, 'Read', 7) })],
+  });
+});
+
+test('replicas are in the regions that the configuration names, with their keys', () => {
+  const key_arn = 'arn:aws:kms:eu-west-1:123456789012:key/x';
+  const deployment = {
+    region: 'eu-central-1',
+    customer_managed_key: true,
+    replicas: [{ region: 'eu-west-1', key_arn }],
+  };
+  const template = templateOf(dynamodb({}, deployment), 'data');
+  template.allResourcesProperties(GLOBAL_TABLE, {
+    Replicas: Match.arrayWith([
+      Match.objectLike({ Region: 'eu-west-1', SSESpecification: { KMSMasterKeyId: key_arn } }),
+      Match.objectLike({ Region: 'eu-central-1' }),
+    ]),
+  });
+});
+
+test('the bucket of the JSON store is versioned, closed, encrypted and logged', () => {
+  const template = templateOf(environment('json'), 'data');
+  template.hasResource('AWS::S3::Bucket', {
+    DeletionPolicy: 'Retain',
+    Properties: {
+      VersioningConfiguration: { Status: 'Enabled' },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          { BucketKeyEnabled: true, ServerSideEncryptionByDefault: Match.objectLike({ SSEAlgorithm: 'aws:kms' }) },
+        ],
+      },
+      LoggingConfiguration: { DestinationBucketName: { Ref: 'AccessLogs' } },
+      LifecycleConfiguration: {
+        Rules: Match.arrayWith([Match.objectLike({ NoncurrentVersionExpiration: { NoncurrentDays: 30 } })]),
+      },
+    },
+  });
+  // Nobody without TLS.
+  template.resourcePropertiesCountIs(
+    'AWS::S3::BucketPolicy',
+    {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
+      },
+    },
+    3,
+  );
+});
+
+test('the database is private, on two zones, encrypted, with a login that RDS rotates and connections by TLS only', () => {
+  const template = templateOf(environment('sql'), 'data');
+  template.hasResource('AWS::RDS::DBInstance', {
+    DeletionPolicy: 'Retain',
+    Properties: {
+      Engine: 'postgres',
+      EngineVersion: '18.3',
+      DBInstanceClass: 'db.t4g.medium',
+      AllocatedStorage: '50',
+      MultiAZ: true,
+      PubliclyAccessible: false,
+      StorageEncrypted: true,
+      DeletionProtection: true,
+      BackupRetentionPeriod: 14,
+      ManageMasterUserPassword: true,
+      EnableIAMDatabaseAuthentication: true,
+      MasterUsername: 'hostfactory_user',
+      DBName: 'hostfactory',
+    },
+  });
+  template.hasResourceProperties('AWS::RDS::DBParameterGroup', {
+    Parameters: Match.objectLike({ 'rds.force_ssl': '1' }),
+  });
+  template.hasResourceProperties('AWS::RDS::DBProxy', {
+    RequireTLS: true,
+    Auth: [Match.objectLike({ AuthScheme: 'SECRETS', IAMAuth: 'REQUIRED' })],
+  });
+});
+
+/** The networks and groups that a template lets in. */
+const letIn = (template: Template): unknown[] => [
+  ...Object.values(template.findResources('AWS::EC2::SecurityGroupIngress')).map(
+    ({ Properties }) => Properties.CidrIp ?? Properties.SourceSecurityGroupId,
+  ),
+  ...Object.values(template.findResources('AWS::EC2::SecurityGroup')).flatMap(
+    ({ Properties }) => Properties.SecurityGroupIngress ?? [],
+  ),
+];
+
+test.each(['sql', 'dax'])('in the VPC of %s there is no way to the internet, and only groups are let in', (name) => {
+  const template = templateOf(environment(name), 'data');
+  template.resourceCountIs('AWS::EC2::InternetGateway', 0);
+  template.resourceCountIs('AWS::EC2::NatGateway', 0);
+  template.resourceCountIs('AWS::EC2::Subnet', 2);
+  template.resourceCountIs('AWS::EC2::FlowLog', 1);
+  expect(letIn(template).every((source) => JSON.stringify(source).includes('GroupId'))).toBe(true);
+});
+
+test('a VPC that exists is used as it is', () => {
+  const vpc = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };
+  const config = configured({ ...inputOf('sql'), deployment: { vpc } });
+  const template = templateOf(config, 'data');
+  template.resourceCountIs('AWS::EC2::VPC', 0);
+  template.hasResourceProperties('AWS::RDS::DBSubnetGroup', { SubnetIds: vpc.subnet_ids });
+  templateOf(config, 'api').hasResourceProperties('AWS::Lambda::Function', {
+    VpcConfig: { SubnetIds: vpc.subnet_ids },
+  });
+});
+
+/** The storage part of a shipped environment, as written. */
+function inputOf(name: 'sql' | 'dax') {
+  const { storage } = environment(name);
+  const { strategy, sql_strategy, dynamodb_strategy } = storage;
+  return strategy === 'sql' ? { storage: { strategy, sql_strategy } } : { storage: { strategy, dynamodb_strategy } };
+}
+
+test('without RDS Proxy the functions read the secret, and the VPC has a way to it', () => {
+  const sql_strategy = {
+    type: 'postgresql',
+    host: '${HFSTORAGE_DATABASE_HOST}',
+    name: 'hostfactory',
+    username: 'hostfactory_user',
+    password: '${HFSTORAGE_DATABASE_SECRET}',
+    // Any file does: what is in it is looked at by the functions.
+    sslrootcert: 'package.json',
+  };
+  const config = configured({
+    storage: { strategy: 'sql', sql_strategy },
+    deployment: { vpc: {}, rds: { proxy: false } },
+  });
+  const data = templateOf(config, 'data');
+  data.resourceCountIs('AWS::RDS::DBProxy', 0);
+  data.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Interface', PrivateDnsEnabled: true });
+  templateOf(config, 'api').hasResourceProperties('AWS::IAM::Policy', {
+    PolicyDocument: {
+      Statement: Match.arrayWith([Match.objectLike({ Action: 'secretsmanager:GetSecretValue', Effect: 'Allow' })]),
+    },
+  });
+});
+
+test('the DAX cluster is encrypted on the way and at rest, and keeps what the configuration says', () => {
+  const template = templateOf(environment('dax'), 'data');
+  template.hasResourceProperties('AWS::DAX::Cluster', {
+    NodeType: 'dax.t3.small',
+    ReplicationFactor: 3,
+    SSESpecification: { SSEEnabled: true },
+    ClusterEndpointEncryptionType: 'TLS',
+  });
+  template.hasResourceProperties('AWS::DAX::ParameterGroup', {
+    ParameterNameValues: { 'record-ttl-millis': '300000', 'query-ttl-millis': '60000' },
+  });
+});
+
+// Another logical id would make CloudFormation replace what holds the data.
+test.each([
+  ['dev', ['AccessLogs', 'BackupBucket', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
+  ['prod', ['AccessLogs', 'BackupBucket', 'DataKey', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
+  ['json', ['AccessLogs', 'BackupBucket', 'DataKey', 'StoreBucket']],
+  ['sql', ['AccessLogs', 'BackupBucket', 'DataKey', 'Database']],
+  ['dax', ['AccessLogs', 'BackupBucket', 'DaxCluster', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
+])('the logical ids of %s stay', (name, ids) => {
+  const stateful = /GlobalTable|S3::Bucket$|KMS::Key|DBInstance|DAX::Cluster/;
+  const { Resources } = templateOf(environment(name), 'data').toJSON() as {
+    Resources: Record<string, { Type: string }>;
+  };
+  const found = Object.entries(Resources).filter(([, { Type }]) => stateful.test(Type));
+  expect(found.map(([id]) => id).toSorted()).toEqual(ids);
+});
+
+test.each(shipped)('the data stack of %s is protected against termination, and no other', (name) => {
+  const stacks = appOf(environment(name)).node.children.filter(
+    (child): child is Stack => 'terminationProtection' in child,
+  );
+  expect(
+    stacks.map(({ stackName, terminationProtection = false }) => [stackName.split('-').at(-1), terminationProtection]),
+  ).toEqual(
+    expect.arrayContaining([
+      ['data', true],
+      ['api', false],
+      ['migration', false],
+      ['backup', false],
+      ['monitoring', false],
+    ]),
+  );
+});

@@ -1,0 +1,112 @@
+/** What cannot be deployed of migrations and backups stops with a sentence that names the key. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { ConfigurationError } from '../../../lib/repository/errors.ts';
+import { appOf, configured, environment, newFolder } from '../synthesized.ts';
+
+const messageOf = (make: () => unknown): string => {
+  try {
+    make();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return (error as Error).message;
+  }
+  throw new Error('The configuration was accepted.');
+};
+
+const dynamodb = { strategy: 'dynamodb' };
+
+describe('keys that cannot be', () => {
+  test.each<[object, string]>([
+    [{ migration: { peer: 'old-store' } }, 'deployment.migration.peer must be a .json file'],
+    [{ migration: { schedule: { expression: 'rate(1 day)' } } }, 'deployment.migration.schedule needs peer'],
+    [{ migration: { peer_key_arn: 'arn:aws:kms:x' } }, 'deployment.migration.peer_key_arn applies with peer only'],
+    [
+      { migration: { peer: 'a.json', peer_role: 'both', schedule: { expression: 'rate(1 day)' } } },
+      'deployment.migration.schedule needs a peer_role of "source" or "target"',
+    ],
+    [
+      { migration: { peer: 'a.json', schedule: { expression: 'daily' } } },
+      'deployment.migration.schedule.expression must be a schedule of EventBridge Scheduler',
+    ],
+    [{ backup: { schedule: '0 2 * * *' } }, 'deployment.backup.schedule must be a schedule of EventBridge Scheduler'],
+    [{ backup: { timezone: 'Mars/Olympus' } }, 'deployment.backup.timezone must be a timezone'],
+    [{ backup: { schedule: 'rate(2 days)' } }, 'deployment.backup.max_age_hours must be more than the 48 hours'],
+    [
+      { backup: { restore_test_storage_mb: 20_000 } },
+      'deployment.backup.restore_test_storage_mb must be at most 10240',
+    ],
+    [{ backup: { native: { retention: 3 } } }, 'deployment.backup.native.retention is not a known key'],
+  ])('%j', (deployment, message) => {
+    expect(messageOf(() => configured({ storage: dynamodb, deployment }))).toContain(message);
+  });
+
+  test.each<[object, string]>([
+    [{ backup: { location: 's3://other/backups' } }, 'backup.location must be s3://${HFSTORAGE_BACKUP_BUCKET}/backups'],
+    [{ backup: { endpoint: 'http://127.0.0.1:9000' } }, 'backup.endpoint has no place in a deployment'],
+    [
+      { migration: { state_location: 'elsewhere/' } },
+      'migration.state_location must be s3://${HFSTORAGE_BACKUP_BUCKET}/state',
+    ],
+    [
+      { migration: { backup_location: 's3://${HFSTORAGE_BACKUP_BUCKET}/backups' } },
+      'migration.backup_location must be s3://${HFSTORAGE_BACKUP_BUCKET}/migration-backups',
+    ],
+  ])('%j', (sections, message) => {
+    expect(messageOf(() => appOf(configured({ storage: dynamodb, ...sections })))).toContain(message);
+  });
+
+  test('native backups of a store that has none', () => {
+    const storage = { strategy: 'json', json_strategy: { base_path: 's3://${HFSTORAGE_BUCKET}' } };
+    const config = configured({ storage, deployment: { backup: { native: {} } } });
+    expect(messageOf(() => appOf(config))).toContain(
+      'deployment.backup.native applies with storage.strategy "dynamodb"',
+    );
+  });
+
+  test('places may be written as they are', () => {
+    const backup = { location: 's3://${HFSTORAGE_BACKUP_BUCKET}/backups' };
+    expect(() => appOf(configured({ storage: dynamodb, backup }))).not.toThrow();
+  });
+});
+
+describe('another store that functions cannot use', () => {
+  const peerOf = (storage: object, name = 'old.json'): string => {
+    const file = join(newFolder(), name);
+    writeFileSync(file, JSON.stringify({ storage }));
+    return file;
+  };
+  const sql = { type: 'postgresql', host: 'db.example.com', name: 'old', username: 'reader', password: 'written out' };
+
+  test.each<[string, object, string]>([
+    ['JSON on a local disk', { strategy: 'json' }, 'storage.json_strategy.base_path must be s3://bucket/prefix'],
+    ['SQLite', { strategy: 'sql' }, 'storage.sql_strategy.type must be "postgresql"'],
+    [
+      'DynamoDB Local',
+      { strategy: 'dynamodb', dynamodb_strategy: { table_prefix: 'x', endpoint: 'http://127.0.0.1:8000' } },
+      'storage.dynamodb_strategy.endpoint has no place here',
+    ],
+    [
+      'a database without a VPC',
+      { strategy: 'sql', sql_strategy: sql },
+      'storage.sql_strategy needs deployment.vpc.id',
+    ],
+    ['a password that is written out', { strategy: 'sql', sql_strategy: sql }, 'must be the ARN of a secret'],
+    ['the very store of the deployment', dynamodb, 'storage is the very store of this deployment'],
+    ['a variable that is not set', { strategy: 'json', json_strategy: { base_path: 's3://${NO_SUCH}' } }, 'NO_SUCH'],
+  ])('%s', (_, storage, message) => {
+    const peer = peerOf(storage);
+    const config = configured({ storage: dynamodb, deployment: { migration: { peer } } });
+    expect(messageOf(() => appOf(config))).toContain(message);
+    expect(messageOf(() => appOf(config))).toContain('deployment.migration.peer: ');
+  });
+
+  test('a file that is not there, or is called like the own one', () => {
+    const withPeer = (peer: string) => configured({ storage: dynamodb, deployment: { migration: { peer } } });
+    expect(messageOf(() => appOf(withPeer('/nowhere/old.json')))).toContain('/nowhere/old.json cannot be used');
+    const own = peerOf(environment('json').storage, 'config.json');
+    expect(messageOf(() => appOf(withPeer(own)))).toContain('must not be called config.json');
+  });
+});

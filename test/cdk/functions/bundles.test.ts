@@ -1,0 +1,133 @@
+/** The bundles of the functions: small, with one store each, and able to run by themselves. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { apiSources } from '../../../lib/cdk/api/api-functions.ts';
+import { deployedConfig } from '../../../lib/cdk/environment/placeholders.ts';
+import { bundle, unusedModules } from '../../../lib/cdk/functions/bundle.ts';
+import { parseConfig } from '../../../lib/config/parse-config.ts';
+import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { newTestTables } from '../../backends/test-tables.ts';
+import { environment } from '../synthesized.ts';
+
+const run = promisify(execFile);
+const outdir = mkdtempSync(join(tmpdir(), 'hfstorage-bundles-'));
+afterAll(() => {
+  rmSync(outdir, { recursive: true, force: true });
+});
+
+/** Bytes of the largest bundle of each store, as measured, with a tenth on top. */
+const LIMITS = { dev: 1_022_000, json: 1_093_000, sql: 857_000, dax: 1_590_000 };
+/** Bytes of the bundle that serves the OpenAPI document, and uses no store. */
+const LIMIT_WITHOUT_STORE = 598_000;
+
+/** What is in the code of a store, and of no other. */
+const marks: Readonly<Record<string, readonly string[]>> = {
+  dynamodb: ['TransactWriteItems', 'ConditionalCheckFailedException'],
+  json: ['JournalMoved'],
+  sql: ['pg_advisory_xact_lock'],
+  sqlite: ['BEGIN IMMEDIATE'],
+};
+
+const bundled = new Map<string, string>();
+
+/** Folder of the bundles of an environment. */
+function bundlesOf(name: string): string {
+  const folder = bundled.get(name) ?? join(outdir, name);
+  if (!bundled.has(name)) bundle({ functions: apiSources, external: unusedModules(environment(name)), outdir: folder });
+  bundled.set(name, folder);
+  return folder;
+}
+
+const codeOf = (name: string, operation: string): string => join(bundlesOf(name), operation, 'index.mjs');
+
+describe.each(Object.entries(LIMITS))('for %s', (name, limit) => {
+  test('each function has a bundle that is no larger than it was', () => {
+    const sizes = apiSources.map((source) => [source.name, statSync(codeOf(name, source.name)).size] as const);
+    expect(sizes.filter(([, size]) => size > limit)).toEqual([]);
+    expect(Object.fromEntries(sizes)['get-openapi']).toBeLessThan(LIMIT_WITHOUT_STORE);
+  });
+
+  test('a bundle starts by itself', async () => {
+    const script = `const { handler } = await import(${JSON.stringify(codeOf(name, 'get-entity'))}); console.log(typeof handler);`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: tmpdir() });
+    expect(stdout.trim()).toBe('function');
+  });
+});
+
+test.each([
+  ['dev', 'dynamodb'],
+  ['sql', 'sql'],
+  ['json', 'json'],
+])('the bundles of %s hold the store %s, and no other', (name, store) => {
+  const code = readFileSync(codeOf(name, 'save-entity'), 'utf8');
+  for (const [other, texts] of Object.entries(marks)) {
+    for (const text of texts) expect([text, code.includes(text)]).toEqual([text, other === store]);
+  }
+});
+
+test('the DAX client is in the bundles of dax only', () => {
+  expect(readFileSync(codeOf('dax', 'get-entity'), 'utf8')).toContain('DaxClient');
+  expect(readFileSync(codeOf('dev', 'get-entity'), 'utf8')).not.toContain('DaxClient');
+});
+
+test('an operation that needs no store is answered without a configuration', async () => {
+  const event = { httpMethod: 'GET', requestContext: { requestId: 'r' } };
+  const script = `const { handler } = await import(${JSON.stringify(codeOf('dev', 'get-openapi'))});
+    const { statusCode, body } = await handler(${JSON.stringify(event)}, {});
+    console.log(JSON.stringify({ statusCode, openapi: JSON.parse(body).openapi }));`;
+  const env = { PATH: process.env.PATH, POWERTOOLS_LOG_LEVEL: 'SILENT' };
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { env });
+  expect(JSON.parse(stdout)).toEqual({ statusCode: 200, openapi: '3.1.0' });
+});
+
+test('a function answers from its folder, with the configuration beside it and the variables of Lambda', async () => {
+  const { endpoint, region, table_prefix } = newTestTables();
+  const storage = { strategy: 'dynamodb', dynamodb_strategy: { table_prefix } } as const;
+  const made = { ...storage, dynamodb_strategy: { endpoint, region, table_prefix } };
+  await (await openRepository({ storage: made })).close();
+  const folder = join(bundlesOf('dev'), 'get-health');
+  writeFileSync(join(folder, 'config.json'), deployedConfig(parseConfig({ storage })));
+  const event = { httpMethod: 'GET', requestContext: { requestId: 'r' } };
+  const script = `const { handler } = await import('./index.mjs');
+    const { statusCode } = await handler(${JSON.stringify(event)}, {});
+    console.log('answered', statusCode);`;
+  const env = {
+    PATH: process.env.PATH,
+    HFSTORAGE_CONFIG: 'config.json',
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoint,
+    AWS_LAMBDA_FUNCTION_NAME: 'get-health',
+    POWERTOOLS_METRICS_NAMESPACE: 'HostFactory',
+    POWERTOOLS_SERVICE_NAME: 'hostfactory',
+  };
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, env });
+  expect(stdout).toContain('answered 200');
+  expect(stdout).toContain('"Namespace":"HostFactory"');
+});
+
+describe('the configuration beside a bundle', () => {
+  const variables = {
+    HFSTORAGE_BUCKET: 'a-bucket',
+    HFSTORAGE_DATABASE_HOST: 'db.example.com',
+    HFSTORAGE_DAX_ENDPOINT: 'daxs://dax.example.com',
+  };
+
+  test.each([
+    ['json', { json_strategy: { base_path: 's3://a-bucket/store' } }],
+    ['sql', { sql_strategy: { host: 'db.example.com', connection_proxy: true } }],
+    ['dax', { dynamodb_strategy: { dax_endpoint: 'daxs://dax.example.com', create_tables: false } }],
+    ['prod', { dynamodb_strategy: { table_prefix: 'hostfactory', create_tables: false } }],
+  ])('of %s can be read once the variables of the function are set', (name, expected) => {
+    const config = environment(name);
+    const read = parseConfig(JSON.parse(deployedConfig(config)), variables);
+    expect(read.storage).toMatchObject(expected);
+    expect(read).not.toHaveProperty('deployment');
+    expect(read.storage.enforce_references).toBe(config.storage.enforce_references);
+  });
+});

@@ -1,0 +1,98 @@
+/** The bundles of the tasks of migrations and backups: small, with the stores that they use, and no others. */
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { readPeer } from '../../../lib/cdk/environment/peer-file.ts';
+import { bundle } from '../../../lib/cdk/functions/bundle.ts';
+import { makeBundles } from '../../../lib/cdk/functions/function-bundles.ts';
+import { backupSources, migrationSources, restoreTestSource } from '../../../lib/cdk/jobs/job-sources.ts';
+import type { DeploymentConfig } from '../../../lib/config/deployment.ts';
+import { parseConfig } from '../../../lib/config/parse-config.ts';
+import { environment, newFolder } from '../synthesized.ts';
+
+/** What is in the code of a store, and of no other. */
+const marks = {
+  dynamodb: 'TransactWriteItems',
+  json: 'JournalMoved',
+  postgresql: 'pg_advisory_xact_lock',
+  sqlite: 'BEGIN IMMEDIATE',
+  dax: 'DaxClient',
+} as const;
+type Store = keyof typeof marks;
+
+/** Bytes of the largest bundles, as measured, with a tenth on top. */
+const LIMITS = {
+  dev: { migration: 858_000, backup: 849_000 },
+  json: { migration: 900_000, backup: 686_000 },
+  sql: { migration: 812_000, backup: 802_000 },
+  dax: { migration: 858_000, backup: 849_000 },
+};
+const RESTORE_TEST_LIMIT = 684_000;
+
+const stores: Readonly<Record<keyof typeof LIMITS, { own: Store; both: readonly Store[] }>> = {
+  dev: { own: 'dynamodb', both: ['dynamodb'] },
+  // Its migrations are to DynamoDB.
+  json: { own: 'json', both: ['json', 'dynamodb'] },
+  sql: { own: 'postgresql', both: ['postgresql'] },
+  // What passes the cache by needs no client of it.
+  dax: { own: 'dynamodb', both: ['dynamodb'] },
+};
+
+function bundlesOf(name: string): string {
+  const folder = newFolder();
+  const config = environment(name);
+  mkdirSync(folder, { recursive: true });
+  makeBundles(config, readPeer(config, config.deployment as DeploymentConfig), folder, bundle);
+  return folder;
+}
+
+describe.each(Object.entries(LIMITS))('for %s', (name, limits) => {
+  const folder = bundlesOf(name);
+  const codeOf = (bundleName: string): string => join(folder, bundleName, 'index.mjs');
+  const storesIn = (bundleName: string): Store[] => {
+    const code = readFileSync(codeOf(bundleName), 'utf8');
+    return (Object.keys(marks) as Store[]).filter((store) => code.includes(marks[store]));
+  };
+  const { own, both } = stores[name as keyof typeof LIMITS];
+
+  test('they are no larger than they were', () => {
+    const larger = (sources: readonly { name: string }[], limit: number) =>
+      sources
+        .map((source) => [source.name, statSync(codeOf(source.name)).size] as const)
+        .filter(([, size]) => size > limit);
+    expect(larger(migrationSources, limits.migration)).toEqual([]);
+    expect(larger(backupSources, limits.backup)).toEqual([]);
+    expect(larger([restoreTestSource], RESTORE_TEST_LIMIT)).toEqual([]);
+  });
+
+  test('they hold the stores that they use', () => {
+    expect(storesIn('migration-copy-unit').toSorted()).toEqual([...both].sort());
+    expect(storesIn('backup-back-up-unit')).toEqual([own]);
+    expect(storesIn('backup-test-restore')).toEqual(['sqlite']);
+  });
+
+  test('the configuration beside them can be read once the variables of the function are set', () => {
+    const variables = {
+      HFSTORAGE_BACKUP_BUCKET: 'kept',
+      HFSTORAGE_BUCKET: 'files',
+      HFSTORAGE_DATABASE_HOST: 'db.example.com',
+    };
+    for (const one of ['migration-begin', 'backup-begin', 'start-migration', 'list-backups']) {
+      const read = parseConfig(JSON.parse(readFileSync(join(folder, one, 'config.json'), 'utf8')), variables);
+      expect(read).toMatchObject({
+        migration: { state_location: 's3://kept/state', backup_location: 's3://kept/migration-backups' },
+        backup: { location: 's3://kept/backups', retention: { keep_last: 7 } },
+      });
+      expect(read.storage.dynamodb_strategy.enable_dax).toBe(false);
+    }
+  });
+});
+
+test('the other store is described beside the functions that use it, by the name that orders give', () => {
+  const folder = bundlesOf('json');
+  for (const one of ['migration-begin', 'migration-backup-begin', 'start-migration', 'get-migration']) {
+    const read = parseConfig(JSON.parse(readFileSync(join(folder, one, 'dev.json'), 'utf8')), {});
+    expect(read.storage).toMatchObject({ strategy: 'dynamodb', dynamodb_strategy: { create_tables: false } });
+  }
+  expect(() => statSync(join(folder, 'save-entity', 'dev.json'))).toThrow('ENOENT');
+});

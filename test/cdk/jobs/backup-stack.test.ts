@@ -1,0 +1,118 @@
+/** Backups: when they are taken, where they are kept, and who looks after them. */
+import { expect, test } from '@jest/globals';
+import { Match } from 'aws-cdk-lib/assertions';
+import { definitionIn, faultsOf, statesOf } from '../state-machines.ts';
+import { configured, environment, shipped, templateOf } from '../synthesized.ts';
+
+const withBackup = (backup: object, deployment: object = {}) =>
+  configured({ storage: { strategy: 'dynamodb' }, deployment: { backup, ...deployment } });
+
+test.each(shipped)('the state machine of %s is valid', (name) => {
+  const definition = definitionIn(templateOf(environment(name), 'backup'));
+  expect(faultsOf(definition)).toBe('');
+  expect([...statesOf(definition).keys()]).toEqual([
+    ...['BeginBackup', 'ChooseKindOfBackup', 'TakeWholeBackup', 'BackUp', 'BackUpUnit', 'BackUpUnitIsDone'],
+    ...['BackUpUnitEnds', 'FinishBackup', 'Prune', 'Done'],
+  ]);
+});
+
+test('backups are taken, tested and measured on schedules', () => {
+  const template = templateOf(environment('prod'), 'backup');
+  const expressions = Object.values(template.findResources('AWS::Scheduler::Schedule')).map(({ Properties }) => [
+    Properties.ScheduleExpression,
+    Properties.ScheduleExpressionTimezone,
+  ]);
+  expect(expressions.sort()).toEqual([
+    ['cron(0 2 * * ? *)', 'Europe/Berlin'],
+    ['cron(0 5 ? * SUN *)', 'Europe/Berlin'],
+    ['rate(1 hour)', 'UTC'],
+  ]);
+});
+
+test('schedules that are turned off are not there, and nobody waits for their backups', () => {
+  const config = withBackup({ schedule: 'none', restore_test_schedule: 'none' });
+  templateOf(config, 'backup').resourceCountIs('AWS::Scheduler::Schedule', 1);
+  const alarms = Object.values(templateOf(config, 'monitoring').findResources('AWS::CloudWatch::Alarm'));
+  expect(alarms.map(({ Properties }) => Properties.AlarmName)).not.toContain('hostfactory-backup-age');
+});
+
+test('the alarm goes off when there is no young backup, also where nobody has measured', () => {
+  templateOf(withBackup({ max_age_hours: 50 }), 'monitoring').hasResourceProperties('AWS::CloudWatch::Alarm', {
+    AlarmName: 'hostfactory-backup-age',
+    Metrics: [
+      Match.objectLike({
+        MetricStat: Match.objectLike({ Metric: Match.objectLike({ MetricName: 'BackupAgeHours' }) }),
+      }),
+    ],
+    Threshold: 50,
+    TreatMissingData: 'breaching',
+  });
+});
+
+test('the restore test has room for its database, and its failure is told by Lambda itself', () => {
+  const template = templateOf(withBackup({ restore_test_storage_mb: 4096 }), 'backup');
+  template.hasResourceProperties('AWS::Lambda::Function', { EphemeralStorage: { Size: 4096 }, Timeout: 900 });
+  template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+    MaximumRetryAttempts: 0,
+    DestinationConfig: { OnFailure: { Destination: Match.anyValue() } },
+  });
+});
+
+test('the bucket stays, is closed and encrypted, keeps versions, and locks them where that is wanted', () => {
+  const template = templateOf(environment('prod'), 'data');
+  template.hasResource('AWS::S3::Bucket', {
+    DeletionPolicy: 'Retain',
+    UpdateReplacePolicy: 'Retain',
+    Properties: Match.objectLike({
+      VersioningConfiguration: { Status: 'Enabled' },
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: 'Enabled',
+        Rule: { DefaultRetention: { Days: 30, Mode: 'GOVERNANCE' } },
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      LifecycleConfiguration: {
+        Rules: Match.arrayWith([
+          Match.objectLike({ NoncurrentVersionExpiration: { NoncurrentDays: 30 } }),
+          Match.objectLike({ ExpiredObjectDeleteMarker: true }),
+          Match.objectLike({ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }),
+          Match.objectLike({
+            Prefix: 'backups/',
+            Transitions: [{ StorageClass: 'GLACIER_IR', TransitionInDays: 90 }],
+          }),
+        ]),
+      },
+    }),
+  });
+  const plain = templateOf(environment('dev'), 'data').findResources('AWS::S3::Bucket');
+  expect(plain.BackupBucket?.Properties).not.toHaveProperty('ObjectLockConfiguration');
+});
+
+test('AWS Backup keeps what the configuration says, in a vault that stays', () => {
+  const template = templateOf(environment('prod'), 'backup');
+  template.hasResource('AWS::Backup::BackupVault', {
+    DeletionPolicy: 'Retain',
+    Properties: Match.objectLike({
+      EncryptionKeyArn: Match.anyValue(),
+      LockConfiguration: { MinRetentionDays: 35 },
+    }),
+  });
+  template.hasResourceProperties('AWS::Backup::BackupPlan', {
+    BackupPlan: {
+      BackupPlanRule: [
+        Match.objectLike({ ScheduleExpression: 'cron(0 3 * * ? *)', Lifecycle: { DeleteAfterDays: 35 } }),
+      ],
+    },
+  });
+  const [selection] = Object.values(template.findResources('AWS::Backup::BackupSelection'));
+  expect(JSON.stringify(selection?.Properties.BackupSelection.Resources)).toMatch(
+    /hostfactory_templates.*hostfactory_requests.*hostfactory_machines/,
+  );
+  templateOf(environment('sql'), 'backup').resourceCountIs('AWS::Backup::BackupSelection', 1);
+  templateOf(environment('dev'), 'backup').resourceCountIs('AWS::Backup::BackupPlan', 0);
+});

@@ -1,0 +1,194 @@
+/** The state machine of migrations: what its definition promises, and what may be done with which store. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { definitionIn, faultsOf, statesOf } from '../state-machines.ts';
+import {
+  configured,
+  environment,
+  lint,
+  newFolder,
+  shipped,
+  synthesized,
+  templateFiles,
+  templateOf,
+} from '../synthesized.ts';
+
+const fileOf = (name: string, storage: object): string => {
+  const file = join(newFolder(), name);
+  writeFileSync(file, JSON.stringify({ storage }));
+  return file;
+};
+
+const withPeer = (peer: object, deployment: object = {}, migration: object = {}) =>
+  configured({
+    storage: { strategy: 'dynamodb' },
+    deployment: { migration: { peer: fileOf('old-store.json', peer), ...migration }, ...deployment },
+  });
+const bucketPeer = { strategy: 'json', json_strategy: { base_path: 's3://old-bucket/files' } };
+
+/** Statements of the role of a task's function. */
+function allowedTo(template: Template, task: string): { Action: unknown; Resource: unknown }[] {
+  const policies = Object.entries(template.findResources('AWS::IAM::Policy'));
+  return policies
+    .filter(([id]) => id.startsWith(`Tasks${task}Role`))
+    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement);
+}
+
+test.each(shipped)('of %s is valid, with JSONPath only', (name) => {
+  const definition = definitionIn(templateOf(environment(name), 'migration'));
+  expect(faultsOf(definition)).toBe('');
+  expect(JSON.stringify(definition)).not.toMatch(/QueryLanguage|ItemBatcher|"Arguments"/);
+});
+
+test('every task is retried with growing, random pauses, except for errors that come again, and every failure is reported', () => {
+  const states = statesOf(definitionIn(templateOf(environment('prod'), 'migration')));
+  const tasks = [...states].filter(([, { Type }]) => Type === 'Task');
+  expect(tasks.length).toBeGreaterThan(15);
+  for (const [name, { Retry, Catch, TimeoutSeconds }] of tasks) {
+    expect([name, Retry]).toEqual([
+      name,
+      [
+        { ErrorEquals: ['MigrationError', 'ConfigurationError', 'ValidationError'], MaxAttempts: 0 },
+        expect.objectContaining({
+          ErrorEquals: ['States.ALL'],
+          MaxAttempts: 5,
+          BackoffRate: 2,
+          JitterStrategy: 'FULL',
+        }),
+      ],
+    ]);
+    // Longer than the function itself may take.
+    expect(TimeoutSeconds).toBeGreaterThan(900);
+    // Units fail their Map, and ReportFailure the execution.
+    const reported = !name.endsWith('Unit') && name !== 'ReportFailure';
+    expect([name, Catch !== undefined]).toEqual([name, reported]);
+  }
+  const catchers = [...states].flatMap(([, { Catch }]) => (Catch === undefined ? [] : [Catch]));
+  expect(catchers.length).toBeGreaterThan(15);
+  for (const catcher of catchers) {
+    expect(catcher).toEqual([{ ErrorEquals: ['States.ALL'], ResultPath: '$.error', Next: 'ReportFailure' }]);
+  }
+});
+
+test('units are in distributed Maps, as many at a time as configured, and leave nothing in the state', () => {
+  const config = configured({ storage: { strategy: 'dynamodb' }, migration: { parallel_workers: 9 } });
+  const states = statesOf(definitionIn(templateOf(config, 'migration')));
+  const maps = [...states].filter(([, { Type }]) => Type === 'Map');
+  expect(maps.map(([name]) => name)).toEqual([
+    ...['CheckTemplates', 'CheckRequests', 'CheckMachines', 'BackUp', 'CopyTemplates', 'CopyRequests', 'CopyMachines'],
+    ...['Digest', 'Repair', 'CleanUpMachines', 'CleanUpRequests', 'CleanUpTemplates'],
+  ]);
+  for (const [, map] of maps) {
+    expect(map).toMatchObject({
+      MaxConcurrency: 9,
+      ResultPath: null,
+      ItemProcessor: { ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' } },
+    });
+  }
+});
+
+test('it logs no data, is traced, and may call its functions and its own Maps only', () => {
+  const template = templateOf(environment('prod'), 'migration');
+  template.hasResourceProperties('AWS::StepFunctions::StateMachine', {
+    StateMachineName: 'hostfactory-migration',
+    LoggingConfiguration: Match.objectLike({ IncludeExecutionData: false }),
+    TracingConfiguration: { Enabled: true },
+  });
+  const [policy] = Object.entries(template.findResources('AWS::IAM::Policy')).filter(([id]) =>
+    id.startsWith('Machine'),
+  );
+  const statements = policy?.[1].Properties.PolicyDocument.Statement as { Action: string[] }[];
+  expect(new Set(statements.flatMap(({ Action }) => Action))).toEqual(
+    new Set([
+      'lambda:InvokeFunction',
+      ...['StartExecution', 'DescribeExecution', 'StopExecution', 'RedriveExecution'].map((name) => `states:${name}`),
+      ...['PutTraceSegments', 'PutTelemetryRecords', 'GetSamplingRules', 'GetSamplingTargets'].map(
+        (name) => `xray:${name}`,
+      ),
+      ...['CreateLogDelivery', 'GetLogDelivery', 'UpdateLogDelivery', 'DeleteLogDelivery', 'ListLogDeliveries'].map(
+        (name) => `logs:${name}`,
+      ),
+      ...['PutResourcePolicy', 'DescribeResourcePolicies', 'DescribeLogGroups'].map((name) => `logs:${name}`),
+    ]),
+  );
+});
+
+test('a source is read, and a target written', () => {
+  const asSource = templateOf(withPeer(bucketPeer), 'migration');
+  const copying = JSON.stringify(allowedTo(asSource, 'migrationcopyunit'));
+  expect(copying).toContain('old-bucket/files/*');
+  expect(copying).toContain('dynamodb:PutItem');
+  expect(copying).not.toContain('dynamodb:Scan');
+  const bucketOfOld = allowedTo(asSource, 'migrationcopyunit').filter(({ Resource }) =>
+    JSON.stringify(Resource).includes('old-bucket/files'),
+  );
+  expect(bucketOfOld).toMatchObject([{ Action: 's3:GetObject' }]);
+
+  const asTarget = templateOf(withPeer(bucketPeer, {}, { peer_role: 'target' }), 'migration');
+  const reversed = JSON.stringify(allowedTo(asTarget, 'migrationcopyunit'));
+  expect(reversed).toContain('dynamodb:Scan');
+  expect(reversed).not.toContain('dynamodb:PutItem');
+
+  const both = JSON.stringify(
+    allowedTo(templateOf(withPeer(bucketPeer, {}, { peer_role: 'both' }), 'migration'), 'migrationcopyunit'),
+  );
+  expect(both).toContain('dynamodb:Scan');
+  expect(both).toContain('dynamodb:PutItem');
+});
+
+test('without another store the functions may reach none', () => {
+  const template = templateOf(environment('prod'), 'migration');
+  const all = JSON.stringify(template.findResources('AWS::IAM::Policy'));
+  expect(all).not.toContain('dynamodb:');
+});
+
+test('a schedule orders a migration of the right direction, under an id of its own', () => {
+  const schedule = { expression: 'rate(6 hours)', timezone: 'Europe/Berlin', delete_extra: true };
+  const template = templateOf(withPeer(bucketPeer, {}, { schedule }), 'migration');
+  const [found] = Object.values(template.findResources('AWS::Scheduler::Schedule'));
+  expect(found?.Properties).toMatchObject({
+    ScheduleExpression: 'rate(6 hours)',
+    ScheduleExpressionTimezone: 'Europe/Berlin',
+  });
+  const input = JSON.stringify(found?.Properties.Target.Input).replaceAll('\\', '');
+  expect(input).toContain('"migration_id":"scheduled-migration-<aws.scheduler.execution-id>"');
+  expect(input).toContain('"source_type":"json","source_config":"old-store.json","target_type":"dynamodb"');
+  expect(input).toContain('"merge":true,"delete_extra":true');
+});
+
+const vpc = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };
+const postgresql = { type: 'postgresql', host: 'db.example.com', name: 'old', username: 'reader' };
+const secret = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:old-AbCdEf';
+
+test.each<[string, object, object, string]>([
+  [
+    'tables of another region, with a key',
+    { strategy: 'dynamodb', dynamodb_strategy: { table_prefix: 'old', region: 'eu-west-1' } },
+    { migration: { peer_key_arn: 'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555' } },
+    'dynamodb:eu-west-1',
+  ],
+  [
+    'a database with a login of its own',
+    { strategy: 'sql', sql_strategy: { ...postgresql, password: secret } },
+    { vpc },
+    secret,
+  ],
+  [
+    'a database with a login by IAM',
+    { strategy: 'sql', sql_strategy: { ...postgresql, iam_authentication: true } },
+    { vpc },
+    'dbuser:*/reader',
+  ],
+])('%s can be the other store', (_, peer, { migration, ...deployment }: { migration?: object }, mark) => {
+  const config = withPeer(peer, deployment, migration);
+  expect(lint(templateFiles(synthesized(config)))).toBe('');
+  const template = templateOf(config, 'migration');
+  expect(JSON.stringify(allowedTo(template, 'migrationcopyunit'))).toContain(mark);
+  // Where there may be no way to SNS, nobody is told anything.
+  for (const { Properties } of Object.values(template.findResources('AWS::Lambda::Function'))) {
+    const { Variables } = Properties.Environment;
+    expect('HFSTORAGE_TOPIC_ARN' in Variables && 'VpcConfig' in Properties).toBe(false);
+  }
+});
