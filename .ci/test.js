@@ -1,5 +1,5 @@
 // What `npm test` runs: format and lint, types, the dependency rule, then the tests. Arguments go to Jest, for example
-// `npm test -- test/contract`. Plain JavaScript, so that an older Node can still say what is wrong.
+// `npm test -- test/contract`. `--trials` in front runs the long tests instead, at full length. Plain JavaScript, so that an older Node can still say what is wrong.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,20 @@ import { join } from 'node:path';
 
 const OLDEST_NODE = 24;
 const root = join(import.meta.dirname ?? '.', '..');
-const jestArguments = process.argv.slice(2);
+const isTrial = process.argv[2] === '--trials';
+const given = process.argv.slice(isTrial ? 3 : 2);
+const TRIALS = [
+  'test/contract/isolation.test.ts',
+  'test/contract/model-based.test.ts',
+  'test/migration/killed.test.ts',
+  'test/migration/pairs.test.ts',
+  'test/server/random-input.test.ts',
+  'test/strategies/dynamodb/provisioning.test.ts',
+  'test/strategies/json/crash.test.ts',
+  'test/strategies/json/sharing.test.ts',
+  'test/strategies/sql/injection.test.ts',
+];
+const jestArguments = isTrial && given.length === 0 ? TRIALS : given;
 
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   console.error(
@@ -22,9 +35,14 @@ const sources = ['bin', 'lambdas', 'lib', 'test', 'bench', 'examples'].filter((f
 // Left to itself, Biome colours what goes into a file or a pipe too.
 const colors = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
 const bin = (path) => join(root, 'node_modules', path);
+const cache = join(root, 'node_modules', '.cache', 'hfstorage-test');
+const buildInfo = join(cache, 'tsc.tsbuildinfo');
 const checks = [
   { heading: 'Format and lint (Biome)', command: [bin('@biomejs/biome/bin/biome'), 'ci', colors, '.'] },
-  { heading: 'Types (TypeScript)', command: [bin('typescript/bin/tsc'), '-p', '.'] },
+  {
+    heading: 'Types (TypeScript)',
+    command: [bin('typescript/bin/tsc'), '-p', '.', '--incremental', '--tsBuildInfoFile', buildInfo],
+  },
   {
     heading: 'Imports between layers (dependency-cruiser)',
     command: [bin('dependency-cruiser/bin/dependency-cruiser.mjs'), '--config', '.dependency-cruiser.cjs', ...sources],
@@ -41,27 +59,70 @@ const tests = {
   ],
 };
 
+const env = { ...process.env };
+if (isTrial) env.HFSTORAGE_TRIALS = '1';
+// The tests start hundreds of processes, each of which would compile the same files again. What is compiled is not counted by
+// the lines, though.
+if (!given.includes('--coverage')) env.NODE_COMPILE_CACHE ??= join(cache, 'compiled');
+
+/** Those that run, to be ended. */
+const steps = new Set();
+
 /** Runs a step and says how it ended. Its output is shown as it comes, or where several run at once, when it has ended. */
-async function run({ heading, command }, stdio) {
+async function run({ heading, command }, output) {
   const start = performance.now();
-  const child = spawn(process.execPath, command, { cwd: root, stdio });
-  let output = '';
+  const group = join(root, '.ci', 'process-group.js');
+  const child = spawn(process.execPath, [group, process.execPath, ...command], {
+    cwd: root,
+    env,
+    stdio: ['pipe', output, output],
+  });
+  steps.add(child);
+  let text = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text) => {
-      output += text;
+    stream?.setEncoding('utf8').on('data', (more) => {
+      text += more;
     });
   }
   const [status, signal] = await once(child, 'close');
+  steps.delete(child);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const failed = status !== 0;
   const verdict = failed ? `FAILED after ${seconds} s${signal ? ` (${signal})` : ''}` : `passed in ${seconds} s`;
-  console.log(`${output}== ${heading}: ${verdict}`);
+  console.log(`${text}== ${heading}: ${verdict}`);
   return failed ? status || 1 : 0;
 }
 
-// Each by itself leaves processors idle.
-const outcomes = await Promise.all(checks.map((check) => run(check, ['ignore', 'pipe', 'pipe'])));
-const failure = outcomes.find((status) => status !== 0);
-if (failure !== undefined) process.exit(failure);
-console.log(`\n== ${tests.heading}`);
-process.exit(await run(tests, 'inherit'));
+/** Ends what runs: a step ends with all that it has started when its standard input closes. */
+function endSteps() {
+  for (const child of steps) child.stdin.destroy();
+}
+
+let isEnded = false;
+function end(status) {
+  isEnded = true;
+  process.exitCode = status;
+  endSteps();
+}
+for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
+  process.on(signal, () => end(status));
+}
+// The shell between npm and this process may die of a signal that it does not hand on.
+if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && end(143), 500).unref();
+}
+
+async function runAll() {
+  if (!isTrial) {
+    // Each by itself leaves processors idle.
+    const outcomes = await Promise.all(checks.map((check) => run(check, 'pipe')));
+    const failure = outcomes.find((status) => status !== 0);
+    if (failure !== undefined || isEnded) return failure ?? 1;
+  }
+  console.log(`\n== ${tests.heading}`);
+  return run(tests, 'inherit');
+}
+
+const status = await runAll();
+process.exit(isEnded ? process.exitCode : status);

@@ -83,7 +83,7 @@ class LocalLocation implements BackupLocation {
   }
 
   async write(name: string, bytes: Uint8Array): Promise<void> {
-    const path = realPathOf(join(this.text, name));
+    const path = this.#realPath(name);
     try {
       await makeFolder(dirname(path));
       const owner = ownerOf(path);
@@ -108,6 +108,15 @@ class LocalLocation implements BackupLocation {
       } catch (error) {
         throw asBackupError(error, 'remove', path);
       }
+    }
+  }
+
+  #realPath(name: string): string {
+    const path = join(this.text, name);
+    try {
+      return realPathOf(path);
+    } catch (error) {
+      throw asBackupError(error, 'write', path);
     }
   }
 }

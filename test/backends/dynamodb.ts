@@ -59,7 +59,7 @@ async function removeTables(endpoint: string, prefix: string): Promise<void> {
  * takes any access key of letters and digits, and keeps other tables for each access key and each region.
  */
 export async function startDynamodb(): Promise<Service> {
-  const prefix = `hfstorage-test-${randomUUID()}`;
+  const prefix = process.env.HFSTORAGE_TEST_DYNAMODB_PREFIX ?? `hfstorage-test-${randomUUID()}`;
   const given = process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT;
   if (given !== undefined) {
     await answers(given).catch((error: Error) => {

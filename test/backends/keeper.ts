@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import type { KeeperOptions } from './kept-process.ts';
 
-const GRACE_MS = 3000;
+const GRACE_MS = 5000;
 
 const [options, command, ...args] = process.argv.slice(2);
 const { user, endSignal = 'SIGTERM', folder } = JSON.parse(options as string) as KeeperOptions;

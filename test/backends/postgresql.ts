@@ -58,7 +58,7 @@ const urlOf = ({ password }: Cluster, port: number): string =>
   `postgresql://${USER}:${password}@${HOST}:${port}/postgres`;
 
 async function answers(connectionString: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5000 });
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 30_000 });
   // A server that is still coming up may cut the connection after it was made.
   client.on('error', () => {});
   await client.connect();

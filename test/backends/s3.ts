@@ -13,14 +13,6 @@ import { findMoto } from './moto.ts';
 import { type OneWriteProxy, startProxy } from './one-write-at-a-time.ts';
 import type { Service } from './service.ts';
 
-/** Credentials that no server refuses and that are nobody's, so that a test can never reach a real account. */
-const STAND_IN_CREDENTIALS = {
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
-  AWS_REGION: 'us-east-1',
-  AWS_EC2_METADATA_DISABLED: 'true',
-};
-
 const answers = async (endpoint: string): Promise<boolean> => (await fetch(endpoint)).status < 500;
 
 /** Several S3 servers overwrite silently where they were told not to; on those, every test of the S3 stores is worthless. */
@@ -51,10 +43,9 @@ export async function startS3(): Promise<Service> {
       : undefined;
   const proxy = given === undefined ? await startProxy(port) : undefined;
   const endpoint = given ?? (proxy as OneWriteProxy).endpoint;
-  if (stopServer !== undefined) Object.assign(process.env, STAND_IN_CREDENTIALS);
   const client = new S3Client({
     endpoint,
-    region: process.env.AWS_REGION ?? STAND_IN_CREDENTIALS.AWS_REGION,
+    region: process.env.AWS_REGION ?? 'us-east-1',
     forcePathStyle: true,
   });
   const bucket = `hfstorage-test-${randomUUID()}`;

@@ -1,28 +1,23 @@
-import { startDynamodb } from './dynamodb.ts';
-import { startPostgresql } from './postgresql.ts';
-import { startS3 } from './s3.ts';
-import { running, type Service, stopServices } from './service.ts';
+import { randomUUID } from 'node:crypto';
+import { offerBackends } from './backends.ts';
+import { running } from './service.ts';
 
-const starters: readonly (() => Promise<Service>)[] = [startS3, startPostgresql, startDynamodb];
+/** Credentials that no server refuses and that are nobody's, so that a test can never reach a real account. */
+const STAND_IN_CREDENTIALS = {
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_REGION: 'us-east-1',
+  AWS_EC2_METADATA_DISABLED: 'true',
+};
 
-/**
- * Starts every server that the tests need, once for all test files.
- * @throws Error of one line that says what is missing; nothing is skipped silently
- */
+/** Prepares a test run. It starts no server: test files ask for those that they need. */
 // biome-ignore lint/style/noDefaultExport: Jest calls the default export.
 export default async function start(): Promise<void> {
-  const outcomes = await Promise.allSettled(starters.map((starter) => starter()));
-  for (const outcome of outcomes) {
-    if (outcome.status === 'rejected') continue;
-    running.push(outcome.value);
-    Object.assign(process.env, outcome.value.environment);
-  }
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed === undefined) return;
-  await stopServices();
-  const message = failed.reason instanceof Error ? failed.reason.message : String(failed.reason);
-  const error = new Error(message);
-  // Where it was thrown helps nobody who has to install something.
-  error.stack = message;
-  throw error;
+  if (process.env.HFSTORAGE_TEST_S3_ENDPOINT === undefined) Object.assign(process.env, STAND_IN_CREDENTIALS);
+  // All tables of this run begin with it.
+  process.env.HFSTORAGE_TEST_DYNAMODB_PREFIX = `hfstorage-test-${randomUUID()}`;
+  const backends = await offerBackends();
+  running.push(backends);
+  // Every worker inherits it.
+  process.env.HFSTORAGE_TEST_BACKENDS = backends.url;
 }

@@ -1,5 +1,8 @@
 /** Databases of the shared PostgreSQL server, so that every test store has its own. */
 import pg from 'pg';
+import { needBackend } from './backend.ts';
+
+await needBackend('postgresql');
 
 async function onServer(statement: (identifier: (name: string) => string) => string): Promise<void> {
   const client = new pg.Client({ connectionString: serverUrl() });
@@ -11,12 +14,7 @@ async function onServer(statement: (identifier: (name: string) => string) => str
   }
 }
 
-function serverUrl(): string {
-  const url = process.env.HFSTORAGE_TEST_POSTGRES_URL;
-  if (url === undefined)
-    throw new Error('HFSTORAGE_TEST_POSTGRES_URL is not set: run the test by Jest, which starts a server.');
-  return url;
-}
+const serverUrl = (): string => process.env.HFSTORAGE_TEST_POSTGRES_URL as string;
 
 /**
  * Creates an empty database.

@@ -12,12 +12,14 @@ import { openLocation } from '../../lib/backup/open-location.ts';
 import { pruneBackups } from '../../lib/backup/prune-backups.ts';
 import { verifyBackup } from '../../lib/backup/read-backup.ts';
 import { BackupError } from '../../lib/repository/errors.ts';
+import { needBackend } from '../backends/backend.ts';
 import { freePort } from '../backends/kept-process.ts';
 import { rejection } from '../contract/rejection.ts';
 import { type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
 import { backUp, contentOf, restore } from './locations.ts';
 
+await needBackend('s3');
 const { HFSTORAGE_TEST_S3_ENDPOINT: endpoint, HFSTORAGE_TEST_S3_BUCKET: Bucket } = process.env as Record<
   string,
   string

@@ -1,66 +1,35 @@
 /**
  * Functions in a VPC reach their store: they once ran in security groups that CDK had made for them, which nothing let in.
  */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import type { Config } from '../../lib/config/configuration.ts';
-import { readAssembly } from '../e2e/deployed/assembly.ts';
+import { readAssembly, type StackTemplate } from '../e2e/deployed/assembly.ts';
 import { policiesOf } from '../e2e/deployed/iam-policies.ts';
 import { attributeOf } from '../e2e/deployed/physical-ids.ts';
 import { type Resource, Stacks } from '../e2e/deployed/stacks.ts';
+import { assemblyFolder, shipped } from './assembly-folder.ts';
 import { SecurityGroups } from './security-groups.ts';
-import { configured, environment, newFolder, shipped, synthesized } from './synthesized.ts';
+import { environment } from './synthesized.ts';
+import { PEER_PORT } from './variants.ts';
 
 const POSTGRESQL = 5432;
-const PEER = 6543;
 const DAX_TLS = 9111;
 const HTTPS = 443;
 
-const existing = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };
+const inVpc = [
+  'sql',
+  'dax',
+  'password-without-proxy',
+  'password-without-proxy-in-vpc-that-exists',
+  'vpc-that-exists',
+  'sql-beside-database',
+  'dax-beside-database',
+  'dynamodb-beside-database',
+] as const;
 
-/** A shipped environment with another deployment. */
-function changed(name: 'sql' | 'dax', deployment: object, sql_strategy: object = {}): Config {
-  const { storage } = environment(name);
-  const { strategy, dynamodb_strategy } = storage;
-  const own =
-    strategy === 'sql'
-      ? { strategy, sql_strategy: { ...storage.sql_strategy, ...sql_strategy } }
-      : { strategy, dynamodb_strategy };
-  return configured({ storage: own, deployment });
-}
-
-function withoutProxy(deployment: object): Config {
-  const sslrootcert = join(newFolder(), 'global-bundle.pem');
-  writeFileSync(sslrootcert, '');
-  const password = '${HFSTORAGE_DATABASE_SECRET}';
-  const login = { iam_authentication: false, connection_proxy: false, password, sslrootcert };
-  return changed('sql', { ...deployment, rds: { proxy: false } }, login);
-}
-
-/** Another store of migrations, in the VPC of the deployment. */
-function peer(): { readonly peer: string; readonly peer_role: 'both' } {
-  const file = join(newFolder(), 'old-store.json');
-  const sql_strategy = { type: 'postgresql', host: 'db.example.com', port: PEER, name: 'old', username: 'reader' };
-  const storage = { strategy: 'sql', sql_strategy: { ...sql_strategy, iam_authentication: true } };
-  writeFileSync(file, JSON.stringify({ storage }));
-  return { peer: file, peer_role: 'both' };
-}
-
-const inVpc: readonly (readonly [string, () => Config])[] = [
-  ...shipped
-    .filter((name) => environment(name).deployment?.vpc !== undefined)
-    .map((name) => [name, () => environment(name)] as const),
-  ['sql without RDS Proxy', () => withoutProxy({ vpc: {} })],
-  ['sql without RDS Proxy in a VPC that exists', () => withoutProxy({ vpc: existing })],
-  ['sql with another database in its VPC', () => changed('sql', { vpc: existing, migration: peer() })],
-  ['dax with another database in its VPC', () => changed('dax', { vpc: existing, migration: peer() })],
-  [
-    'DynamoDB with another database in a VPC',
-    () => configured({ storage: { strategy: 'dynamodb' }, deployment: { vpc: existing, migration: peer() } }),
-  ],
-];
+// Asked for together, so that they are synthesized while others are read.
+const assemblies = await Promise.all(
+  inVpc.map(async (name) => [name, readAssembly(await assemblyFolder(name))] as const),
+);
 
 interface VpcFunction {
   readonly name: string;
@@ -78,8 +47,8 @@ class Deployment {
   readonly groups: SecurityGroups;
   readonly functions: readonly VpcFunction[];
 
-  constructor(config: Config) {
-    this.stacks = new Stacks(readAssembly(synthesized(config)), 'test');
+  constructor(templates: readonly StackTemplate[]) {
+    this.stacks = new Stacks(templates, 'test');
     this.groups = new SecurityGroups(this.stacks);
     this.functions = this.stacks.ofType('AWS::Lambda::Function').map(({ stack, logicalId, properties }) => {
       const { SecurityGroupIds, SubnetIds } = (properties.VpcConfig ?? {}) as Record<string, unknown>;
@@ -127,8 +96,13 @@ class Deployment {
   }
 }
 
-describe.each(inVpc)('%s', (name, configOf) => {
-  const deployment = new Deployment(configOf());
+test('every shipped environment with a VPC is looked at', () => {
+  const withVpc = shipped.filter((name) => environment(name).deployment?.vpc !== undefined);
+  expect(inVpc).toEqual(expect.arrayContaining(withVpc));
+});
+
+describe.each(assemblies)('%s', (name, templates) => {
+  const deployment = new Deployment(templates);
   const { groups } = deployment;
   const makesVpc = deployment.stacks.ofType('AWS::EC2::VPC').length > 0;
 
@@ -147,7 +121,7 @@ describe.each(inVpc)('%s', (name, configOf) => {
     expect(found).toEqual([]);
     // Those of a migration from DynamoDB have no store of ours in the VPC.
     const stores = deployment.inVpc.filter((each) => deployment.storeOf(each) !== undefined);
-    expect(stores.length > 0).toBe(!name.startsWith('DynamoDB'));
+    expect(stores.length > 0).toBe(name !== 'dynamodb-beside-database');
   });
 
   test('each function reaches Secrets Manager, S3 and DynamoDB', () => {
@@ -174,8 +148,8 @@ describe.each(inVpc)('%s', (name, configOf) => {
 
   test('tasks of migrations reach the other database', () => {
     const tasks = deployment.inVpc.filter(({ name: task }) => task.includes('migrationcopyunit'));
-    expect(tasks).toHaveLength(name.includes('another database') ? 1 : 0);
-    for (const task of tasks) expect(groups.leadOut(task.groups, PEER)).toBe(true);
+    expect(tasks).toHaveLength(name.endsWith('beside-database') ? 1 : 0);
+    for (const task of tasks) expect(groups.leadOut(task.groups, PEER_PORT)).toBe(true);
   });
 
   test('no security group is one that CDK made because none was named', () => {

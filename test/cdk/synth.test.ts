@@ -1,10 +1,11 @@
 /** What a user types: `npx cdk synth`, without a network or credentials. */
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { newFolder, shipped, templateFiles } from './synthesized.ts';
+import { assemblyFolder } from './assembly-folder.ts';
+import { newFolder, templateFiles } from './synthesized.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
@@ -26,17 +27,22 @@ const synth = (outdir: string, ...options: string[]) =>
     env: bare,
   });
 
-// The others are synthesized by test/e2e/deployed, with the same command as here.
-test.each(shipped.filter((name) => name === 'dax'))('%s is synthesized, code included', async (name) => {
+test('what it writes is what all other tests look at, code included', async () => {
   const outdir = newFolder();
-  await synth(outdir, '-c', `env=${name}`);
+  // Where resources and code come from is what the command line adds to templates of its own accord.
+  await synth(outdir, '-c', 'env=dax', '--no-path-metadata', '--no-asset-metadata');
+  const other = await assemblyFolder('dax');
+  const compared = readdirSync(outdir).filter((entry) => /^asset\.|\.(template|assets)\.json$/.test(entry));
+  expect(readdirSync(other)).toEqual(expect.arrayContaining(compared));
   expect(templateFiles(outdir)).toHaveLength(5);
-  expect(readdirSync(outdir).some((entry) => entry.startsWith('asset.'))).toBe(true);
-});
+  for (const file of templateFiles(outdir)) {
+    expect([file, readFileSync(file, 'utf8')]).toEqual([file, readFileSync(join(other, basename(file)), 'utf8')]);
+  }
+}, 300_000);
 
 test('an unknown environment is one sentence, without a stack trace', async () => {
   const outdir = newFolder();
   const { stderr } = await synth(outdir, '-c', 'env=nowhere').catch((error) => error as { stderr: string });
   expect(stderr).toContain('There is no environment "nowhere". There are: dax, dev, json, prod, sql');
   expect(stderr).not.toMatch(/^\s+at /m);
-});
+}, 300_000);

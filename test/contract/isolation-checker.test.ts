@@ -66,7 +66,7 @@ function optimistic(conflict: Conflict): { clients: Client[]; attempts(): number
   }
 
   const perform: Client['perform'] = async (operation) => performInMemory(stored, operation);
-  const client = { perform, transaction, exactQueries: true };
+  const client = { perform, transaction, exactQueries: true, exactBatches: true };
   return { clients: [client, client, client], attempts: () => attempts };
 }
 

@@ -1,11 +1,12 @@
 /**
  * Transactions of several clients at the same time: in the orders that go wrong without isolation, and at random. A
  * failure prints what each transaction read and what every serial order would have given. HFSTORAGE_TEST_SEED repeats the
- * random ones, though not their timing; HFSTORAGE_TEST_RUNS asks for more.
+ * random ones, though not their timing.
  */
 import { test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Repository } from '../../lib/repository/repository.ts';
+import { isTrial, rounds, seed } from '../trials.ts';
 import { anomalies, rows } from './isolation/anomalies.ts';
 import { clientsOf } from './isolation/clients.ts';
 import { happen } from './isolation/history.ts';
@@ -16,10 +17,8 @@ import type { Client } from './isolation/rows.ts';
 import { requireSerialOrder } from './isolation/serial-orders.ts';
 import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 
-const { HFSTORAGE_TEST_SEED: seed, HFSTORAGE_TEST_RUNS: runs } = process.env;
-/** No new programs are begun after so long, unless a number of them was asked for: machines differ. */
-const ENOUGH_MS = runs === undefined ? 3_000 : Number.POSITIVE_INFINITY;
-const TIMEOUT_MS = runs === undefined ? 60_000 : 3_600_000;
+/** Outside of trials no new programs are begun after so long: machines differ. */
+const ENOUGH_MS = isTrial ? Number.POSITIVE_INFINITY : 3_000;
 
 onEveryRepository((store, { capabilities: { queriesInTransactions }, reach, remote }) => {
   let others: Promise<[Repository, Repository]> | undefined;
@@ -41,28 +40,24 @@ onEveryRepository((store, { capabilities: { queriesInTransactions }, reach, remo
   for (const { name, ...anomaly } of predicateAnomalies) testQueries(name, check(anomaly));
 
   const pauseUnit = remote ? 10 : 1;
-  test(
-    'random transactions',
-    async () => {
-      const start = Date.now();
-      let failed = false;
-      const property = fc.asyncProperty(programs(queriesInTransactions, reach.noticesRecreation), async (input) => {
-        // What shrinks a failure has to run, however late it is.
-        if (!failed && Date.now() - start > ENOUGH_MS) return;
-        const scenario = scenarioOf(input);
-        try {
-          await requireSerialOrder(scenario, await happen(await clients(), scenario, pausesOf(input, pauseUnit)));
-        } catch (error) {
-          failed = true;
-          throw error;
-        }
-      });
-      await fc.assert(property, {
-        numRuns: Number(runs ?? (remote ? 10 : 30)),
-        ...(seed === undefined ? {} : { seed: Number(seed) }),
-        endOnFailure: remote,
-      });
-    },
-    TIMEOUT_MS,
-  );
+  test('random transactions', async () => {
+    const start = Date.now();
+    let failed = false;
+    const property = fc.asyncProperty(programs(queriesInTransactions, reach.noticesRecreation), async (input) => {
+      // What shrinks a failure has to run, however late it is.
+      if (!failed && Date.now() - start > ENOUGH_MS) return;
+      const scenario = scenarioOf(input);
+      try {
+        await requireSerialOrder(scenario, await happen(await clients(), scenario, pausesOf(input, pauseUnit)));
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    });
+    await fc.assert(property, {
+      numRuns: rounds(remote ? 100 : 300),
+      seed,
+      endOnFailure: remote,
+    });
+  });
 });

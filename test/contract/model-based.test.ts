@@ -1,18 +1,17 @@
 /**
  * Random sequences of operations against every store, each compared with the oracle. A failure prints its seed, its
- * path and the shortest sequence that still fails; HFSTORAGE_TEST_SEED repeats it, HFSTORAGE_TEST_RUNS asks for more sequences.
+ * path and the shortest sequence that still fails; HFSTORAGE_TEST_SEED repeats it.
  */
-import { describe, test } from '@jest/globals';
+import { test } from '@jest/globals';
 import fc from 'fast-check';
+import { isTrial, rounds, seed } from '../trials.ts';
 import { begin, commands, compareAll, type Model } from './commands.ts';
+import { onEveryRepository } from './on-every-store.ts';
 import { Oracle } from './oracle.ts';
-import { repositories } from './repositories.ts';
 import type { OpenRepository, Reach } from './stores.ts';
 
-const { HFSTORAGE_TEST_SEED: seed, HFSTORAGE_TEST_RUNS: runs } = process.env;
-/** No new sequence is begun after so long, unless a number of them was asked for: machines differ. */
-const ENOUGH_MS = runs === undefined ? 15_000 : Number.POSITIVE_INFINITY;
-const TIMEOUT_MS = runs === undefined ? 120_000 : 3_600_000;
+/** Outside of trials no new sequence is begun after so long: machines differ. */
+const ENOUGH_MS = isTrial ? Number.POSITIVE_INFINITY : 15_000;
 
 async function runSequence(
   store: OpenRepository,
@@ -27,32 +26,24 @@ async function runSequence(
   await compareAll(model, store);
 }
 
-describe.each(repositories)('$name', (factory) => {
-  const parameters = {
-    numRuns: Number(runs ?? (factory.remote ? 5 : 80)),
-    ...(seed === undefined ? {} : { seed: Number(seed) }),
-    endOnFailure: factory.remote,
-  };
+onEveryRepository((_, factory) => {
+  const parameters = { numRuns: rounds(factory.remote ? 50 : 800), seed, endOnFailure: factory.remote };
 
-  test(
-    'does what the model does',
-    async () => {
-      const start = Date.now();
-      let failed = false;
-      const sequences = fc.commands(commands, { maxCommands: 60, size: 'max' });
-      const property = fc.asyncProperty(sequences, async (sequence) => {
-        // What shrinks a failure has to run, however late it is.
-        if (!failed && Date.now() - start > ENOUGH_MS) return;
-        try {
-          await using store = await factory.open();
-          await runSequence(store, factory.reach, sequence);
-        } catch (error) {
-          failed = true;
-          throw error;
-        }
-      });
-      await fc.assert(property, parameters);
-    },
-    TIMEOUT_MS,
-  );
+  test('does what the model does', async () => {
+    const start = Date.now();
+    let failed = false;
+    const sequences = fc.commands(commands, { maxCommands: 60, size: 'max' });
+    const property = fc.asyncProperty(sequences, async (sequence) => {
+      // What shrinks a failure has to run, however late it is.
+      if (!failed && Date.now() - start > ENOUGH_MS) return;
+      try {
+        await using store = await factory.open();
+        await runSequence(store, factory.reach, sequence);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    });
+    await fc.assert(property, parameters);
+  });
 });

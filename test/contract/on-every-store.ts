@@ -4,10 +4,53 @@ import { type OpenRepository, type OpenStore, type RepositoryFactory, type Store
 
 type Tests<O, F> = (store: () => O, factory: F) => void;
 
+/** What the Jest file of one store has in place of the stores that each operation would open. */
+interface Shared {
+  readonly factory: { readonly name: string };
+  operation: string;
+  readonly store: () => OpenRepository;
+}
+
+let shared: Shared | undefined;
+
+const opened = <O>(open: O | undefined): O => {
+  if (open === undefined) throw new Error('The store is open inside tests only.');
+  return open;
+};
+
+/**
+ * Makes all operations of this Jest file run on one store only, which they share.
+ * @returns what loads the file of an operation
+ */
+export function useSharedStore(factory: RepositoryFactory) {
+  let open: OpenRepository | undefined;
+  beforeAll(async () => {
+    open = await factory.open();
+  });
+  afterAll(async () => {
+    await open?.close();
+  });
+  const own: Shared = { factory, operation: '', store: () => opened(open) };
+  shared = own;
+  return async (operation: string, load: () => Promise<unknown>): Promise<void> => {
+    own.operation = operation;
+    await load();
+  };
+}
+
 function onEach<O extends OpenRepository, F extends { readonly name: string; open(): Promise<O> }>(
   factories: readonly F[],
   tests: Tests<O, F>,
 ): void {
+  if (shared !== undefined) {
+    const { factory, operation, store } = shared;
+    const here = factories.find(({ name }) => name === factory.name);
+    if (here === undefined) return;
+    describe(here.name, () => {
+      describe(operation, () => tests(store as () => O, here));
+    });
+    return;
+  }
   describe.each(factories)('$name', (factory) => {
     let open: O | undefined;
     beforeAll(async () => {
@@ -16,16 +59,13 @@ function onEach<O extends OpenRepository, F extends { readonly name: string; ope
     afterAll(async () => {
       await open?.close();
     });
-    tests(() => {
-      if (open === undefined) throw new Error('The store is open inside tests only.');
-      return open;
-    }, factory);
+    tests(() => opened(open), factory);
   });
 }
 
 /**
  * Runs tests of what a Repository promises, on every store and on every way to reach one. The tests of one call share a
- * store, so they use ids of their own (`newId`); a test that counts or queries everything opens its own from the factory.
+ * store, and where a Jest file runs the whole contract on one store, all of them do: so they use ids of their own (`newId`); a test that counts or queries everything opens its own from the factory.
  */
 export const onEveryRepository = (tests: Tests<OpenRepository, RepositoryFactory>): void => onEach(repositories, tests);
 

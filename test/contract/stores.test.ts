@@ -1,12 +1,7 @@
 /** The suite is worth as much as its stores are apart: one that leaks lets tests pass and fail by chance. */
 import { expect, test } from '@jest/globals';
 import { onEveryRepository } from './on-every-store.ts';
-import { repositories } from './repositories.ts';
 import { saveTemplate } from './samples.ts';
-
-test('every store has a name of its own', () => {
-  expect(new Set(repositories.map(({ name }) => name)).size).toBe(repositories.length);
-});
 
 onEveryRepository((_, factory) => {
   test('stores that are open at the same time share nothing', async () => {

@@ -7,8 +7,7 @@ import type { ConfigInput } from '../../lib/config/configuration.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
 import type { Capabilities, StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { createDatabase, dropDatabase } from '../backends/test-database.ts';
-import { newTestTables } from '../backends/test-tables.ts';
+import { type BackendName, needBackend } from '../backends/backend.ts';
 
 /** A repository of one test, on data that no other test can see. */
 export interface OpenRepository extends AsyncDisposable {
@@ -57,6 +56,8 @@ export interface RepositoryFactory {
   readonly reach: Reach;
   /** Whether every write goes over a network: randomised tests then run fewer rounds. */
   readonly remote: boolean;
+  /** The server that it needs; absent where it needs none. */
+  readonly backend?: BackendName;
   open(options?: StoreOptions): Promise<OpenRepository>;
 }
 
@@ -133,10 +134,12 @@ const jsonStore = (name: string, settings: JsonSettings): StoreFactory => ({
 
 const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
   name: `json on S3 ${name}`,
+  backend: 's3',
   capabilities: jsonCapabilities,
   reach: fullReach,
   remote: true,
   open: async (options = {}) => {
+    await needBackend('s3');
     const { HFSTORAGE_TEST_S3_ENDPOINT: endpoint, HFSTORAGE_TEST_S3_BUCKET: bucket } = process.env;
     const base_path = `s3://${bucket}/${randomUUID()}`;
     const storage = {
@@ -164,10 +167,13 @@ const sqliteStore = (name: string, settings: SqlSettings = {}): StoreFactory => 
 
 const postgresqlStore: StoreFactory = {
   name: 'postgresql',
+  backend: 'postgresql',
   capabilities: sqlCapabilities,
   reach: fullReach,
   remote: true,
   open: async (options = {}) => {
+    // Only now: the import waits for the server, which the other stores need not have.
+    const { createDatabase, dropDatabase } = await import('../backends/test-database.ts');
     const name = `hfstorage-${randomUUID()}`;
     const { hostname, port, username, password } = new URL(await createDatabase(name));
     const sql_strategy = {
@@ -185,6 +191,7 @@ const postgresqlStore: StoreFactory = {
 
 const dynamodbStore: StoreFactory = {
   name: 'dynamodb',
+  backend: 'dynamodb',
   capabilities: {
     queriesInTransactions: false,
     maxAtomicWrites: 100,
@@ -197,7 +204,7 @@ const dynamodbStore: StoreFactory = {
   reach: fullReach,
   remote: true,
   open: async (options = {}) => {
-    const dynamodb_strategy = newTestTables();
+    const dynamodb_strategy = (await import('../backends/test-tables.ts')).newTestTables();
     const storage = { strategy: 'dynamodb' as const, dynamodb_strategy };
     // The tables go with the server, which holds them in memory.
     return openStore({ storage, remove: async () => {} }, options);

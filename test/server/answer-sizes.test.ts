@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Body, type RunningApi, startApi, template } from './running-api.ts';
+import { afterAll, beforeAll, describe, expect, test } from './suite.ts';
 
 const LIMIT = 5_000_000;
 /** 90 entities of 100 KB: some of text, some of quotes, which take twice the bytes in Lambda's answer. */

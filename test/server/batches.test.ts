@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type RunningApi, startApi, template } from './running-api.ts';
+import { afterAll, beforeAll, describe, expect, test } from './suite.ts';
 
 let api: RunningApi;
 beforeAll(async () => {

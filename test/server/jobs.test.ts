@@ -119,30 +119,26 @@ test('a migration is started once, followed, and listed', async () => {
     ['m-1', 'succeeded'],
   ]);
   expect(await call('GET', '/v1/migrations/m-2')).toMatchObject({ status: 404 });
-}, 60_000);
+});
 
-test.each(['SIGTERM', 'SIGKILL'] as const)(
-  'a migration survives a restart of the server (%s)',
-  async (signal) => {
-    await fill(3_000);
-    await serve();
-    await call('POST', '/v1/migrations', { ...order, create_backup: false });
-    await until(
-      '/v1/migrations/m-1',
-      ({ collections }) => (collections as { templates: { copied: number } }).templates.copied > 20,
-    );
-    const busy = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'sqlite', merge: true });
-    expect(busy).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:migration_running' } });
-    await stop(signal);
-    await serve();
-    const ended = await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'interrupted');
-    expect(ended).toMatchObject({
-      state: 'succeeded',
-      collections: { templates: { read: 3000, copied: 3000, total: 3000 } },
-    });
-  },
-  60_000,
-);
+test.each(['SIGTERM', 'SIGKILL'] as const)('a migration survives a restart of the server (%s)', async (signal) => {
+  await fill(3_000);
+  await serve();
+  await call('POST', '/v1/migrations', { ...order, create_backup: false });
+  await until(
+    '/v1/migrations/m-1',
+    ({ collections }) => (collections as { templates: { copied: number } }).templates.copied > 20,
+  );
+  const busy = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'sqlite', merge: true });
+  expect(busy).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:migration_running' } });
+  await stop(signal);
+  await serve();
+  const ended = await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'interrupted');
+  expect(ended).toMatchObject({
+    state: 'succeeded',
+    collections: { templates: { read: 3000, copied: 3000, total: 3000 } },
+  });
+});
 
 test('hfstorage --remote migrateRepository starts it and follows it', async () => {
   await fill(20);
@@ -156,7 +152,7 @@ test('hfstorage --remote migrateRepository starts it and follows it', async () =
   const same = await run(process.execPath, [...args.slice(0, -1), 'json'], { cwd: folder });
   expect(same).toMatchObject({ code: 1, stderr: expect.stringContaining('same store') });
   expect(await run(process.execPath, [...args, '--dry-run'], { cwd: folder })).toMatchObject({ code: 2 });
-}, 60_000);
+});
 
 test('what a migration leaves out is a difference, which names it', async () => {
   await mkdir(join(folder, 'data'));
@@ -180,7 +176,7 @@ test('what a migration leaves out is a difference, which names it', async () => 
     code: 3,
     stdout: expect.stringContaining('The stores were not compared.'),
   });
-}, 60_000);
+});
 
 test('a backup is taken once, and listed', async () => {
   await fill(3);
@@ -198,7 +194,7 @@ test('a backup is taken once, and listed', async () => {
     }),
   ]);
   expect(await call('POST', '/v1/backups', { backup_id: 'nightly-1' })).toMatchObject({ body: { state: 'complete' } });
-}, 60_000);
+});
 
 const states = (body: Body) => (body.items as Body[]).map(({ state }) => state);
 

@@ -55,7 +55,8 @@ describe('close', () => {
     await sleep(20);
     const started = performance.now();
     await api.close();
-    expect(performance.now() - started).toBeLessThan(2_000);
+    // Node keeps an idle connection for 5 s.
+    expect(performance.now() - started).toBeLessThan(4_500);
     agent.destroy();
     silent.destroy();
   });

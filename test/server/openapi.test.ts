@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { collectionNames, fieldsOf } from '../../lib/model/collections.ts';
 import { routes } from '../../lib/service/http/routes.ts';
 import { type Body, type RunningApi, startApi } from './running-api.ts';
+import { afterAll, beforeAll, describe, expect, test } from './suite.ts';
 
 let api: RunningApi;
 let document: Body & { paths: Record<string, Record<string, Body>>; components: { schemas: Record<string, Body> } };

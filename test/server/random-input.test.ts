@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { collectionNames, fieldsOf } from '../../lib/model/collections.ts';
 import { filterOperators } from '../../lib/repository/query.ts';
 import { routes } from '../../lib/service/http/routes.ts';
+import { rounds, seed } from '../trials.ts';
 import { type RunningApi, startApi } from './running-api.ts';
 
 let api: RunningApi;
@@ -85,6 +86,6 @@ test('no input is a failure of the service', async () => {
         expect([reply.status < 500, reply.text]).toEqual([true, expect.any(String)]);
       },
     ),
-    { numRuns: 600 },
+    { numRuns: rounds(6_000), seed },
   );
 });

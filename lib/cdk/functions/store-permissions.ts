@@ -61,6 +61,8 @@ const allIndexes = collectionNames.flatMap((collection) => {
 export const childLookups = children.map((collection) =>
   query(collection, ...referencesFrom(collection).map(({ field }) => field)),
 );
+/** What tells whether a store is well: a read of each table. */
+export const healthReads = tables(everything, 'GetItem');
 /** Checks that parents are there. */
 const parentChecks = tables(parents, 'ConditionCheckItem');
 /** A machine without template_id takes that of its request. Requests may also be hidden, which only reading tells. */
@@ -75,7 +77,7 @@ const write = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'write', dyna
  */
 const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } = {
   'get-entity': () => read(tables(everything, 'GetItem')),
-  'get-health': () => read(tables(everything, 'GetItem')),
+  'get-health': () => read(healthReads),
   'query-entities': () => read(tables(everything, 'Scan'), ...allIndexes),
   'count-entities': () => read(tables(everything, 'Scan'), ...allIndexes),
   'batch-get': () => read(tables(everything, 'BatchGetItem', 'GetItem')),

@@ -4,6 +4,7 @@ import type { PREFIXES } from '../environment/placeholders.ts';
 import {
   childLookups,
   everything,
+  healthReads,
   parents,
   type StoreNeeds,
   type TableNeed,
@@ -36,8 +37,8 @@ const progress = { state: 'write' } as const;
 /** By the names of the files in `lambdas/migration`. */
 export const migrationNeeds = {
   begin: {
-    source: read(tables(['templates'], 'GetItem', 'Scan')),
-    target: write(tables(['templates'], 'GetItem'), scans, tables(['machines'], 'DeleteItem')),
+    source: read(healthReads, tables(['templates'], 'Scan')),
+    target: write(healthReads, scans, tables(['machines'], 'DeleteItem')),
     objects: progress,
   },
   'check-unit': { source: read(scans, parentReads), target: opened, objects: progress },

@@ -1,19 +1,22 @@
 /** What holds data: that it has the shape of the model, stays, and is closed to everybody else. */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import type { Stack } from 'aws-cdk-lib';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { createTableInput, tableDefinitions } from '../../../lib/strategies/dynamodb/tables/table-definitions.ts';
-import { appOf, configured, environment, shipped, templateOf } from '../synthesized.ts';
+import { assemblyFolder, type Shipped, shipped } from '../assembly-folder.ts';
+import { environment, templatesOf } from '../synthesized.ts';
+
+const templateOf = await templatesOf(
+  ...shipped,
+  ...(['as-little-as-possible', 'other-numbers', 'replicas', 'vpc-that-exists', 'password-without-proxy'] as const),
+);
 
 const GLOBAL_TABLE = 'AWS::DynamoDB::GlobalTable';
 
-const dynamodb = (dynamodb_strategy: object, deployment: object = {}) =>
-  configured({ storage: { strategy: 'dynamodb', dynamodb_strategy }, deployment });
-
 test('the tables are those that this program makes itself', () => {
   const config = environment('dev');
-  const template = templateOf(config, 'data');
+  const template = templateOf('dev', 'data');
   for (const definition of tableDefinitions(config.storage.dynamodb_strategy)) {
     const { TableName, KeySchema, AttributeDefinitions, GlobalSecondaryIndexes, BillingMode } =
       createTableInput(definition);
@@ -33,7 +36,7 @@ test('the tables are those that this program makes itself', () => {
 });
 
 test('tables can be restored to a moment, are protected and encrypted, and stay', () => {
-  const template = templateOf(environment('prod'), 'data');
+  const template = templateOf('prod', 'data');
   const tables = Object.values(template.findResources(GLOBAL_TABLE));
   expect(tables).toHaveLength(3);
   for (const { Properties, DeletionPolicy, UpdateReplacePolicy } of tables) {
@@ -51,8 +54,7 @@ test('tables can be restored to a moment, are protected and encrypted, and stay'
 });
 
 test('what the configuration turns off is off', () => {
-  const off = { deletion_protection: false, point_in_time_recovery: false };
-  const template = templateOf(dynamodb({}, off), 'data');
+  const template = templateOf('as-little-as-possible', 'data');
   template.allResourcesProperties(GLOBAL_TABLE, {
     Replicas: [
       Match.objectLike({
@@ -74,7 +76,7 @@ const scaling = (least: number, most: number, kind: 'Read' | 'Write', seed: numb
 });
 
 test('provisioned tables and indexes scale from 1 to 100 at 70 percent', () => {
-  const template = templateOf(environment('prod'), 'data');
+  const template = templateOf('prod', 'data');
   const machines = Object.values(template.findResources(GLOBAL_TABLE)).find(
     ({ Properties }) => Properties.TableName === 'hostfactory_machines',
   )?.Properties;
@@ -91,7 +93,7 @@ test('provisioned tables and indexes scale from 1 to 100 at 70 percent', () => {
 });
 
 test('provisioned tables without scaling keep their capacity', () => {
-  const template = templateOf(dynamodb({ billing_mode: 'PROVISIONED', read_capacity: 7, write_capacity: 3 }), 'data');
+  const template = templateOf('other-numbers', 'data');
   template.allResourcesProperties(GLOBAL_TABLE, {
     WriteProvisionedThroughputSettings: scaling(3, 3, 'Write', 3),
     Replicas: [Match.objectLike({ ReadProvisionedThroughputSettings: scaling(7, 7, 'Read', 7) })],
@@ -99,23 +101,18 @@ test('provisioned tables without scaling keep their capacity', () => {
 });
 
 test('replicas are in the regions that the configuration names, with their keys', () => {
-  const key_arn = 'arn:aws:kms:eu-west-1:123456789012:key/x';
-  const deployment = {
-    region: 'eu-central-1',
-    customer_managed_key: true,
-    replicas: [{ region: 'eu-west-1', key_arn }],
-  };
-  const template = templateOf(dynamodb({}, deployment), 'data');
+  const key = Match.stringLikeRegexp('^arn:aws:kms:eu-west-1:123456789012:key/');
+  const template = templateOf('replicas', 'data');
   template.allResourcesProperties(GLOBAL_TABLE, {
     Replicas: Match.arrayWith([
-      Match.objectLike({ Region: 'eu-west-1', SSESpecification: { KMSMasterKeyId: key_arn } }),
+      Match.objectLike({ Region: 'eu-west-1', SSESpecification: { KMSMasterKeyId: key } }),
       Match.objectLike({ Region: 'eu-central-1' }),
     ]),
   });
 });
 
 test('the bucket of the JSON store is versioned, closed, encrypted and logged', () => {
-  const template = templateOf(environment('json'), 'data');
+  const template = templateOf('json', 'data');
   template.hasResource('AWS::S3::Bucket', {
     DeletionPolicy: 'Retain',
     Properties: {
@@ -152,7 +149,7 @@ test('the bucket of the JSON store is versioned, closed, encrypted and logged', 
 });
 
 test('the database is private, on two zones, encrypted, with a login that RDS rotates and connections by TLS only', () => {
-  const template = templateOf(environment('sql'), 'data');
+  const template = templateOf('sql', 'data');
   template.hasResource('AWS::RDS::DBInstance', {
     DeletionPolicy: 'Retain',
     Properties: {
@@ -190,51 +187,31 @@ const letIn = (template: Template): unknown[] => [
   ),
 ];
 
-test.each(['sql', 'dax'])('in the VPC of %s there is no way to the internet, and only groups are let in', (name) => {
-  const template = templateOf(environment(name), 'data');
-  template.resourceCountIs('AWS::EC2::InternetGateway', 0);
-  template.resourceCountIs('AWS::EC2::NatGateway', 0);
-  template.resourceCountIs('AWS::EC2::Subnet', 2);
-  template.resourceCountIs('AWS::EC2::FlowLog', 1);
-  expect(letIn(template).every((source) => JSON.stringify(source).includes('GroupId'))).toBe(true);
-});
+test.each(['sql', 'dax'] as const)(
+  'in the VPC of %s there is no way to the internet, and only groups are let in',
+  (name) => {
+    const template = templateOf(name, 'data');
+    template.resourceCountIs('AWS::EC2::InternetGateway', 0);
+    template.resourceCountIs('AWS::EC2::NatGateway', 0);
+    template.resourceCountIs('AWS::EC2::Subnet', 2);
+    template.resourceCountIs('AWS::EC2::FlowLog', 1);
+    expect(letIn(template).every((source) => JSON.stringify(source).includes('GroupId'))).toBe(true);
+  },
+);
 
 test('a VPC that exists is used as it is', () => {
-  const vpc = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };
-  const config = configured({ ...inputOf('sql'), deployment: { vpc } });
-  const template = templateOf(config, 'data');
+  const SubnetIds = ['subnet-0123abcd', 'subnet-4567abcd'];
+  const template = templateOf('vpc-that-exists', 'data');
   template.resourceCountIs('AWS::EC2::VPC', 0);
-  template.hasResourceProperties('AWS::RDS::DBSubnetGroup', { SubnetIds: vpc.subnet_ids });
-  templateOf(config, 'api').hasResourceProperties('AWS::Lambda::Function', {
-    VpcConfig: { SubnetIds: vpc.subnet_ids },
-  });
+  template.hasResourceProperties('AWS::RDS::DBSubnetGroup', { SubnetIds });
+  templateOf('vpc-that-exists', 'api').hasResourceProperties('AWS::Lambda::Function', { VpcConfig: { SubnetIds } });
 });
 
-/** The storage part of a shipped environment, as written. */
-function inputOf(name: 'sql' | 'dax') {
-  const { storage } = environment(name);
-  const { strategy, sql_strategy, dynamodb_strategy } = storage;
-  return strategy === 'sql' ? { storage: { strategy, sql_strategy } } : { storage: { strategy, dynamodb_strategy } };
-}
-
 test('without RDS Proxy the functions read the secret, and the VPC has a way to it', () => {
-  const sql_strategy = {
-    type: 'postgresql',
-    host: '${HFSTORAGE_DATABASE_HOST}',
-    name: 'hostfactory',
-    username: 'hostfactory_user',
-    password: '${HFSTORAGE_DATABASE_SECRET}',
-    // Any file does: what is in it is looked at by the functions.
-    sslrootcert: 'package.json',
-  };
-  const config = configured({
-    storage: { strategy: 'sql', sql_strategy },
-    deployment: { vpc: {}, rds: { proxy: false } },
-  });
-  const data = templateOf(config, 'data');
+  const data = templateOf('password-without-proxy', 'data');
   data.resourceCountIs('AWS::RDS::DBProxy', 0);
   data.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Interface', PrivateDnsEnabled: true });
-  templateOf(config, 'api').hasResourceProperties('AWS::IAM::Policy', {
+  templateOf('password-without-proxy', 'api').hasResourceProperties('AWS::IAM::Policy', {
     PolicyDocument: {
       Statement: Match.arrayWith([Match.objectLike({ Action: 'secretsmanager:GetSecretValue', Effect: 'Allow' })]),
     },
@@ -242,7 +219,7 @@ test('without RDS Proxy the functions read the secret, and the VPC has a way to 
 });
 
 test('the DAX cluster is encrypted on the way and at rest, and keeps what the configuration says', () => {
-  const template = templateOf(environment('dax'), 'data');
+  const template = templateOf('dax', 'data');
   template.hasResourceProperties('AWS::DAX::Cluster', {
     NodeType: 'dax.t3.small',
     ReplicationFactor: 3,
@@ -255,7 +232,7 @@ test('the DAX cluster is encrypted on the way and at rest, and keeps what the co
 });
 
 // Another logical id would make CloudFormation replace what holds the data.
-test.each([
+test.each<[Shipped, string[]]>([
   ['dev', ['AccessLogs', 'BackupBucket', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
   ['prod', ['AccessLogs', 'BackupBucket', 'DataKey', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
   ['json', ['AccessLogs', 'BackupBucket', 'DataKey', 'StoreBucket']],
@@ -263,26 +240,21 @@ test.each([
   ['dax', ['AccessLogs', 'BackupBucket', 'DaxCluster', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
 ])('the logical ids of %s stay', (name, ids) => {
   const stateful = /GlobalTable|S3::Bucket$|KMS::Key|DBInstance|DAX::Cluster/;
-  const { Resources } = templateOf(environment(name), 'data').toJSON() as {
+  const { Resources } = templateOf(name, 'data').toJSON() as {
     Resources: Record<string, { Type: string }>;
   };
   const found = Object.entries(Resources).filter(([, { Type }]) => stateful.test(Type));
   expect(found.map(([id]) => id).toSorted()).toEqual(ids);
 });
 
-test.each(shipped)('the data stack of %s is protected against termination, and no other', (name) => {
-  const stacks = appOf(environment(name)).node.children.filter(
-    (child): child is Stack => 'terminationProtection' in child,
-  );
+test.each(shipped)('the data stack of %s is protected against termination, and no other', async (name) => {
+  const manifest = JSON.parse(readFileSync(join(await assemblyFolder(name), 'manifest.json'), 'utf8')) as {
+    artifacts: Record<string, { type: string; properties: { terminationProtection?: boolean } }>;
+  };
+  const stacks = Object.entries(manifest.artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack');
   expect(
-    stacks.map(({ stackName, terminationProtection = false }) => [stackName.split('-').at(-1), terminationProtection]),
-  ).toEqual(
-    expect.arrayContaining([
-      ['data', true],
-      ['api', false],
-      ['migration', false],
-      ['backup', false],
-      ['monitoring', false],
-    ]),
-  );
+    Object.fromEntries(
+      stacks.map(([id, { properties }]) => [id.split('-').at(-1), properties.terminationProtection ?? false]),
+    ),
+  ).toEqual({ data: true, api: false, migration: false, backup: false, monitoring: false });
 });

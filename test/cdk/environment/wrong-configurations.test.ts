@@ -3,18 +3,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readEnvironment } from '../../../lib/cdk/environment/environment-file.ts';
-import { ConfigurationError } from '../../../lib/repository/errors.ts';
-import { appOf, CONFIG_FOLDER, configured } from '../synthesized.ts';
-
-function messageOf(make: () => unknown): string {
-  try {
-    make();
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigurationError);
-    return (error as Error).message;
-  }
-  throw new Error('The configuration was accepted.');
-}
+import { appOf, messageOf } from '../refusals.ts';
+import { CONFIG_FOLDER, configured } from '../variants.ts';
 
 const vpc = {};
 const sql = {

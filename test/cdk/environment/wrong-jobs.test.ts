@@ -3,18 +3,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigurationError } from '../../../lib/repository/errors.ts';
-import { appOf, configured, environment, newFolder } from '../synthesized.ts';
-
-const messageOf = (make: () => unknown): string => {
-  try {
-    make();
-  } catch (error) {
-    expect(error).toBeInstanceOf(ConfigurationError);
-    return (error as Error).message;
-  }
-  throw new Error('The configuration was accepted.');
-};
+import { appOf, messageOf } from '../refusals.ts';
+import { environment, newFolder } from '../synthesized.ts';
+import { configured } from '../variants.ts';
 
 const dynamodb = { strategy: 'dynamodb' };
 
@@ -64,11 +55,6 @@ describe('keys that cannot be', () => {
     expect(messageOf(() => appOf(config))).toContain(
       'deployment.backup.native applies with storage.strategy "dynamodb"',
     );
-  });
-
-  test('places may be written as they are', () => {
-    const backup = { location: 's3://${HFSTORAGE_BACKUP_BUCKET}/backups' };
-    expect(() => appOf(configured({ storage: dynamodb, backup }))).not.toThrow();
   });
 });
 

@@ -1,23 +1,19 @@
 /** The bundles of the functions: small, with one store each, and able to run by themselves. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from '@jest/globals';
-import { apiSources } from '../../../lib/cdk/api/api-functions.ts';
+import { describe, expect, test } from '@jest/globals';
 import { deployedConfig } from '../../../lib/cdk/environment/placeholders.ts';
-import { bundle, unusedModules } from '../../../lib/cdk/functions/bundle.ts';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
+import { routes } from '../../../lib/service/http/routes.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { newTestTables } from '../../backends/test-tables.ts';
-import { environment } from '../synthesized.ts';
+import { bundleFolders } from '../bundle-folders.ts';
+import { environment, newFolder } from '../synthesized.ts';
 
 const run = promisify(execFile);
-const outdir = mkdtempSync(join(tmpdir(), 'hfstorage-bundles-'));
-afterAll(() => {
-  rmSync(outdir, { recursive: true, force: true });
-});
 
 /** Bytes of the largest bundle of each store, as measured, with a tenth on top. */
 const LIMITS = { dev: 1_022_000, json: 1_093_000, sql: 857_000, dax: 1_590_000 };
@@ -32,21 +28,21 @@ const marks: Readonly<Record<string, readonly string[]>> = {
   sqlite: ['BEGIN IMMEDIATE'],
 };
 
-const bundled = new Map<string, string>();
+const operations = [...new Set(routes.map(({ operation }) => operation))];
 
-/** Folder of the bundles of an environment. */
-function bundlesOf(name: string): string {
-  const folder = bundled.get(name) ?? join(outdir, name);
-  if (!bundled.has(name)) bundle({ functions: apiSources, external: unusedModules(environment(name)), outdir: folder });
-  bundled.set(name, folder);
-  return folder;
-}
+const folders = {
+  dev: await bundleFolders('dev'),
+  json: await bundleFolders('json'),
+  sql: await bundleFolders('sql'),
+  dax: await bundleFolders('dax'),
+};
+type Name = keyof typeof folders;
 
-const codeOf = (name: string, operation: string): string => join(bundlesOf(name), operation, 'index.mjs');
+const codeOf = (name: Name, operation: string): string => join(folders[name](operation), 'index.mjs');
 
-describe.each(Object.entries(LIMITS))('for %s', (name, limit) => {
+describe.each(Object.entries(LIMITS) as [Name, number][])('for %s', (name, limit) => {
   test('each function has a bundle that is no larger than it was', () => {
-    const sizes = apiSources.map((source) => [source.name, statSync(codeOf(name, source.name)).size] as const);
+    const sizes = operations.map((operation) => [operation, statSync(codeOf(name, operation)).size] as const);
     expect(sizes.filter(([, size]) => size > limit)).toEqual([]);
     expect(Object.fromEntries(sizes)['get-openapi']).toBeLessThan(LIMIT_WITHOUT_STORE);
   });
@@ -58,7 +54,7 @@ describe.each(Object.entries(LIMITS))('for %s', (name, limit) => {
   });
 });
 
-test.each([
+test.each<[Name, string]>([
   ['dev', 'dynamodb'],
   ['sql', 'sql'],
   ['json', 'json'],
@@ -89,7 +85,8 @@ test('a function answers from its folder, with the configuration beside it and t
   const storage = { strategy: 'dynamodb', dynamodb_strategy: { table_prefix } } as const;
   const made = { ...storage, dynamodb_strategy: { endpoint, region, table_prefix } };
   await (await openRepository({ storage: made })).close();
-  const folder = join(bundlesOf('dev'), 'get-health');
+  const folder = newFolder();
+  cpSync(folders.dev('get-health'), folder, { recursive: true });
   writeFileSync(join(folder, 'config.json'), deployedConfig(parseConfig({ storage })));
   const event = { httpMethod: 'GET', requestContext: { requestId: 'r' } };
   const script = `const { handler } = await import('./index.mjs');

@@ -1,14 +1,10 @@
 /** The bundles of the tasks of migrations and backups: small, with the stores that they use, and no others. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readPeer } from '../../../lib/cdk/environment/peer-file.ts';
-import { bundle } from '../../../lib/cdk/functions/bundle.ts';
-import { makeBundles } from '../../../lib/cdk/functions/function-bundles.ts';
 import { backupSources, migrationSources, restoreTestSource } from '../../../lib/cdk/jobs/job-sources.ts';
-import type { DeploymentConfig } from '../../../lib/config/deployment.ts';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
-import { environment, newFolder } from '../synthesized.ts';
+import { bundleFolders } from '../bundle-folders.ts';
 
 /** What is in the code of a store, and of no other. */
 const marks = {
@@ -38,22 +34,20 @@ const stores: Readonly<Record<keyof typeof LIMITS, { own: Store; both: readonly 
   dax: { own: 'dynamodb', both: ['dynamodb'] },
 };
 
-function bundlesOf(name: string): string {
-  const folder = newFolder();
-  const config = environment(name);
-  mkdirSync(folder, { recursive: true });
-  makeBundles(config, readPeer(config, config.deployment as DeploymentConfig), folder, bundle);
-  return folder;
-}
+const folders = {
+  dev: await bundleFolders('dev'),
+  json: await bundleFolders('json'),
+  sql: await bundleFolders('sql'),
+  dax: await bundleFolders('dax'),
+};
 
-describe.each(Object.entries(LIMITS))('for %s', (name, limits) => {
-  const folder = bundlesOf(name);
-  const codeOf = (bundleName: string): string => join(folder, bundleName, 'index.mjs');
+describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['dev']][])('for %s', (name, limits) => {
+  const codeOf = (bundleName: string): string => join(folders[name](bundleName), 'index.mjs');
   const storesIn = (bundleName: string): Store[] => {
     const code = readFileSync(codeOf(bundleName), 'utf8');
     return (Object.keys(marks) as Store[]).filter((store) => code.includes(marks[store]));
   };
-  const { own, both } = stores[name as keyof typeof LIMITS];
+  const { own, both } = stores[name];
 
   test('they are no larger than they were', () => {
     const larger = (sources: readonly { name: string }[], limit: number) =>
@@ -78,7 +72,7 @@ describe.each(Object.entries(LIMITS))('for %s', (name, limits) => {
       HFSTORAGE_DATABASE_HOST: 'db.example.com',
     };
     for (const one of ['migration-begin', 'backup-begin', 'start-migration', 'list-backups']) {
-      const read = parseConfig(JSON.parse(readFileSync(join(folder, one, 'config.json'), 'utf8')), variables);
+      const read = parseConfig(JSON.parse(readFileSync(join(folders[name](one), 'config.json'), 'utf8')), variables);
       expect(read).toMatchObject({
         migration: { state_location: 's3://kept/state', backup_location: 's3://kept/migration-backups' },
         backup: { location: 's3://kept/backups', retention: { keep_last: 7 } },
@@ -89,10 +83,9 @@ describe.each(Object.entries(LIMITS))('for %s', (name, limits) => {
 });
 
 test('the other store is described beside the functions that use it, by the name that orders give', () => {
-  const folder = bundlesOf('json');
   for (const one of ['migration-begin', 'migration-backup-begin', 'start-migration', 'get-migration']) {
-    const read = parseConfig(JSON.parse(readFileSync(join(folder, one, 'dev.json'), 'utf8')), {});
+    const read = parseConfig(JSON.parse(readFileSync(join(folders.json(one), 'dev.json'), 'utf8')), {});
     expect(read.storage).toMatchObject({ strategy: 'dynamodb', dynamodb_strategy: { create_tables: false } });
   }
-  expect(() => statSync(join(folder, 'save-entity', 'dev.json'))).toThrow('ENOENT');
+  expect(() => statSync(join(folders.json('save-entity'), 'dev.json'))).toThrow('ENOENT');
 });

@@ -1,14 +1,14 @@
 /** Backups: when they are taken, where they are kept, and who looks after them. */
 import { expect, test } from '@jest/globals';
 import { Match } from 'aws-cdk-lib/assertions';
+import { shipped } from '../assembly-folder.ts';
 import { definitionIn, faultsOf, statesOf } from '../state-machines.ts';
-import { configured, environment, shipped, templateOf } from '../synthesized.ts';
+import { templatesOf } from '../synthesized.ts';
 
-const withBackup = (backup: object, deployment: object = {}) =>
-  configured({ storage: { strategy: 'dynamodb' }, deployment: { backup, ...deployment } });
+const templateOf = await templatesOf(...shipped, 'as-little-as-possible', 'other-numbers');
 
 test.each(shipped)('the state machine of %s is valid', (name) => {
-  const definition = definitionIn(templateOf(environment(name), 'backup'));
+  const definition = definitionIn(templateOf(name, 'backup'));
   expect(faultsOf(definition)).toBe('');
   expect([...statesOf(definition).keys()]).toEqual([
     ...['BeginBackup', 'ChooseKindOfBackup', 'TakeWholeBackup', 'BackUp', 'BackUpUnit', 'BackUpUnitIsDone'],
@@ -17,7 +17,7 @@ test.each(shipped)('the state machine of %s is valid', (name) => {
 });
 
 test('backups are taken, tested and measured on schedules', () => {
-  const template = templateOf(environment('prod'), 'backup');
+  const template = templateOf('prod', 'backup');
   const expressions = Object.values(template.findResources('AWS::Scheduler::Schedule')).map(({ Properties }) => [
     Properties.ScheduleExpression,
     Properties.ScheduleExpressionTimezone,
@@ -30,14 +30,14 @@ test('backups are taken, tested and measured on schedules', () => {
 });
 
 test('schedules that are turned off are not there, and nobody waits for their backups', () => {
-  const config = withBackup({ schedule: 'none', restore_test_schedule: 'none' });
-  templateOf(config, 'backup').resourceCountIs('AWS::Scheduler::Schedule', 1);
-  const alarms = Object.values(templateOf(config, 'monitoring').findResources('AWS::CloudWatch::Alarm'));
+  const name = 'as-little-as-possible';
+  templateOf(name, 'backup').resourceCountIs('AWS::Scheduler::Schedule', 1);
+  const alarms = Object.values(templateOf(name, 'monitoring').findResources('AWS::CloudWatch::Alarm'));
   expect(alarms.map(({ Properties }) => Properties.AlarmName)).not.toContain('hostfactory-backup-age');
 });
 
 test('the alarm goes off when there is no young backup, also where nobody has measured', () => {
-  templateOf(withBackup({ max_age_hours: 50 }), 'monitoring').hasResourceProperties('AWS::CloudWatch::Alarm', {
+  templateOf('other-numbers', 'monitoring').hasResourceProperties('AWS::CloudWatch::Alarm', {
     AlarmName: 'hostfactory-backup-age',
     Metrics: [
       Match.objectLike({
@@ -50,7 +50,7 @@ test('the alarm goes off when there is no young backup, also where nobody has me
 });
 
 test('the restore test has room for its database, and its failure is told by Lambda itself', () => {
-  const template = templateOf(withBackup({ restore_test_storage_mb: 4096 }), 'backup');
+  const template = templateOf('other-numbers', 'backup');
   template.hasResourceProperties('AWS::Lambda::Function', { EphemeralStorage: { Size: 4096 }, Timeout: 900 });
   template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
     MaximumRetryAttempts: 0,
@@ -58,8 +58,16 @@ test('the restore test has room for its database, and its failure is told by Lam
   });
 });
 
+// Its configuration writes the location out.
+test('backups go into the bucket of the deployment, also where the configuration says so', () => {
+  for (const name of ['prod', 'other-numbers'] as const) {
+    const policies = JSON.stringify(templateOf(name, 'backup').findResources('AWS::IAM::Policy'));
+    expect(policies).toMatch(/ExportsOutputFnGetAttBackupBucket\S{0,60}\/backups\/\*/);
+  }
+});
+
 test('the bucket stays, is closed and encrypted, keeps versions, and locks them where that is wanted', () => {
-  const template = templateOf(environment('prod'), 'data');
+  const template = templateOf('prod', 'data');
   template.hasResource('AWS::S3::Bucket', {
     DeletionPolicy: 'Retain',
     UpdateReplacePolicy: 'Retain',
@@ -89,12 +97,12 @@ test('the bucket stays, is closed and encrypted, keeps versions, and locks them 
       },
     }),
   });
-  const plain = templateOf(environment('dev'), 'data').findResources('AWS::S3::Bucket');
+  const plain = templateOf('dev', 'data').findResources('AWS::S3::Bucket');
   expect(plain.BackupBucket?.Properties).not.toHaveProperty('ObjectLockConfiguration');
 });
 
 test('AWS Backup keeps what the configuration says, in a vault that stays', () => {
-  const template = templateOf(environment('prod'), 'backup');
+  const template = templateOf('prod', 'backup');
   template.hasResource('AWS::Backup::BackupVault', {
     DeletionPolicy: 'Retain',
     Properties: Match.objectLike({
@@ -113,6 +121,6 @@ test('AWS Backup keeps what the configuration says, in a vault that stays', () =
   expect(JSON.stringify(selection?.Properties.BackupSelection.Resources)).toMatch(
     /hostfactory_templates.*hostfactory_requests.*hostfactory_machines/,
   );
-  templateOf(environment('sql'), 'backup').resourceCountIs('AWS::Backup::BackupSelection', 1);
-  templateOf(environment('dev'), 'backup').resourceCountIs('AWS::Backup::BackupPlan', 0);
+  templateOf('sql', 'backup').resourceCountIs('AWS::Backup::BackupSelection', 1);
+  templateOf('dev', 'backup').resourceCountIs('AWS::Backup::BackupPlan', 0);
 });

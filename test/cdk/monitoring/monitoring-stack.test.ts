@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { NAMESPACE } from '../../../lib/cdk/monitoring/service-metrics.ts';
-import { configured, environment, templateOf } from '../synthesized.ts';
+import { environment, templatesOf } from '../synthesized.ts';
+
+const templateOf = await templatesOf('prod', 'sql', 'dax', 'json', 'other-numbers');
 
 const alarmsOf = (template: Template) =>
   Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
@@ -15,13 +17,13 @@ const JOB_ALARMS = [
 ];
 
 describe('alarms', () => {
-  test.each([
+  test.each<['prod' | 'sql' | 'dax' | 'json', string[]]>([
     ['prod', ['hostfactory_machines-read-throttling', 'hostfactory_templates-write-throttling']],
     ['sql', ['database-processor', 'database-storage', 'database-memory']],
     ['dax', ['dax-processor']],
     ['json', []],
   ])('of %s tell the topic, and say what to do', (name, ofStore) => {
-    const template = templateOf(environment(name), 'monitoring');
+    const template = templateOf(name, 'monitoring');
     const alarms = alarmsOf(template);
     const prefix = `${environment(name).deployment?.name}-`;
     const names = alarms.map(({ AlarmName }) => AlarmName.slice(prefix.length));
@@ -38,8 +40,8 @@ describe('alarms', () => {
 
   test('are all in the deployment guide', () => {
     const guide = readFileSync(join(import.meta.dirname, '..', '..', '..', 'docs', 'deployment.md'), 'utf8');
-    const names = ['prod', 'sql', 'dax'].flatMap((name) =>
-      alarmsOf(templateOf(environment(name), 'monitoring')).map(({ AlarmName }) =>
+    const names = (['prod', 'sql', 'dax'] as const).flatMap((name) =>
+      alarmsOf(templateOf(name, 'monitoring')).map(({ AlarmName }) =>
         (AlarmName as string)
           .slice(`${environment(name).deployment?.name}-`.length)
           .replace(/^hostfactory.*_(templates|requests|machines)-/, 'TABLE-'),
@@ -49,7 +51,7 @@ describe('alarms', () => {
   });
 
   test('go to the people that the configuration names, over TLS', () => {
-    const template = templateOf(environment('prod'), 'monitoring');
+    const template = templateOf('prod', 'monitoring');
     template.hasResourceProperties('AWS::SNS::Subscription', {
       Protocol: 'email',
       Endpoint: 'hostfactory-operators@example.com',
@@ -70,15 +72,14 @@ describe('alarms', () => {
 
   test('go to a topic that exists where one is named', () => {
     const topic_arn = 'arn:aws:sns:eu-central-1:123456789012:operators';
-    const config = configured({ storage: { strategy: 'dynamodb' }, deployment: { alarms: { topic_arn } } });
-    const template = templateOf(config, 'monitoring');
+    const template = templateOf('other-numbers', 'monitoring');
     template.resourceCountIs('AWS::SNS::Topic', 0);
     template.allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: [topic_arn] });
   });
 });
 
 test('the dashboard has the metrics that the functions write', () => {
-  const template = templateOf(environment('prod'), 'monitoring');
+  const template = templateOf('prod', 'monitoring');
   const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
   const body = JSON.stringify(dashboard?.Properties.DashboardBody);
   for (const name of [
@@ -94,7 +95,7 @@ test('the dashboard has the metrics that the functions write', () => {
   }
   for (const statistic of ['p50', 'p99']) expect(body).toContain(statistic);
   expect(body).toContain(NAMESPACE);
-  const functions = Object.values(templateOf(environment('prod'), 'api').findResources('AWS::Lambda::Function'));
+  const functions = Object.values(templateOf('prod', 'api').findResources('AWS::Lambda::Function'));
   for (const { Properties } of functions) {
     expect(Properties.Environment.Variables).toMatchObject({
       POWERTOOLS_METRICS_NAMESPACE: NAMESPACE,

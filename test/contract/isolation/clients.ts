@@ -79,12 +79,13 @@ export async function clientsOf(repositories: readonly [Repository, ...Repositor
       }
     };
   return repositories.map((repository) => {
-    const { queriesInTransactions, queryStaleness } = repository.capabilities;
+    const { queriesInTransactions, queryStaleness, snapshotReads } = repository.capabilities;
     return {
       perform: performer(repository),
       transaction: (work) => repository.transaction((tx) => work(performer(tx))),
       // What cannot keep phantoms out of a transaction cannot keep halves of others out of a single query either.
       exactQueries: queriesInTransactions && queryStaleness === 0,
+      exactBatches: snapshotReads,
     };
   });
 }

@@ -56,15 +56,23 @@ async function commit(
 /** In one turn, so that commits happen between them. */
 const LOOKS = 2;
 
+/** Rows that a store may have read at different moments. */
+const eachAlone = (rows: Found): Entry[] =>
+  rows.map(([key, row]) => ({ operation: { kind: 'get', key }, outcome: row }));
+
 /** Reads requests in every way there is outside of transactions. */
-async function look({ perform, exactQueries }: Client, keys: readonly Key[]): Promise<Entry[]> {
+async function look({ perform, exactQueries, exactBatches }: Client, keys: readonly Key[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   const read = async (operation: Operation) => ({ operation, outcome: await perform(operation) });
   for (const key of keys) entries.push(await read({ kind: 'get', key }));
-  if (keys.length > 0) entries.push(await read({ kind: 'get together', keys }));
+  if (keys.length > 0) {
+    const together = await read({ kind: 'get together', keys });
+    if (exactBatches) entries.push(together);
+    else entries.push(...eachAlone(together.outcome as Found));
+  }
   const query = await read({ kind: 'query', from: 'requests', filters: {} });
   if (exactQueries) entries.push(query);
-  else for (const [key, row] of query.outcome as Found) entries.push({ operation: { kind: 'get', key }, outcome: row });
+  else entries.push(...eachAlone(query.outcome as Found));
   return entries;
 }
 

@@ -36,6 +36,8 @@ export interface Client {
   transaction<T>(work: (perform: Perform) => Promise<T>): Promise<T>;
   /** Whether a query outside of transactions sees all that is committed, and no transaction by halves. */
   readonly exactQueries: boolean;
+  /** Whether rows that are read together are those of one moment. */
+  readonly exactBatches: boolean;
 }
 
 export const kindOf = (key: Key): Kind => (key.startsWith('requests/') ? 'requests' : 'machines');

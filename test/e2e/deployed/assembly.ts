@@ -1,17 +1,12 @@
-/** What `cdk deploy` would deploy: the assembly of an environment, made by the very command of cdk.json. */
-import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** What `cdk deploy` would deploy: the assembly of an environment. That `cdk synth` makes the same is tested in test/cdk. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
+import { assemblyFolder, type Shipped } from '../../cdk/assembly-folder.ts';
 import { ACCOUNT, REGION } from './physical-ids.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..', '..');
-const FOLDER = 'hfstorage-assembly-';
-/** Older ones were left behind by runs that are over. */
-const OLD_MS = 3_600_000;
+// One process makes all that the run asks for, one after the other.
+jest.setTimeout(300_000);
 
 export interface Template {
   readonly Resources: Readonly<Record<string, TemplateResource>>;
@@ -65,53 +60,6 @@ interface AssetManifest {
 
 const parse = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
 
-async function synthesize(environment: string, folder: string): Promise<void> {
-  const { app } = parse<{ app: string }>(join(ROOT, 'cdk.json'));
-  const [program, ...args] = app.replace(/^npx --no-install /, '').split(' ') as [string, ...string[]];
-  const env = { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify({ env: environment }) };
-  // The Node of the tests is the one that `npx` would find.
-  await promisify(execFile)(program === 'node' ? process.execPath : program, args, { cwd: ROOT, env });
-}
-
-function removeOld(): Promise<unknown> {
-  const left = readdirSync(tmpdir())
-    .filter((name) => name.startsWith(FOLDER))
-    .map((name) => join(tmpdir(), name))
-    .filter((folder) => Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0) > OLD_MS);
-  return Promise.all(left.map((folder) => rm(folder, { recursive: true, force: true })));
-}
-
-/**
- * The folder of an environment's assembly. All test files of a run share it: the first synthesizes, the others wait. It is
- * outside of this package, so that a function finds no library that its bundle lacks.
- */
-async function assemblyFolder(environment: string): Promise<string> {
-  const run = process.env.HFSTORAGE_TEST_DYNAMODB_PREFIX ?? `${process.pid}`;
-  const folder = join(tmpdir(), `${FOLDER}${run}`, environment);
-  const lock = `${folder}.lock`;
-  await mkdir(join(tmpdir(), `${FOLDER}${run}`), { recursive: true });
-  while (!existsSync(folder)) {
-    try {
-      await mkdir(lock);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      await sleep(100);
-      continue;
-    }
-    try {
-      if (existsSync(folder)) break;
-      await removeOld();
-      await rm(`${folder}.new`, { recursive: true, force: true });
-      await synthesize(environment, `${folder}.new`);
-      // Whole or not at all: who waits looks for the folder.
-      await rename(`${folder}.new`, folder);
-    } finally {
-      await rm(lock, { recursive: true, force: true });
-    }
-  }
-  return folder;
-}
-
 function assetsOf(folder: string, artifact: string): Map<string, string> {
   const file = join(folder, `${artifact}.assets.json`);
   const assets = new Map<string, string>();
@@ -155,4 +103,4 @@ export function readAssembly(folder: string): StackTemplate[] {
 
 /** The stacks of a shipped environment, such as `dev`. */
 export const assemblyOf = async (environment: string): Promise<StackTemplate[]> =>
-  readAssembly(await assemblyFolder(environment));
+  readAssembly(await assemblyFolder(environment as Shipped));

@@ -4,7 +4,7 @@
  * each call to AWS is checked against the policies of the role that makes it.
  */
 import { randomUUID } from 'node:crypto';
-import { createDatabase, dropDatabase } from '../../backends/test-database.ts';
+import { needBackend } from '../../backends/backend.ts';
 import { assemblyOf } from './assembly.ts';
 import { type AwsEndpoint, type Backend, type Caller, startAwsEndpoint } from './aws-endpoint.ts';
 import { createBuckets, createTables, keyOf } from './data-stores.ts';
@@ -45,11 +45,7 @@ export interface DeployedApp {
   close(): Promise<void>;
 }
 
-const required = (name: string): string => {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: run the test by Jest, which starts the servers.`);
-  return value;
-};
+await Promise.all([needBackend('dynamodb'), needBackend('s3')]);
 
 interface Database {
   readonly url: string;
@@ -66,6 +62,8 @@ async function openDatabase(
   const [instance] = stacks.ofType('AWS::RDS::DBInstance');
   const [proxy] = stacks.ofType('AWS::RDS::DBProxy');
   if (instance === undefined || proxy === undefined) return undefined;
+  // Only now: the import waits for a server, which the other environments need not have.
+  const { createDatabase, dropDatabase } = await import('../../backends/test-database.ts');
   const name = `deployed-${randomUUID()}`;
   const database = await createDatabase(name);
   const proxyId = proxy.arn.split(':').at(-1) as string;
@@ -89,11 +87,13 @@ async function openDatabase(
 
 /** Deploys a shipped environment, such as `dev`, with data of its own. */
 export async function deploy(environment: string): Promise<DeployedApp> {
+  // What fails half way leaves nothing that runs: Jest would wait for it without end.
+  await using opened = new AsyncDisposableStack();
   const id = randomUUID().replaceAll('-', '');
   const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
   // DynamoDB Local keeps other tables for each access key: the names of the templates are free.
-  const dynamodb = { endpoint: required('HFSTORAGE_TEST_DYNAMODB_ENDPOINT'), accessKeyId: id.slice(0, 20) };
-  const s3 = { endpoint: required('HFSTORAGE_TEST_S3_ENDPOINT') };
+  const dynamodb = { endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string, accessKeyId: id.slice(0, 20) };
+  const s3 = { endpoint: process.env.HFSTORAGE_TEST_S3_ENDPOINT as string };
   const callers = new Map<string, Caller>();
   const holders = [...stacks.ofType('AWS::S3::Bucket'), ...stacks.ofType('AWS::DynamoDB::GlobalTable')];
   const aws = await startAwsEndpoint({
@@ -104,10 +104,12 @@ export async function deploy(environment: string): Promise<DeployedApp> {
       return holder && keyOf(holder);
     },
   });
+  opened.defer(aws.close);
   const database = await openDatabase(stacks, (accessKeyId, resource) => {
     const caller = callers.get(accessKeyId);
     return caller !== undefined && aws.check(caller, { action: 'rds-db:connect', resource });
   });
+  opened.defer(async () => database?.close());
   await Promise.all([createTables(stacks, dynamodb), createBuckets(stacks, s3)]);
   const functions = stacks.ofType('AWS::Lambda::Function').map((resource) => {
     const made = new LambdaFunction({ stacks, resource, awsEndpoint: aws.url, network: database?.network ?? {} });
@@ -115,6 +117,7 @@ export async function deploy(environment: string): Promise<DeployedApp> {
     callers.set(made.accessKeyId, { name: resource.logicalId, policies });
     return made;
   });
+  opened.defer(async () => void (await Promise.all(functions.map((each) => each.stop()))));
   const functionOf = (functionArn: string): LambdaFunction => {
     const found = functions.find((each) => each.arn === functionArn);
     if (found === undefined) throw new Error(`The templates have no function ${functionArn}.`);
@@ -122,6 +125,8 @@ export async function deploy(environment: string): Promise<DeployedApp> {
   };
   const api = new RestApi(stacks);
   const gateway = await startApiGateway({ api, functionOf, callerOf: apiCallers(stacks) });
+  opened.defer(gateway.close);
+  const all = opened.move();
   return {
     stacks,
     api,
@@ -142,12 +147,7 @@ export async function deploy(environment: string): Promise<DeployedApp> {
       ...aws.faults,
       ...(database?.problems() ?? []),
     ],
-    close: async () => {
-      await gateway.close();
-      await Promise.all(functions.map((each) => each.stop()));
-      await aws.close();
-      await database?.close();
-    },
+    close: () => all.disposeAsync(),
   };
 }
 

@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 afterAll(() => rm(taskRoot, { recursive: true, force: true }));
 
-async function start(code: string, timeoutMs = 10_000): Promise<ExecutionEnvironment> {
+async function start(code: string, timeoutMs = 100_000): Promise<ExecutionEnvironment> {
   await writeFile(join(taskRoot, 'index.mjs'), code);
   log = '';
   environment = await ExecutionEnvironment.start({
@@ -45,8 +45,8 @@ test('a handler gets event, context and variables, and keeps what is in its memo
   const first = parsed(await running.invoke('{"a":1}')) as { left: number };
   expect(first).toMatchObject({ event: { a: 1 }, calls: 1, cwd: taskRoot, greeting: 'hello', id: 'string' });
   expect(first).not.toHaveProperty('home');
-  expect(first.left).toBeGreaterThan(5_000);
-  expect(first.left).toBeLessThanOrEqual(10_000);
+  expect(first.left).toBeGreaterThan(50_000);
+  expect(first.left).toBeLessThanOrEqual(100_000);
   expect(parsed(await running.invoke('{}'))).toMatchObject({ calls: 2 });
 });
 
@@ -56,9 +56,9 @@ test('it stands still between invocations', async () => {
     setInterval(() => { ticks++; }, 10);
     export const handler = async () => ticks;`);
   await running.invoke('{}');
-  await sleep(500);
-  // At most one tick for the time that passed, and few for the invocation itself.
-  expect(parsed(await running.invoke('{}'))).toBeLessThan(25);
+  await sleep(3_000);
+  // At most one tick for the time that passed, which would be 300, and few for the invocations themselves.
+  expect(parsed(await running.invoke('{}'))).toBeLessThan(150);
 });
 
 test('an error of the handler is the answer, and the next call is served', async () => {

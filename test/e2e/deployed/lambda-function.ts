@@ -7,6 +7,8 @@ import type { Resource, Stacks } from './stacks.ts';
 
 /** Lambda has thousands; here a queue forms behind a few, since the machine is small. */
 const MAX_ENVIRONMENTS = 4;
+/** The machine of the tests has other things to do as well. */
+const SLOWER = 10;
 const KEPT_LOG = 200_000;
 
 interface FunctionProperties {
@@ -55,7 +57,7 @@ export class LambdaFunction {
     this.#options = {
       functionArn: resource.arn,
       taskRoot: this.taskRoot,
-      timeoutMs: (properties.Timeout ?? 3) * 1000,
+      timeoutMs: (properties.Timeout ?? 3) * 1000 * SLOWER,
       network,
       variables: { ...this.variables, ...this.#reserved(properties, awsEndpoint) },
       log: (text) => {

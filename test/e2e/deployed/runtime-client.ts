@@ -21,6 +21,8 @@ export interface Network {
 type Handler = (event: unknown, context: object) => unknown;
 
 const { _HANDLER = '', LAMBDA_TASK_ROOT = '', AWS_LAMBDA_RUNTIME_API = '' } = process.env;
+// The function must not see it.
+delete process.env.NODE_COMPILE_CACHE;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
 function call(method: 'GET' | 'POST', path: string, body?: unknown, headers = {}): Promise<IncomingMessage> {

@@ -11,6 +11,7 @@ import { reference } from '../../../lib/cdk/environment/placeholders.ts';
 import type { ConfigInput } from '../../../lib/config/configuration.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { needBackend } from '../../backends/backend.ts';
 import { assemblyOf } from '../deployed/assembly.ts';
 import { type AwsEndpoint, type Caller, startAwsEndpoint } from '../deployed/aws-endpoint.ts';
 import { createBuckets, createTables, keyOf } from '../deployed/data-stores.ts';
@@ -24,6 +25,8 @@ import { startTopic, type Topic } from './topic.ts';
 
 /** Something done in place of the call of a task, or around it. */
 export type Disturbance = (state: string, call: () => Promise<Json>) => Promise<Json>;
+
+await Promise.all([needBackend('dynamodb'), needBackend('s3')]);
 
 export interface DeployedJobs extends AsyncDisposable {
   readonly stacks: Stacks;
@@ -54,12 +57,6 @@ interface ApiEvent {
   readonly body?: object;
   readonly id?: string;
 }
-
-const required = (name: string): string => {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: run the test by Jest, which starts the servers.`);
-  return value;
-};
 
 /** The part `storage` of the configuration beside a function, which is the JSON store. */
 const ownStorage = ({ taskRoot }: LambdaFunction) =>
@@ -96,16 +93,18 @@ function taskError({ errorType, errorMessage }: { errorType: string; errorMessag
 }
 
 export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<DeployedJobs> {
+  // What fails half way leaves nothing that runs: Jest would wait for it without end.
+  await using opened = new AsyncDisposableStack();
   const id = randomUUID().replaceAll('-', '');
   const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
-  const s3 = { endpoint: required('HFSTORAGE_TEST_S3_ENDPOINT'), region: REGION };
+  const s3 = { endpoint: process.env.HFSTORAGE_TEST_S3_ENDPOINT as string, region: REGION };
   // DynamoDB Local keeps other tables for each access key: the names of the tables are free.
   const accessKeyId = id.slice(0, 20);
   process.env.AWS_ACCESS_KEY_ID = accessKeyId;
-  const dynamodb = { endpoint: required('HFSTORAGE_TEST_DYNAMODB_ENDPOINT'), accessKeyId };
+  const dynamodb = { endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string, accessKeyId };
   const stepFunctions = new StepFunctions();
-  const states = await stepFunctions.serve();
-  const topic = await startTopic();
+  const states = opened.use(await stepFunctions.serve());
+  const topic = opened.use(await startTopic());
   const callers = new Map<string, Caller>();
   const aws = await startAwsEndpoint({
     callerOf: (key) => callers.get(key),
@@ -115,6 +114,7 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
       return holder && keyOf(holder);
     },
   });
+  opened.defer(aws.close);
   await Promise.all([createTables(stacks, dynamodb), createBuckets(stacks, s3)]);
 
   const functions = stacks.ofType('AWS::Lambda::Function').map((resource) => {
@@ -125,6 +125,8 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
     });
     return made;
   });
+  opened.defer(async () => void (await Promise.all(functions.map((each) => each.stop()))));
+  opened.defer(() => stepFunctions.stop());
   const only = <T extends { readonly name: string }>(found: readonly T[], text: string): T => {
     if (found.length !== 1) throw new Error(`${found.length} are called like ${text}.`);
     return found[0] as T;
@@ -194,6 +196,7 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
     return { status: statusCode, body: JSON.parse(text) as Record<string, unknown> };
   };
 
+  const all = opened.move();
   return Object.assign(jobs, {
     stacks,
     stepFunctions,
@@ -222,12 +225,6 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
         .map(({ caller, action, resource }) => `${caller}: ${action} on ${resource} is not allowed`),
       ...aws.faults,
     ],
-    [Symbol.asyncDispose]: async () => {
-      await stepFunctions.stop();
-      await Promise.all(functions.map((each) => each.stop()));
-      await aws.close();
-      await states[Symbol.asyncDispose]();
-      await topic[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   });
 }

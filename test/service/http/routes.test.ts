@@ -18,8 +18,8 @@ describe('the route table', () => {
     for (const { operation } of routes) {
       const text = await readFile(join(root, 'lambdas/api', `${operation}.ts`), 'utf8');
       // Each its own service function and no other, so that its bundle holds no other.
-      const services = [...text.matchAll(/lib\/service\/([\w-]+)\.ts/g)].map(([, name]) => name);
-      expect(services).toEqual([operation]);
+      const services = [...text.matchAll(/lib\/service\/([\w/-]+)\.ts/g)].map(([, name]) => name);
+      expect(services).toEqual([`operations/${operation}`]);
       expect(text).toContain(`'${operation}'`);
     }
   });

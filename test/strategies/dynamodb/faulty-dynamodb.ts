@@ -142,7 +142,7 @@ export async function openBehindFaults(
       storage: { strategy: 'dynamodb', enforce_references: enforceReferences, dynamodb_strategy },
     });
   const direct = resources.use(await open({ endpoint: address, region, table_prefix }));
-  const through = { endpoint, region, table_prefix, timeout: 0.5, max_attempts: 3, ...settings };
+  const through = { endpoint, region, table_prefix, timeout: 2, max_attempts: 3, ...settings };
   let store = await open(through);
   resources.defer(() => store.close());
   const renew = async (): Promise<void> => {

@@ -11,10 +11,12 @@ import { provision } from '../../../lib/service/operations/provision.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { newId, request, saveTemplate } from '../../contract/samples.ts';
+import { rounds, seededRandom, seedTitle } from '../../trials.ts';
 import { failing, openBehindFaults, type StoreBehindFaults } from './faulty-dynamodb.ts';
 
-/** Rounds of SIGKILL; HFSTORAGE_TEST_LARGE asks for more. */
-const ROUNDS = process.env.HFSTORAGE_TEST_LARGE === undefined ? 4 : 10;
+/** Of SIGKILL. */
+const ROUNDS = rounds(40);
+const random = seededRandom();
 
 const MANY = 1000;
 
@@ -114,12 +116,12 @@ async function interruptedAt(count: number): Promise<void> {
   faults.heal();
 }
 
-test('killed at any moment and sent again, it is there once', async () => {
+test(`killed at any moment and sent again, it is there once (${seedTitle})`, async () => {
   const { direct } = behind;
   let unfinished = 0;
   for (let round = 0; round < ROUNDS; round++) {
     order = { ...order, request_id: newId('killed') };
-    await killedAfter(20 + Math.random() * 600);
+    await killedAfter(20 + random() * 600);
     const before = await seen(direct);
     if (before === undefined) unfinished += 1;
     else expect(await machines(direct)).toEqual(complete);
@@ -130,7 +132,7 @@ test('killed at any moment and sent again, it is there once', async () => {
     expect(await machines(direct)).toEqual(complete);
   }
   expect(unfinished).toBeGreaterThan(0);
-}, 180_000);
+});
 
 describe('a creation that was interrupted and is never sent again', () => {
   beforeEach(() => interruptedAt(500));
@@ -161,7 +163,7 @@ describe('a creation that was interrupted and is never sent again', () => {
       const { direct } = behind;
       const started = performance.now();
       const error = await rejection(write(direct));
-      expect(performance.now() - started).toBeLessThan(5000);
+      expect(performance.now() - started).toBeLessThan(25_000);
       expect(error).toBeInstanceOf(StorageUnavailableError);
       expect(error.message).toContain('is being created together with others');
       expect(await seen(direct)).toBeUndefined();

@@ -7,10 +7,11 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type JsonStrategyConfig, jsonStrategy } from '../../../lib/config/json-strategy.ts';
 import { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
+import { rounds, seededRandom, seedTitle } from '../../trials.ts';
 
 const WRITER = join(import.meta.dirname, 'crash-writer.ts');
-/** HFSTORAGE_TEST_LARGE asks for more. */
-const ROUNDS = process.env.HFSTORAGE_TEST_LARGE === undefined ? 20 : 50;
+const ROUNDS = rounds(100);
+const random = seededRandom();
 const WRITERS = 4;
 
 let folder: string;
@@ -37,13 +38,13 @@ async function writeUntilKilled(config: JsonStrategyConfig, name: string, fillin
   });
   const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
   await Promise.race([started, ended]);
-  await sleep(Math.random() * 60);
+  await sleep(random() * 60);
   child.kill('SIGKILL');
   expect(await ended).toBe('SIGKILL');
   return printed.split('\n').slice(0, -1);
 }
 
-test(`${ROUNDS * WRITERS} writers killed with SIGKILL lose no acknowledged save and leave files any JSON parser reads`, async () => {
+test(`${ROUNDS * WRITERS} writers killed with SIGKILL lose no acknowledged save and leave files any JSON parser reads (${seedTitle})`, async () => {
   const config = jsonStrategy.parse({ base_path: folder });
   const acknowledged = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
@@ -68,4 +69,4 @@ test(`${ROUNDS * WRITERS} writers killed with SIGKILL lose no acknowledged save 
       acknowledged.clear();
     }
   }
-}, 240_000);
+});

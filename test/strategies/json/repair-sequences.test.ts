@@ -10,10 +10,9 @@ import { EntityNotFoundError, StorageDamagedError } from '../../../lib/repositor
 import type { Finding } from '../../../lib/repository/finding.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { rounds, seed } from '../../trials.ts';
 
-const SEQUENCES = Number(process.env.HFSTORAGE_TEST_REPAIR_SEQUENCES ?? 150);
-const SEED =
-  process.env.HFSTORAGE_TEST_REPAIR_SEED === undefined ? undefined : Number(process.env.HFSTORAGE_TEST_REPAIR_SEED);
+const SEQUENCES = rounds(2000);
 
 /** In memory where there is such a place: nothing here depends on what a disk does, and each step flushes many times. */
 const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -221,5 +220,5 @@ test(`${SEQUENCES} sequences of saves, kills, damage and repairs lose no acknowl
     }
     await rm(join(root, String(n - 1)), { recursive: true, force: true });
   });
-  await fc.assert(property, { numRuns: SEQUENCES, ...(SEED !== undefined && { seed: SEED }) });
+  await fc.assert(property, { numRuns: SEQUENCES, seed });
 }, 3_600_000);

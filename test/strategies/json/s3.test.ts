@@ -7,7 +7,9 @@ import { diagnoseJson } from '../../../lib/strategies/json/doctor.ts';
 import { JsonStorageStrategy, openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
 import { ProcessLockManager } from '../../../lib/strategies/json/lock-manager.ts';
 import { S3FileManager } from '../../../lib/strategies/json/s3-file-manager.ts';
+import { needBackend } from '../../backends/backend.ts';
 
+await needBackend('s3');
 const endpoint = process.env.HFSTORAGE_TEST_S3_ENDPOINT as string;
 const bucket = process.env.HFSTORAGE_TEST_S3_BUCKET as string;
 const newClient = (): S3Client => new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });

@@ -52,7 +52,7 @@ describe.each([
     const file = config.storage_type === 'single_file' ? 'request_database.json' : 'templates.json';
     const content = JSON.parse(await readFile(join(folder, file), 'utf8'));
     expect(Object.keys(content.templates ?? content)).toHaveLength(100);
-  }, 60_000);
+  });
 
   test('two processes incrementing one counter with expectedVersion are exact', async () => {
     const config = configure();
@@ -62,7 +62,7 @@ describe.each([
     ]);
     await using repository = new StorageRepository(await openJsonStrategy(config));
     expect(await repository.getEntity('templates', 'counter')).toMatchObject({ count: 200, version: 200 });
-  }, 60_000);
+  });
 
   test('what one process has saved, another reads at once, also across compacts', async () => {
     const config = configure();

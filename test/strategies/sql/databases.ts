@@ -10,7 +10,6 @@ import { type SqlStrategyConfig, sqlStrategy } from '../../../lib/config/sql-str
 import type { Dialect } from '../../../lib/strategies/sql/dialect.ts';
 import { postgresqlDialect } from '../../../lib/strategies/sql/postgresql/postgresql-dialect.ts';
 import { sqliteDialect } from '../../../lib/strategies/sql/sqlite/sqlite-dialect.ts';
-import { createDatabase, dropDatabase } from '../../backends/test-database.ts';
 
 export type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy']>;
 
@@ -53,7 +52,7 @@ export const sqlite: DatabaseKind = {
 export function sqliteFile(name: string, remove: () => Promise<void>): TestDatabase {
   const settings: SqlSettings = { name };
   const using = <T>(work: (database: DatabaseSync) => T): T => {
-    const database = new DatabaseSync(name, { timeout: 5000, enableForeignKeyConstraints: false });
+    const database = new DatabaseSync(name, { timeout: 60_000, enableForeignKeyConstraints: false });
     try {
       return work(database);
     } finally {
@@ -74,6 +73,8 @@ export const postgresql: DatabaseKind = {
   name: 'postgresql',
   dialect: postgresqlDialect,
   async create() {
+    // Only now: the import waits for a server, which the tests of SQLite alone need not have.
+    const { createDatabase, dropDatabase } = await import('../../backends/test-database.ts');
     const name = `hfstorage-sql-${randomUUID()}`;
     const connectionString = await createDatabase(name);
     const { hostname, port, username, password } = new URL(connectionString);

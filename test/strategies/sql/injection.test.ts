@@ -16,11 +16,12 @@ import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { queryAll } from '../../contract/paging.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { request, saveAll, template } from '../../contract/samples.ts';
+import { rounds, seed } from '../../trials.ts';
 import { schemaOf } from './catalog.ts';
 import { databaseKinds, type TestDatabase } from './databases.ts';
 import { hostileTexts, refusedTexts, shortHostileTexts } from './hostile-texts.ts';
 
-const { HFSTORAGE_TEST_SEED: seed = '1', HFSTORAGE_TEST_RUNS: numRuns = '1000' } = process.env;
+const numRuns = rounds(10_000);
 const everyText = [...hostileTexts, ...refusedTexts];
 
 // Object.fromEntries, unlike a literal, makes a field of any name.
@@ -175,7 +176,7 @@ describe.each(databaseKinds)('$name', ({ name, create }) => {
       // A store may tell that no entity can be at that place, or answer what comes after it.
       if ('answer' in forged) expect(forged).toEqual(await page(reference, cursor));
     });
-    await fc.assert(property, { seed: Number(seed), numRuns: Number(numRuns) });
+    await fc.assert(property, { seed, numRuns });
   });
 
   test('counts of hostile filters and groups are answered rightly or refused', async () => {
@@ -184,7 +185,7 @@ describe.each(databaseKinds)('$name', ({ name, create }) => {
         outcomeOf(() => on.countEntities(collection, { filters, groupBy } as CountOptions));
       expect(await count(repository)).toEqual(await count(reference));
     });
-    await fc.assert(property, { seed: Number(seed), numRuns: Number(numRuns) });
+    await fc.assert(property, { seed, numRuns });
   });
 
   test('as a collection, a cursor, a limit or a version, each is refused', async () => {

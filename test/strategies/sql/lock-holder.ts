@@ -5,7 +5,7 @@ import { once } from 'node:events';
 const PROGRAM = `
   import { DatabaseSync } from 'node:sqlite';
   const [file, statement] = process.argv.slice(1);
-  const database = new DatabaseSync(file, { timeout: 5000 });
+  const database = new DatabaseSync(file, { timeout: 60_000 });
   database.exec(statement);
   process.stdout.write('held');
   process.stdin.on('end', () => database.close()).resume();

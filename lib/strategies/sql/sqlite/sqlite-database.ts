@@ -248,7 +248,8 @@ function connect(path: string, foreignKeys: boolean, timeoutMs: number): SqliteD
     }
     writer.execute('PRAGMA synchronous = FULL');
     const reader = new SqliteConnection(path, foreignKeys);
-    reader.execute('PRAGMA query_only = 1');
+    // A new database has no log before its first read.
+    reader.execute('PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema');
     return new SqliteDatabase(writer, reader, new OpenFiles(path, before), timeoutMs);
   } catch (error) {
     writer.close();

@@ -85,7 +85,7 @@ test('calls wait for a connection for pool_timeout, and then say which settings 
       /All 1 connections .* were in use for 0\.3 s \(pool_timeout\).*raise pool_size or max_overflow/,
     );
   }
-  expect(performance.now() - start).toBeLessThan(5000);
+  expect(performance.now() - start).toBeLessThan(25_000);
   await release();
   await saveTemplate(store);
 });
@@ -110,7 +110,7 @@ async function closesIdleOverflow(): Promise<void> {
   await unavailability(store.health());
   await release();
   expect(await connections()).toHaveLength(5);
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 150_000;
   while ((await connections()).length > 2 && performance.now() < deadline) await sleep(100);
   await sleep(500);
   expect(await connections()).toHaveLength(2);

@@ -187,12 +187,12 @@ describe('a server that takes no writes', () => {
   });
 });
 
-test('tables that somebody has taken away are damage, not a matter of trying again', async () => {
+test('a table that was dropped makes the store unavailable until it is back, and the error says so', async () => {
   await using store = await open({});
   const client = await connect(server.url.replace(/postgres$/, 'served'));
   await client.query('DROP TABLE templates CASCADE');
   await client.end();
   const error = await rejection(saveTemplate(store));
-  expect(error).toMatchObject({ code: 'storage_damaged', message: expect.stringContaining('Run `hfstorage doctor`') });
+  expect(error).toMatchObject({ code: 'storage_unavailable', message: expect.stringContaining('templates') });
   expectReadable(error);
 });

@@ -8,9 +8,12 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { ConfigurationError, StorageUnavailableError } from '../../../../lib/repository/errors.ts';
+import { needBackend } from '../../../backends/backend.ts';
 import { NOBODYS_CREDENTIALS, setEnvironment } from './environment.ts';
 import { type SecretsManagerStub, startSecretsManagerStub } from './secrets-manager-stub.ts';
 import { settingsFor } from './settings.ts';
+
+await needBackend('s3');
 
 // Not that of AWS_REGION: it must come from the ARN.
 const REGION = 'eu-central-1';

@@ -45,7 +45,7 @@ describe.each(['fast', 'immediate'] as const)('a server that is stopped (%s) and
       const { message } = await unavailability(call(store));
       expect([name, message]).toEqual([name, expect.stringContaining(`${server.host}:${server.port}`)]);
       expect(message).toMatch(/nobody listens there.* Try again/);
-      expect(performance.now() - start).toBeLessThan(5000);
+      expect(performance.now() - start).toBeLessThan(25_000);
     }
     await server.start();
     for (const [, call] of calls) await call(store);

@@ -13,7 +13,7 @@ export async function settingsFor(keys: Readonly<Record<string, unknown>>): Prom
 
 /** Connects and asks the server who this is and whether the connection is encrypted. */
 export async function whoConnects({ client: settings }: ConnectionSettings): Promise<{ user: string; tls: boolean }> {
-  const client = new pg.Client({ ...settings, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ ...settings, connectionTimeoutMillis: 60_000 });
   // A refusal can close the socket after connect() has thrown.
   client.on('error', () => {});
   await client.connect();

@@ -1,2 +1,0 @@
-import './on-dev.ts';
-import '../../server/queries.test.ts';

@@ -1,2 +1,0 @@
-import './on-json.ts';
-import '../../server/queries.test.ts';

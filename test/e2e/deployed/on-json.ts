@@ -1,5 +1,0 @@
-/** Imported before tests of the API, makes them run on the environment `json` (S3) as it would be deployed. */
-import { useApi } from '../../server/running-api.ts';
-import { startDeployedApi } from './deployed-api.ts';
-
-useApi(() => startDeployedApi('json'));

@@ -1,2 +1,0 @@
-import './on-sql.ts';
-import '../../server/batches.test.ts';
