@@ -37,9 +37,13 @@ const project = (displayName, folders, more = {}) => ({
 export default {
   projects: [
     // No servers: what asks for one fails.
-    project('unit', ['ci', 'config', 'lambda', 'model', 'remote', 'repository', 'server', 'service', 'transfer'], {
-      setupFiles: ['<rootDir>/test/backends/no-backends.ts'],
-    }),
+    project(
+      'unit',
+      ['ci', 'config', 'jobs', 'lambda', 'model', 'remote', 'repository', 'server', 'service', 'transfer'],
+      {
+        setupFiles: ['<rootDir>/test/backends/no-backends.ts'],
+      },
+    ),
     project('stores', ['backup', 'contract', 'migration', 'backends', 'strategies'], {
       testPathIgnorePatterns: ['/node_modules/', `/test/contract/(${included.join('|')})\\.test\\.ts$`],
     }),

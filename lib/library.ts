@@ -1,10 +1,8 @@
 /** The public entry of the package: the repository as a library, on any store. */
-export type { BackupLocation } from './backup/backup-location.ts';
 export { type BackupOptions, createBackup } from './backup/create-backup.ts';
 export { findBackup } from './backup/find-backup.ts';
 export { type ListedBackup, listBackups } from './backup/list-backups.ts';
 export type { BackupManifest } from './backup/manifest.ts';
-export { openLocation } from './backup/open-location.ts';
 export { pruneBackups, type Retention } from './backup/prune-backups.ts';
 export { verifyBackup } from './backup/read-backup.ts';
 export { type RestoreOptions, type RestoreReport, restoreBackup } from './backup/restore-backup.ts';
@@ -20,8 +18,8 @@ export {
   resumeMigration,
 } from './migration/migrate-repository.ts';
 export { Migration, type MigrationBatch, type MigrationParts } from './migration/migration.ts';
-export type { MigrationReport, Preflight, Validation } from './migration/migration-report.ts';
-export { type MigrationSettings, settingsOf } from './migration/migration-settings.ts';
+export type { MigrationReport, Preflight, Validation } from './migration/report.ts';
+export { type MigrationSettings, settingsOf } from './migration/settings.ts';
 export { type MigrationStore, openStore, type StoreType, storageOf } from './migration/stores.ts';
 export { type CollectionName, collectionNames, collections } from './model/collections.ts';
 export type {
@@ -37,6 +35,8 @@ export type {
 } from './model/entities.ts';
 export type { Problem } from './model/json-values.ts';
 export * as limits from './model/limits.ts';
+export type { Location } from './objects/location.ts';
+export { openLocation } from './objects/open-location.ts';
 export type { ApiAnswer, ApiCall, ApiClient } from './remote/api-client.ts';
 export { HttpRepository } from './remote/http-repository.ts';
 export { openRemoteRepository, type RemoteOptions } from './remote/open-remote.ts';

@@ -1,6 +1,6 @@
 /** What is said of a backup: to people, and as JSON to programs. */
 import { type CollectionName, collectionNames } from '../model/collections.ts';
-import type { BackupLocation } from './backup-location.ts';
+import type { Location } from '../objects/location.ts';
 import { compareByTime, type ListedBackup, listBackups, timeOf } from './list-backups.ts';
 import type { BackupManifest } from './manifest.ts';
 import { type ListedNative, listNativeBackups } from './native-backups.ts';
@@ -40,7 +40,7 @@ export function summaryOf(backup: ListedBackup | ListedNative, kind: BackupSumma
 }
 
 /** All backups of a location, portable and native, the oldest first. */
-export async function summariesOf(location: BackupLocation): Promise<BackupSummary[]> {
+export async function summariesOf(location: Location): Promise<BackupSummary[]> {
   const [portable, native] = [await listBackups(location), await listNativeBackups(location)];
   return [
     ...portable.map((backup) => ({ backup, summary: summaryOf(backup, 'portable') })),

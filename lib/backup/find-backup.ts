@@ -1,5 +1,5 @@
+import type { Location } from '../objects/location.ts';
 import { BackupError } from '../repository/errors.ts';
-import type { BackupLocation } from './backup-location.ts';
 import { DamagedBackupError, NewerBackupError } from './damage.ts';
 import { type ListedBackup, listBackups } from './list-backups.ts';
 import type { BackupManifest } from './manifest.ts';
@@ -32,7 +32,7 @@ export interface FoundBackup {
  * A portable backup, by its id or 'latest', which is the newest that is complete.
  * @throws BackupError where there is none; DamagedBackupError, NewerBackupError
  */
-export async function locateBackup(location: BackupLocation, id: string): Promise<FoundBackup> {
+export async function locateBackup(location: Location, id: string): Promise<FoundBackup> {
   const backups = await listBackups(location);
   const at = id === 'latest' ? backups.findLastIndex(isComplete) : backups.findIndex((backup) => backup.id === id);
   const found = backups[at];
@@ -41,19 +41,19 @@ export async function locateBackup(location: BackupLocation, id: string): Promis
 }
 
 /** The manifest of a portable backup: see `locateBackup`. */
-export const findBackup = async (location: BackupLocation, id: string): Promise<BackupManifest> =>
+export const findBackup = async (location: Location, id: string): Promise<BackupManifest> =>
   (await locateBackup(location, id)).manifest;
 
 /**
  * A native backup, by its id; undefined where there is none.
  * @throws DamagedBackupError, NewerBackupError
  */
-export async function findNativeBackup(location: BackupLocation, id: string): Promise<NativeManifest | undefined> {
+export async function findNativeBackup(location: Location, id: string): Promise<NativeManifest | undefined> {
   const found = (await listNativeBackups(location)).find((backup) => backup.id === id);
   return found && manifestIn(found);
 }
 
-async function notFound(location: BackupLocation, id: string, backups: readonly ListedBackup[]): Promise<BackupError> {
+async function notFound(location: Location, id: string, backups: readonly ListedBackup[]): Promise<BackupError> {
   if ((await listNativeBackups(location)).some((backup) => backup.id === id)) {
     return new BackupError(
       `${id} is a native backup, which the store's own programs restore: docs/backup-and-recovery.md says how.`,

@@ -1,5 +1,6 @@
 import { collectionNames } from '../model/collections.ts';
-import { type BackupLocation, readText, type StoredObject } from './backup-location.ts';
+import { type Location, readText, type StoredObject } from '../objects/location.ts';
+import { isBackupId } from './backup-id.ts';
 import { DamagedBackupError, NewerBackupError } from './damage.ts';
 import { type BackupManifest, MANIFEST, parseManifest } from './manifest.ts';
 
@@ -41,7 +42,7 @@ export const isOfBackup = ({ name }: StoredObject): boolean => PART.test(name) |
 
 /** @returns undefined where the folder is not a backup: native backups, logs and whatever else may lie there too */
 async function inspect(
-  location: BackupLocation,
+  location: Location,
   id: string,
   files: readonly StoredObject[],
 ): Promise<ListedBackup | undefined> {
@@ -66,7 +67,8 @@ async function inspect(
   }
 }
 
-function requireParts(manifest: BackupManifest, sizes: ReadonlyMap<string, number>): void {
+/** @throws DamagedBackupError if a part is missing or has another size. @param sizes in bytes, by name */
+export function requireParts(manifest: BackupManifest, sizes: ReadonlyMap<string, number>): void {
   for (const { parts } of Object.values(manifest.collections)) {
     for (const { file, bytes } of parts) {
       const size = sizes.get(`${manifest.id}/${file}`);
@@ -85,8 +87,8 @@ export const compareByTime = (a: Dated, b: Dated): number =>
   compareText(timeOf(a), timeOf(b)) || compareText(a.id, b.id);
 
 /** The backups of a location, the oldest first. Sizes are compared; `verifyBackup` reads everything. */
-export async function listBackups(location: BackupLocation): Promise<ListedBackup[]> {
-  const folders = [...byBackup(await location.list())];
+export async function listBackups(location: Location): Promise<ListedBackup[]> {
+  const folders = [...byBackup(await location.listFolders(isBackupId))];
   const inspected = await Promise.all(folders.map(([id, files]) => inspect(location, id, files)));
   const listed = inspected.filter((backup) => backup !== undefined);
   return listed.sort(compareByTime);

@@ -4,15 +4,16 @@ import { chmod, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { isS3BasePath } from '../config/json-strategy.ts';
+import { newSortableId } from '../model/sortable-id.ts';
 import { now } from '../model/timestamps.ts';
+import { asLocationError } from '../objects/local-location.ts';
+import { type Location, readText, type StoredObject } from '../objects/location.ts';
 import { BackupError, StorageError } from '../repository/errors.ts';
 import type { NativeCopy } from '../repository/native-copy.ts';
-import { newSortableId, requireBackupId } from './backup-id.ts';
-import { type BackupLocation, readText, type StoredObject } from './backup-location.ts';
+import { isBackupId, requireBackupId } from './backup-id.ts';
 import { notOurs } from './create-backup.ts';
 import { DamagedBackupError, NewerBackupError } from './damage.ts';
 import { byBackup, compareByTime, NO_MANIFEST } from './list-backups.ts';
-import { asBackupError } from './local-location.ts';
 import { openSealed, sealedText } from './sealed-json.ts';
 
 export const NATIVE_MANIFEST = 'native.json';
@@ -56,7 +57,7 @@ export type ListedNative =
 
 export interface NativeBackupOptions {
   /** A folder. */
-  readonly location: BackupLocation;
+  readonly location: Location;
   /** Kind of the store, such as 'json'. */
   readonly store: string;
   /** Where the store is, for people: no secrets. */
@@ -113,14 +114,14 @@ export async function createNativeBackup(options: NativeBackupOptions): Promise<
   } catch (error) {
     await rm(folder, { recursive: true, force: true }).catch(() => {});
     const isSystemError = error instanceof Error && 'errno' in error && !(error instanceof StorageError);
-    throw isSystemError ? asBackupError(error, 'write', folder) : error;
+    throw isSystemError ? asLocationError(error, 'write', folder) : error;
   }
 }
 
 const parse = (text: string, id: string): NativeManifest =>
   openSealed(text, `${id}/${NATIVE_MANIFEST}`, FORMAT, manifest);
 
-async function manifestOf(location: BackupLocation, id: string): Promise<NativeManifest | undefined> {
+async function manifestOf(location: Location, id: string): Promise<NativeManifest | undefined> {
   const text = await readText(location, `${id}/${NATIVE_MANIFEST}`);
   return text === undefined ? undefined : parse(text, id);
 }
@@ -140,14 +141,14 @@ async function seal(path: string): Promise<Omit<NativeFile, 'file'>> {
 }
 
 /** The native backups of a location, the oldest first. Sizes are compared; `verifyNativeBackup` reads everything. */
-export async function listNativeBackups(location: BackupLocation): Promise<ListedNative[]> {
-  const folders = [...byBackup(await location.list())];
+export async function listNativeBackups(location: Location): Promise<ListedNative[]> {
+  const folders = [...byBackup(await location.listFolders(isBackupId))];
   const inspected = await Promise.all(folders.map(([id, files]) => inspect(location, id, files)));
   return inspected.filter((backup) => backup !== undefined).sort(compareByTime);
 }
 
 async function inspect(
-  location: BackupLocation,
+  location: Location,
   id: string,
   files: readonly StoredObject[],
 ): Promise<ListedNative | undefined> {
@@ -183,7 +184,7 @@ function requireFiles({ id, files }: NativeManifest, folder: string, sizes: Read
  * @throws DamagedBackupError, or BackupError where it cannot be read now
  */
 export async function verifyNativeBackup(
-  location: BackupLocation,
+  location: Location,
   { id, files }: NativeManifest,
   signal?: AbortSignal,
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import type { BackupLocation } from './backup-location.ts';
+import type { Location } from '../objects/location.ts';
 import { type Dated, listBackups, timeOf } from './list-backups.ts';
 import { MANIFEST } from './manifest.ts';
 import { listNativeBackups, NATIVE_MANIFEST, NATIVE_MARK } from './native-backups.ts';
@@ -55,7 +55,7 @@ export function planPrune<B extends Dated>(
 }
 
 /** Which backups of a location go: portable and native ones are counted apart. */
-export async function planPruneOf(location: BackupLocation, retention: Retention, at?: Date): Promise<PrunePlan> {
+export async function planPruneOf(location: Location, retention: Retention, at?: Date): Promise<PrunePlan> {
   const portable = planPrune(await listBackups(location), retention, at);
   const native = planPrune(await listNativeBackups(location), retention, at);
   return { keep: [...portable.keep, ...native.keep], remove: [...portable.remove, ...native.remove] };
@@ -65,7 +65,7 @@ export async function planPruneOf(location: BackupLocation, retention: Retention
  * Removes backups with all their files, the manifest first: a removal that is cut off leaves no backup that looks whole,
  * and what it leaves is still known for one.
  */
-export async function removeBackups(location: BackupLocation, backups: readonly Pick<Dated, 'id'>[]): Promise<void> {
+export async function removeBackups(location: Location, backups: readonly Pick<Dated, 'id'>[]): Promise<void> {
   for (const { id } of backups) {
     const names = (await location.list(id)).map(({ name }) => name);
     const first = names.filter((name) => name === `${id}/${MANIFEST}` || name === `${id}/${NATIVE_MANIFEST}`);
@@ -77,7 +77,7 @@ export async function removeBackups(location: BackupLocation, backups: readonly 
 }
 
 /** Removes what the retention does not keep, and says what. */
-export async function pruneBackups(location: BackupLocation, retention: Retention, at?: Date): Promise<PrunePlan> {
+export async function pruneBackups(location: Location, retention: Retention, at?: Date): Promise<PrunePlan> {
   const plan = await planPruneOf(location, retention, at);
   await removeBackups(location, plan.remove);
   return plan;

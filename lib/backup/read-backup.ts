@@ -5,9 +5,9 @@ import { createGunzip } from 'node:zlib';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { parseJson } from '../model/parse-json.ts';
+import type { Location } from '../objects/location.ts';
 import { StorageError } from '../repository/errors.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
-import type { BackupLocation } from './backup-location.ts';
 import { DamagedBackupError } from './damage.ts';
 import type { BackupManifest, BackupPart } from './manifest.ts';
 
@@ -25,7 +25,7 @@ async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string[]>
 }
 
 /** The lines of a part, in groups. Throws at the end where the bytes are not those that were written. */
-async function* partLines(location: BackupLocation, id: string, part: BackupPart): AsyncGenerator<string[]> {
+async function* partLines(location: Location, id: string, part: BackupPart): AsyncGenerator<string[]> {
   const bytes = await location.read(`${id}/${part.file}`);
   if (bytes === undefined) throw damaged(id, `${part.file} is missing`);
   const sha256 = createHash('sha256');
@@ -64,7 +64,7 @@ function parsedLine(line: string, id: string, file: string): Entity {
  * @throws DamagedBackupError where anything is not as it was written
  */
 export async function* entitiesOf(
-  location: BackupLocation,
+  location: Location,
   { id, collections }: BackupManifest,
   collection: CollectionName,
   limit: number,
@@ -97,7 +97,7 @@ const READ_PAGE = 1000;
  * @throws DamagedBackupError naming what is damaged, or BackupError where it cannot be read now
  */
 export async function verifyBackup(
-  location: BackupLocation,
+  location: Location,
   manifest: BackupManifest,
   progress?: (collection: CollectionName, entities: number) => void,
   signal?: AbortSignal,

@@ -2,26 +2,24 @@ import { canonicalJson } from '../model/canonical-json.ts';
 import { type CollectionName, collectionNames, fieldsOf } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { problemsInWords } from '../model/json-values.ts';
+import type { Location } from '../objects/location.ts';
 import { BackupError } from '../repository/errors.ts';
 import { idOf } from '../repository/guarded-write.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
-import { digestOfTarget } from '../transfer/compare-contents.ts';
+import { digestOf, MAX_NAMED } from '../transfer/compare-contents.ts';
 import { Compatibility, type FieldDefaults, type IncompatibleRecord } from '../transfer/compatibility.ts';
 import { ContentDigest } from '../transfer/content-digest.ts';
-import { copyPages, type PageToCopy } from '../transfer/copy-pages.ts';
+import { copyPages, type Page } from '../transfer/copy-pages.ts';
 import { withRetries } from '../transfer/retry.ts';
 import { Semaphore } from '../transfer/semaphore.ts';
-import type { BackupLocation } from './backup-location.ts';
 import type { BackupManifest } from './manifest.ts';
 import { entitiesOf, verifyBackup } from './read-backup.ts';
 
 const PAGE_ENTITIES = 500;
 const WORKERS = 4;
-/** Ids that a report names. */
-const MAX_NAMED = 1000;
 
 export interface RestoreOptions {
-  readonly location: BackupLocation;
+  readonly location: Location;
   readonly manifest: BackupManifest;
   /** All where left out. */
   readonly collections?: readonly CollectionName[] | undefined;
@@ -74,6 +72,10 @@ export async function restoreBackup(target: StorageStrategy, options: RestoreOpt
 type Writable<T> = { -readonly [K in keyof T]: T[K] } & {
   collections: { [C in CollectionName]?: RestoredCollection };
 };
+
+interface RestoredPage extends Page {
+  readonly items: readonly Entity[];
+}
 
 class Restore {
   readonly #target: StorageStrategy;
@@ -141,7 +143,7 @@ class Restore {
       pages: this.#pages(collection),
       semaphore: new Semaphore(WORKERS),
       signal: this.#options.signal,
-      copy: (items) => this.#load(collection, items),
+      copy: ({ items }) => this.#load(collection, items),
       done: ({ items }, { stored, kept, entities }) => {
         counts.entities += items.length;
         counts.restored += stored;
@@ -190,7 +192,7 @@ class Restore {
   async #holdsJust(collection: CollectionName, expected: ContentDigest): Promise<boolean> {
     if (this.#wantedIds !== undefined) return false;
     const progress = (_: CollectionName, n: number): void => this.#options.progress?.('verify', collection, n);
-    return (await digestOfTarget(this.#target, collection, { progress })).text === expected.text;
+    return (await digestOf(this.#target, collection, progress)).text === expected.text;
   }
 
   /** @throws BackupError where an entity did not come back as it is in the backup */
@@ -212,7 +214,7 @@ class Restore {
     );
   }
 
-  async *#pages(collection: CollectionName): AsyncGenerator<PageToCopy<Entity>> {
+  async *#pages(collection: CollectionName): AsyncGenerator<RestoredPage> {
     const { location, manifest, signal } = this.#options;
     for await (const page of entitiesOf(location, manifest, collection, PAGE_ENTITIES)) {
       signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /** What people see of a migration. */
 
-import { differencesIn, type MigrationReport, type Preflight, type Validation } from '../migration/migration-report.ts';
+import { differencesIn, type MigrationReport, type Preflight, type Validation } from '../migration/report.ts';
 import { collectionNames } from '../model/collections.ts';
 import { problemsInWords } from '../model/json-values.ts';
 import type { Output } from './output.ts';

@@ -1,7 +1,7 @@
 /** `hfstorage --remote URL migrateRepository`: the service migrates, this program follows. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newSortableId } from '../backup/backup-id.ts';
 import { collectionNames } from '../model/collections.ts';
+import { newSortableId } from '../model/sortable-id.ts';
 import { now } from '../model/timestamps.ts';
 import { type ApiCall, ApiProblem } from '../remote/api-client.ts';
 import { openRemoteRepository, type RemoteOptions } from '../remote/open-remote.ts';
@@ -36,8 +36,11 @@ export async function migrateRemotely(
   let job = await call({ method: 'POST', path: '/v1/migrations', body, effect: 'guarded' });
   session.output.note(`Migration ${job.id}`);
   using progress = new Progress(session.output);
+  let toldOfWait = false;
   let shown: MigrationJob['collections'] | undefined;
-  while (job.state === 'running') {
+  while (job.state === 'running' || job.state === 'waiting') {
+    if (job.state === 'waiting' && !toldOfWait) session.output.note('It waits until other migrations have ended.');
+    toldOfWait ||= job.state === 'waiting';
     showCopied(progress, job.collections, shown);
     shown = job.collections;
     await sleep(POLL_MS, undefined, { signal }).catch(() => {

@@ -10,6 +10,9 @@ const retention = z.strictObject({
   keep_monthly: number(12).describe('Months with backups of which the newest stays.'),
 });
 
+/** How many jobs of a kind may run at the same time. */
+export const jobsAtOnce = z.int().min(1).max(10);
+
 export const backup = z.strictObject({
   location: z
     .string()
@@ -29,6 +32,9 @@ export const backup = z.strictObject({
     .describe(
       'URL of an S3-compatible server for an s3:// location, also of migration.backup_location. AWS where left out.',
     ),
+  jobs_at_once: jobsAtOnce
+    .default(1)
+    .describe('How many backups that the API or a schedule starts run at the same time; others wait.'),
   retention: retention.prefault({}).describe('Which backups hfstorage backup prune keeps.'),
 });
 

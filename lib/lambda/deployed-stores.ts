@@ -1,9 +1,9 @@
 /** What the functions of migrations and backups work on; opened once for each process. */
-import type { BackupLocation } from '../backup/backup-location.ts';
-import { openLocation } from '../backup/open-location.ts';
 import { type ConfigFile, readConfig } from '../config/load-config.ts';
-import type { StoreChoice } from '../migration/migration-settings.ts';
+import { openStates, type StoreChoice } from '../migration/plan.ts';
 import { type MigrationStore, openStore, storageOf } from '../migration/stores.ts';
+import type { Location } from '../objects/location.ts';
+import { openLocation } from '../objects/open-location.ts';
 
 let file: Promise<ConfigFile> | undefined;
 
@@ -13,17 +13,13 @@ export function deployedConfig(): Promise<ConfigFile> {
   return file;
 }
 
-/** Where the tasks leave what they know. */
-export async function stateLocation(): Promise<BackupLocation> {
-  const { config } = await deployedConfig();
-  const { region, endpoint } = config.backup;
-  return openLocation(config.migration.state_location, { region, endpoint });
-}
+/** Where the state of long work is kept. */
+export const stateLocation = async (): Promise<Location> => openStates((await deployedConfig()).config);
 
-/** Where backups are kept: those of migrations elsewhere, if the configuration says so. */
-export async function backupLocation(path?: string): Promise<BackupLocation> {
+/** Where backups are kept. */
+export async function backupLocation(): Promise<Location> {
   const { location, region, endpoint } = (await deployedConfig()).config.backup;
-  return openLocation(path ?? location, { region, endpoint });
+  return openLocation(location, { region, endpoint });
 }
 
 const stores = new Map<string, Promise<MigrationStore>>();

@@ -7,7 +7,7 @@ let deployed: Promise<Jobs> | undefined;
 
 /** The jobs of a deployment. Imported only there: the local server has its own. */
 const deployedJobs = (): Promise<Jobs> => {
-  deployed ??= import('./state-machine-jobs.ts').then(({ StateMachineJobs }) => new StateMachineJobs());
+  deployed ??= import('./deployed-jobs.ts').then(({ openDeployedJobs }) => openDeployedJobs());
   return deployed;
 };
 

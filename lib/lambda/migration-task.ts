@@ -1,53 +1,58 @@
-import { MigrationTasks } from '../migration/migration-tasks.ts';
-import { planFor, stateOf } from '../migration/planned-migration.ts';
-import { now } from '../model/timestamps.ts';
-import { migrationStore, stateLocation } from './deployed-stores.ts';
+import { Migration } from '../migration/migration.ts';
+import type { MigrationPhases } from '../migration/phases.ts';
+import { readPlan, stateOf } from '../migration/plan.ts';
+import type { MigrationReport } from '../migration/report.ts';
+import { deployedConfig, migrationStore, stateLocation } from './deployed-stores.ts';
+import { type Next, type NextInput, nextOf, noting, type UnitInput, workOn } from './long-work.ts';
 import { logged, type TaskContext } from './task-log.ts';
 
 /** What every task of a migration is called with: ids only, never data. */
-export interface MigrationTaskInput {
+export interface MigrationInput {
   readonly migration_id: string;
 }
 
-/** Name of the state that says why a task has failed last. */
-export const LAST_ERROR = 'last-error';
-
-/** What `failure.json` holds. */
-export interface Failure {
-  readonly at: string;
-  readonly message: string;
-  readonly redrive_count: number;
-  /** Whether the execution was redriven since, and goes on. */
-  readonly resumed?: true;
-}
-
-export interface TaskFailure {
-  readonly at: string;
-  readonly task: string;
-  readonly message: string;
-}
-
 /** A Lambda handler that does a task of a migration. */
-export const migrationTask =
-  <I extends MigrationTaskInput, R>(name: string, run: (tasks: MigrationTasks, input: I) => Promise<R>) =>
+const migrationTask =
+  <I extends MigrationInput, R>(
+    name: string,
+    run: (migration: Migration, input: I, context: TaskContext) => Promise<R>,
+  ) =>
   (input: I, context: TaskContext): Promise<R> =>
     logged(name, input, async () => {
       const { migration_id: id } = input;
-      const location = await stateLocation();
-      try {
-        const plan = await planFor(location, id);
-        const [source, target] = [
-          await migrationStore('source', plan.source),
-          await migrationStore('target', plan.target),
-        ];
-        const timeLeft = (): number => context.getRemainingTimeInMillis();
-        return await run(new MigrationTasks({ id, source, target, plan, location, timeLeft }), input);
-      } catch (error) {
-        // Step Functions says of a unit only that it has failed. What goes wrong here must not hide the reason.
-        const failure: TaskFailure = { at: now(), task: name, message: (error as Error).message };
-        await stateOf(location, id)
-          .write(LAST_ERROR, failure)
-          .catch(() => {});
-        throw error;
-      }
+      const states = await stateLocation();
+      const state = stateOf(states, id);
+      return noting(state, name, async () => {
+        const plan = await readPlan(states, id);
+        const { region, endpoint } = (await deployedConfig()).config.backup;
+        const migration = new Migration({
+          id,
+          source: await migrationStore('source', plan.source),
+          target: await migrationStore('target', plan.target),
+          settings: plan.settings,
+          state,
+          remote: true,
+          location: { region, endpoint },
+        });
+        return run(migration, input, context);
+      });
     });
+
+/** The handler that says what is next. */
+export const nextOfMigration = migrationTask(
+  'next',
+  async (
+    migration,
+    { redrive_count: attempt }: MigrationInput & NextInput,
+  ): Promise<Next<Pick<MigrationReport, 'outcome'>>> =>
+    nextOf(async () => {
+      const { outcome } = await migration.run({ attempt });
+      return { outcome };
+    }),
+);
+
+/** The handler that works on units of a phase. */
+export const unitOfMigration = (phase: keyof MigrationPhases) =>
+  migrationTask(phase, async (migration, input: MigrationInput & UnitInput, context) =>
+    workOn(await migration.steps(), phase, input, context),
+  );

@@ -1,65 +1,103 @@
-import { newSortableId } from '../backup/backup-id.ts';
-import type { LocationSettings } from '../backup/backup-location.ts';
 import type { Config } from '../config/configuration.ts';
+import { isS3BasePath } from '../config/json-strategy.ts';
 import { storeLocation } from '../config/store-location.ts';
 import { now } from '../model/timestamps.ts';
+import type { Location } from '../objects/location.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
+import { takeJobLock } from '../transfer/job-locks.ts';
 import { Migration, type MigrationParts, type MigrationProgress } from './migration.ts';
-import { MigrationLog } from './migration-log.ts';
-import { differencesIn, type MigrationReport, outcomeOf, type Preflight, type Validation } from './migration-report.ts';
-import { type MigrationPlan, type MigrationSettings, type StoreChoice, settingsOf } from './migration-settings.ts';
+import {
+  createPlan,
+  effectiveSettings,
+  type MigrationOrder,
+  type MigrationPlan,
+  newMigrationId,
+  openStates,
+  planOf,
+  readPlan,
+  type SideOptions,
+  stateOf,
+  storagesOf,
+} from './plan.ts';
 import { reasonOf } from './preflight.ts';
-import { type MigrationStore, openStore, requireDifferent, type StoreType, storageOf } from './stores.ts';
+import { type Failure, readProgress } from './record.ts';
+import type { MigrationReport, Preflight, Validation } from './report.ts';
+import { type MigrationStore, openStore, storageOf } from './stores.ts';
 
-/** One side of a migration, before it is opened. */
-export interface SideOptions {
-  readonly type: StoreType;
-  readonly config: Config;
-  /** The file that `config` was read from, where it is not the program's own: needed to resume. */
-  readonly configFile?: string | undefined;
-}
-
-export interface MigrateOptions {
-  readonly source: SideOptions;
-  readonly target: SideOptions;
-  /** Where logs are kept, and how a migration is done where `settings` does not say otherwise. */
-  readonly config: Config;
-  readonly settings?: Partial<MigrationSettings>;
-  /** Id of the new migration; a new one where left out. */
+export interface MigrateOptions extends MigrationOrder {
+  /** Id of the new migration; a new one if left out. */
   readonly id?: string | undefined;
   /** Called once a new migration has its id. */
   readonly started?: ((id: string) => void) | undefined;
   readonly progress?: MigrationProgress | undefined;
-  /** Called with what the check of the source has found. */
+  /** Called with the result of the check of the source. */
   readonly checked?: ((preflight: Preflight) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** For how many milliseconds a store may be out of reach, or throttle, before the migration stops; a minute where left out. */
+  /** For how many milliseconds a store may be unreachable, or throttle, before the migration stops; a minute if left out. */
   readonly retryForMs?: number | undefined;
+  /** How often progress is stored, in milliseconds; every second if left out. A killed migration repeats about as much work. */
+  readonly checkpointMs?: number | undefined;
 }
 
-/** An id that sorts by time. */
-export const newMigrationId = (): string => newSortableId('migration', now());
-
-interface Storages {
-  readonly source: Config['storage'];
-  readonly target: Config['storage'];
+/**
+ * Copies all entities of one store to another: preflight, backup, copy, comparison, and if wanted, cleanup of the source.
+ * Versions and timestamps stay. If it stops, `resumeMigration` continues; nothing is lost on either side.
+ * @throws MigrationError, BackupError, ConfigurationError
+ */
+export async function migrateRepository(options: MigrateOptions): Promise<MigrationReport> {
+  const { id = newMigrationId(), config } = options;
+  const plan = planOf(options, id, 'command');
+  const states = await openStates(config);
+  if (!(await createPlan(states, plan))) {
+    throw new MigrationError(
+      `There is a migration ${JSON.stringify(id)} in ${states.text} already. Choose another id, or continue it with --resume ${id}.`,
+    );
+  }
+  using _lock = takeLock(config, id);
+  options.started?.(id);
+  return await runPlanned(plan, states, options);
 }
 
-/** What both sides are, before anything is opened. @throws MigrationError where they are the same, or not described */
-function storagesOf({ source, target }: Pick<MigrateOptions, 'source' | 'target'>): Storages {
-  const storages = {
-    source: storageOf(source.config, source.type, '--source-config'),
-    target: storageOf(target.config, target.type, '--target-config'),
-  };
-  requireDifferent(storages.source, storages.target);
-  return storages;
+/**
+ * Continues a migration where its state says. The stores must be those of its plan.
+ * @throws MigrationError
+ */
+export async function resumeMigration(id: string, options: MigrateOptions): Promise<MigrationReport> {
+  const { source, target, config } = options;
+  const states = await openStates(config);
+  const plan = await readPlan(states, id);
+  using _lock = takeLock(config, id);
+  if ((await stateOf(states, id).read('report')) !== undefined) {
+    throw new MigrationError(`The migration ${id} is finished: nothing is left to do.`);
+  }
+  requireLocation('source', plan.source.place, source);
+  requireLocation('target', plan.target.place, target);
+  return await runPlanned(plan, states, options);
+}
+
+/** @throws MigrationError if another process of this machine runs the migration */
+function takeLock({ migration: { state_location } }: Config, id: string): Disposable {
+  if (isS3BasePath(state_location)) {
+    throw new MigrationError(
+      `migration.state_location is ${state_location}, where the state machine of a deployment keeps its state. Name a folder ` +
+        'for migrations of this process.',
+    );
+  }
+  return takeJobLock(state_location, 'migration', id);
+}
+
+function requireLocation(side: 'source' | 'target', planned: string, { config, type }: SideOptions): void {
+  const place = storeLocation(storageOf(config, type, `--${side}-config`));
+  if (place === planned) return;
+  throw new MigrationError(`The ${side} of this migration was ${planned}; the configuration now names ${place}.`);
 }
 
 /** Opens both stores, runs `work` and closes them. */
 async function withStores<T>(
-  storages: Storages,
-  work: (stores: { source: MigrationStore; target: MigrationStore }) => Promise<T>,
+  order: MigrationOrder,
+  work: (stores: { readonly source: MigrationStore; readonly target: MigrationStore }) => Promise<T>,
 ): Promise<T> {
+  const storages = storagesOf(order);
   await using stack = new AsyncDisposableStack();
   const source = await openStore('source', storages.source);
   stack.use(source.repository);
@@ -68,156 +106,58 @@ async function withStores<T>(
   return await work({ source, target });
 }
 
-const settingsFor = ({ config, settings }: MigrateOptions): MigrationSettings => {
-  const effective = { ...settingsOf(config.migration), ...settings };
-  if (effective.cleanupSource && !effective.validate) {
-    throw new MigrationError(
-      'The source is only cleaned up after both stores were compared. Leave out --no-validate (validate_after_migration), ' +
-        'or --cleanup-source.',
-    );
-  }
-  return effective;
-};
+type RunParts = Pick<MigrationParts, 'location' | 'progress' | 'signal' | 'retryForMs' | 'checkpointMs'>;
 
-/**
- * What a migration is to do, for its log.
- * @throws MigrationError, ConfigurationError where the options cannot be carried out
- */
-export function planOf(options: MigrateOptions, origin: MigrationPlan['origin']): MigrationPlan {
-  const storages = storagesOf(options);
-  const choice = (side: 'source' | 'target'): StoreChoice => {
-    const { type, configFile } = options[side];
-    return { type, place: storeLocation(storages[side]), ...(configFile !== undefined && { config: configFile }) };
-  };
-  return { source: choice('source'), target: choice('target'), settings: settingsFor(options), origin };
-}
-
-const locationOf = ({ backup: { region, endpoint } }: Config): LocationSettings => ({ region, endpoint });
-
-/**
- * Copies all entities of one store to another: preflight, backup, copy, comparison, and where wanted, cleanup of the source.
- * Versions and timestamps stay. Where it stops, `resumeMigration` goes on; nothing is lost on either side.
- * @throws MigrationError, BackupError, ConfigurationError
- */
-export async function migrateRepository(options: MigrateOptions): Promise<MigrationReport> {
-  const { id = newMigrationId() } = options;
-  const log = MigrationLog.create(options.config.migration.state_location, id, planOf(options, 'command'));
-  options.started?.(id);
-  return runLogged(log, options);
-}
-
-/**
- * Goes on with a migration where its log ends. The stores must be those of the log.
- * @throws MigrationError
- */
-export async function resumeMigration(id: string, options: MigrateOptions): Promise<MigrationReport> {
-  const { source, target, config } = options;
-  const log = MigrationLog.resume(config.migration.state_location, id);
-  try {
-    if (log.state.report !== undefined) {
-      throw new MigrationError(`The migration ${id} is finished: nothing is left to do.`);
-    }
-    requirePosition('source', log.state.plan.source.place, source);
-    requirePosition('target', log.state.plan.target.place, target);
-  } catch (error) {
-    log.close();
-    throw error;
-  }
-  return runLogged(log, options);
-}
-
-function requirePosition(side: 'source' | 'target', planned: string, { config, type }: SideOptions): void {
-  const place = storeLocation(storageOf(config, type, `--${side}-config`));
-  if (place === planned) return;
-  throw new MigrationError(`The ${side} of this migration was ${planned}; the configuration names ${place} now.`);
-}
-
-const partsOf = ({
-  config,
+const partsOf = ({ config, progress, signal, retryForMs, checkpointMs }: MigrateOptions): RunParts => ({
+  location: { region: config.backup.region, endpoint: config.backup.endpoint },
   progress,
   signal,
   retryForMs,
-}: MigrateOptions): Pick<MigrationParts, 'location' | 'progress' | 'signal' | 'retryForMs'> => ({
-  location: locationOf(config),
-  progress,
-  signal,
-  retryForMs,
+  checkpointMs,
 });
 
-/** Runs what is left of a migration, and logs how it ends. */
-async function runLogged(log: MigrationLog, options: MigrateOptions): Promise<MigrationReport> {
+/** Runs what is left of a migration, and stores why it failed if it does. */
+async function runPlanned(
+  { id, settings }: MigrationPlan,
+  states: Location,
+  options: MigrateOptions,
+): Promise<MigrationReport> {
+  const state = stateOf(states, id);
+  const { signal, checked } = options;
+  const before = await state.read<Failure>('failure');
+  if (before !== undefined) await state.write('failure', { ...before, resumed: true } satisfies Failure);
   try {
-    const { settings } = log.state.plan;
-    const report = await withStores(storagesOf(options), (stores) =>
-      run(new Migration({ ...partsOf(options), ...stores, settings, log }), log, options),
+    return await withStores(options, (stores) =>
+      new Migration({ ...partsOf(options), ...stores, settings, id, state }).run({ checked }),
     );
-    log.add({ event: 'finished', report });
-    return report;
   } catch (error) {
-    const interrupted = options.signal?.aborted === true;
-    try {
-      log.add(interrupted ? { event: 'interrupted' } : { event: 'failed', message: reasonOf(error) });
-    } catch {
-      // The first error says more; where the log itself is what failed, it is that one.
+    const interrupted = signal?.aborted === true;
+    const failure = interrupted ? new MigrationError('The migration was interrupted.') : error;
+    if (!interrupted) {
+      // The first error says more; if the state cannot be written, it is that one.
+      await state.write('failure', { at: now(), message: reasonOf(error) } satisfies Failure).catch(() => {});
     }
-    throw asMigrationError(interrupted ? new MigrationError('The migration was interrupted.') : error, log);
-  } finally {
-    log.close();
+    throw await asMigrationError(failure, states, id);
   }
 }
 
-async function run(migration: Migration, log: MigrationLog, { checked }: MigrateOptions): Promise<MigrationReport> {
-  const { state } = log;
-  const { settings, source, target } = state.plan;
-  await migration.validateSourceConnection();
-  if (state.segments === undefined) {
-    await migration.validateTargetConnection();
-    const preflight = await migration.validateSchemaCompatibility();
-    checked?.(preflight);
-    await migration.requireCompatible(preflight);
-    log.add({ event: 'checked', totals: preflight.totals, segments: migration.segments });
-  }
-  if (settings.createBackup && state.backup === undefined) {
-    log.add({ event: 'backed_up', backup: await migration.createBackup() });
-  }
-  await migration.copy();
-  const validation = state.validation ?? (settings.validate ? await migration.validateMigration() : undefined);
-  const clean = validation !== undefined && differencesIn(validation) === 0;
-  if (settings.cleanupSource && clean) {
-    // What is deleted from the source would look like an extra of the target to a migration that goes on from here.
-    if (state.validation === undefined) log.add({ event: 'compared', validation });
-    await migration.cleanupSource();
-  }
-  return {
-    id: state.id,
-    outcome: outcomeOf({ collections: state.collections, ...(validation !== undefined && { validation }) }),
-    source: source.place,
-    target: target.place,
-    startedAt: state.startedAt,
-    finishedAt: now(),
-    collections: state.collections,
-    ...(state.backup !== undefined && { backup: state.backup }),
-    ...(validation !== undefined && { validation }),
-    ...(state.removed !== undefined && { removed: state.removed }),
-  };
-}
-
-/** An error that says how to go on, where something was begun. */
-function asMigrationError(error: unknown, { state }: MigrationLog): Error {
-  if (state.segments === undefined) {
+/** An error that says how to continue, if anything was begun. */
+async function asMigrationError(error: unknown, states: Location, id: string): Promise<Error> {
+  const progress = await readProgress(states, id).catch(() => undefined);
+  if (progress === undefined || !progress.isCopying) {
     return error instanceof StorageError ? error : new MigrationError(reasonOf(error), { cause: error });
   }
-  const copied = Object.values(state.collections).reduce((sum, collection) => sum + collection.copied, 0);
+  const copied = Object.values(progress.collections).reduce((sum, collection) => sum + collection.copied, 0);
   return new MigrationError(
-    `${reasonOf(error)} ${copied} entities are copied. Go on with: hfstorage migrateRepository --resume ${state.id}`,
+    `${reasonOf(error)} ${copied} entities are copied. Go on with: hfstorage migrateRepository --resume ${id}`,
     { cause: error },
   );
 }
 
-/** Looks at everything that a migration would look at before it writes, and writes no entity. */
+/** Checks everything that a migration checks before it writes, and writes no entity. */
 export async function planMigration(options: MigrateOptions): Promise<Preflight> {
-  const settings = settingsFor(options);
-  return withStores(storagesOf(options), async (stores) => {
+  const settings = effectiveSettings(options);
+  return withStores(options, async (stores) => {
     const migration = new Migration({ ...partsOf(options), ...stores, settings });
     await migration.validateSourceConnection();
     await migration.validateTargetConnection();
@@ -227,8 +167,8 @@ export async function planMigration(options: MigrateOptions): Promise<Preflight>
 
 /** Compares two stores entity by entity, and writes nothing. */
 export async function compareRepositories(options: MigrateOptions): Promise<Validation> {
-  const settings = { ...settingsFor(options), merge: true };
-  return withStores(storagesOf(options), async (stores) => {
+  const settings = { ...effectiveSettings(options), merge: true };
+  return withStores(options, async (stores) => {
     const migration = new Migration({ ...partsOf(options), ...stores, settings });
     await migration.validateSourceConnection();
     return migration.validateMigration({ repair: false });

@@ -1,39 +1,59 @@
-import type { LocationSettings } from '../backup/backup-location.ts';
-import { createBackup } from '../backup/create-backup.ts';
-import { openLocation } from '../backup/open-location.ts';
+import { takeBackup } from '../backup/create-backup.ts';
 import { type CollectionName, collectionNames } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
-import { COMPARED_PAGE } from '../transfer/compare-contents.ts';
-import type { TransferStore } from '../transfer/retrying-store.ts';
+import { now } from '../model/timestamps.ts';
+import type { LocationSettings } from '../objects/location.ts';
+import { openLocation } from '../objects/open-location.ts';
+import type { StorageStrategy } from '../repository/storage-strategy.ts';
 import { pagesOf } from '../transfer/scan-pages.ts';
 import { Semaphore } from '../transfer/semaphore.ts';
-import { type CopiedBatch, type Copying, copyBatch, copyingOf, copySegment } from './copy-segment.ts';
-import { type MigrationLog, segmentKey } from './migration-log.ts';
-import type { Preflight, Validation } from './migration-report.ts';
-import type { MigrationSettings } from './migration-settings.ts';
-import { checkEntities, requireCompatible, requireReadable, requireRoom, requireWritable } from './preflight.ts';
-import { removeCopied } from './remove-copied.ts';
+import { LocalSteps, RemoteSteps, type Steps } from '../transfer/steps.ts';
+import { type SegmentUnit, segmentsOf } from '../transfer/unit.ts';
+import { MemoryState, type WorkState } from '../transfer/work-state.ts';
+import { compareStores } from './comparison.ts';
+import { type CopiedBatch, type Copying, copyBatch, copyingOf } from './copying.ts';
+import { type MigrationPhases, migrationPhases } from './phases.ts';
+import { newMigrationId } from './plan.ts';
+import { requireCompatible, requireReadable, requireRoom, requireWritable } from './preflight.ts';
+import { differencesIn, type MigrationReport, outcomeOf, type Preflight, type Validation } from './report.ts';
+import type { MigrationSettings } from './settings.ts';
 import type { MigrationStore } from './stores.ts';
-import { validateContents } from './validate-contents.ts';
 
-export type Phase = 'check' | 'backup' | 'copy' | 'compare' | 'cleanup';
+/** What a migration does, in the words of those who watch it. */
+export type Phase = 'check' | 'backup' | 'copy' | 'compare' | 'repair' | 'cleanup';
 
-/** Called with the entities that a phase has dealt with since the last call. */
+const shownAs: Readonly<Record<keyof MigrationPhases, Phase>> = {
+  check: 'check',
+  'back-up': 'backup',
+  'back-up-moment': 'backup',
+  copy: 'copy',
+  digest: 'compare',
+  examine: 'repair',
+  'clean-up': 'cleanup',
+};
+
+/** Called with the entities that a phase has processed since the last call. */
 export type MigrationProgress = (phase: Phase, collection: CollectionName, entities: number) => void;
 
 export interface MigrationParts {
   readonly source: MigrationStore;
   readonly target: MigrationStore;
   readonly settings: MigrationSettings;
-  /** Where checkpoints are kept; without it the migration cannot be resumed. */
-  readonly log?: MigrationLog | undefined;
+  /** Names the backup of the source; a new id if left out. */
+  readonly id?: string | undefined;
+  /** Where progress is kept; without it, the migration cannot be resumed. */
+  readonly state?: WorkState | undefined;
+  /** Whether other processes work on the units: see `RemoteSteps`. */
+  readonly remote?: boolean | undefined;
   /** Of an `s3://` backup location. */
-  readonly location?: LocationSettings;
+  readonly location?: LocationSettings | undefined;
   readonly progress?: MigrationProgress | undefined;
   /** Once aborted, batches under way are finished, and the step throws. */
   readonly signal?: AbortSignal | undefined;
-  /** For how many milliseconds a store may be out of reach, or throttle, before a step throws; a minute where left out. */
+  /** For how many milliseconds a store may be unreachable, or throttle, before a step throws; a minute if left out. */
   readonly retryForMs?: number | undefined;
+  /** How often progress is stored, in milliseconds; every second if left out. */
+  readonly checkpointMs?: number | undefined;
 }
 
 /** A batch of the source that has not been copied yet. */
@@ -44,111 +64,90 @@ export interface MigrationBatch {
   migrate(): Promise<CopiedBatch>;
 }
 
-/** SPEC.md's migration, step by step; `migrateRepository` takes all of them. */
+/** The object that counts the runs of a migration. */
+const RUNS = 'runs';
+interface Runs {
+  readonly count: number;
+  readonly attempt?: number | undefined;
+}
+
+/** SPEC.md's migration. `run` takes all steps in their order, and continues after an interruption; each can be taken alone. */
 export class Migration {
+  readonly id: string;
   readonly #parts: MigrationParts;
   readonly #copying: Copying;
+  readonly #state: WorkState;
+  #steps: Promise<Steps<MigrationPhases>> | undefined;
+  /** How often the migration was begun: what an earlier run has compared says nothing about the stores now. */
+  #run = 0;
 
   constructor(parts: MigrationParts) {
+    this.id = parts.id ?? newMigrationId();
     this.#parts = parts;
-    this.#copying = copyingOf(parts);
+    this.#state = parts.state ?? new MemoryState();
+    this.#copying = copyingOf(parts.source, parts.target, parts.settings, parts.retryForMs);
   }
 
-  /** Segments of a collection that are read at the same time. */
-  get segments(): number {
-    const { settings } = this.#parts;
-    return this.#source.capabilities.parallelScans ? settings.parallelWorkers : 1;
-  }
-
-  /** @throws MigrationError where the source cannot be read */
+  /** @throws MigrationError if the source cannot be read */
   async validateSourceConnection(): Promise<void> {
     await requireReadable(this.#parts.source);
   }
 
-  /** @throws MigrationError where the target cannot be written, or is not empty and `merge` is not set */
+  /** @throws MigrationError if the target cannot be written, or is not empty and `merge` is not set */
   async validateTargetConnection(): Promise<void> {
     await requireWritable(this.#parts.target, this.#parts.settings.merge);
   }
 
-  /** Reads the whole source and says what the target cannot hold. Writes nothing. */
+  /** Reads the whole source and lists what the target cannot hold. Writes nothing. */
   async validateSchemaCompatibility(): Promise<Preflight> {
-    const { signal } = this.#parts;
-    const options = { segments: this.segments, progress: this.#progress('check'), signal };
-    return checkEntities(this.#source, this.#copying.compatibility, options);
+    const steps = await this.steps();
+    return steps.each('check', this.#unitsOfSource());
   }
 
-  /** @throws MigrationError where entities do not fit and may not be skipped, or where a disk has too little room */
+  /** @throws MigrationError if entities are incompatible and may not be skipped, or a disk has too little room */
   async requireCompatible(preflight: Preflight): Promise<void> {
     const { target, settings } = this.#parts;
-    if (settings.onInvalid === 'fail') requireCompatible(preflight, target);
-    await requireRoom(target, preflight.bytes, settings.createBackup ? settings.backupLocation : undefined);
+    if (settings.on_invalid === 'fail') requireCompatible(preflight, target);
+    await requireRoom(target, preflight.bytes, settings.create_backup ? settings.backup_location : undefined);
   }
 
   /**
    * Backs the source up.
-   * @returns where the backup is, such as `backups/migration-20261122T100000Z-1a2b3c`
+   * @returns where the backup is, such as `backups/before-migration-20261122T100000Z-1a2b3c`
    * @throws BackupError
    */
-  async createBackup(backupLocation = this.#parts.settings.backupLocation): Promise<string> {
-    const { source, signal, location: settings = {} } = this.#parts;
-    const location = await openLocation(backupLocation, settings);
-    const { id } = await createBackup(source.repository.strategy, {
-      location,
-      place: source.place,
-      prefix: 'migration',
-      progress: this.#progress('backup'),
-      signal,
-    });
-    return `${backupLocation.replace(/\/+$/, '')}/${id}`;
+  async createBackup(): Promise<string> {
+    const { source, settings } = this.#parts;
+    const { strategy } = source.repository;
+    const steps = await this.steps();
+    const location = await this.#backups();
+    const { id } = await takeBackup(steps, { id: this.#backupId, strategy, place: source.place, location });
+    return `${settings.backup_location.replace(/\/+$/, '')}/${id}`;
   }
 
   /** Batches in dependency order, for callers that copy one after the other. `copy` does it with workers and checkpoints. */
-  async *getMigrationBatches(batchSize = this.#parts.settings.batchSize): AsyncGenerator<MigrationBatch> {
+  async *getMigrationBatches(batchSize = this.#parts.settings.batch_size): AsyncGenerator<MigrationBatch> {
     for (const collection of collectionNames) {
-      for await (const { items } of pagesOf(this.#source, collection, batchSize)) {
+      for await (const { items } of pagesOf(this.#copying.source, collection, batchSize)) {
         yield { collection, entities: items, migrate: () => copyBatch(this.#copying, collection, items) };
       }
     }
   }
 
-  /** Copies what the log does not say is copied, collection by collection. */
-  async copy(): Promise<void> {
-    const { log, settings, signal } = this.#parts;
-    const segments = log?.state.segments ?? this.segments;
-    const semaphore = new Semaphore(settings.parallelWorkers);
-    const progress = this.#progress('copy');
+  /** Copies what is not copied yet, parents before their children. */
+  async copy(): Promise<Readonly<Record<CollectionName, CopiedBatch>>> {
+    const steps = await this.steps();
+    const copied: Partial<Record<CollectionName, CopiedBatch>> = {};
     for (const collection of collectionNames) {
-      const copying = Array.from({ length: segments }, async (_, segment) => {
-        const before = log?.state.progress.get(segmentKey(collection, segment));
-        if (before?.done) return;
-        await copySegment(this.#copying, {
-          collection,
-          position: { segment, segments, cursor: before?.cursor },
-          batchSize: settings.batchSize,
-          semaphore,
-          signal,
-          done: (batch) => {
-            log?.add({ event: 'checkpoint', collection, segment, ...batch });
-            progress?.(collection, batch.read);
-          },
-        });
-      });
-      const failure = (await Promise.allSettled(copying)).find(({ status }) => status === 'rejected');
-      if (failure !== undefined) throw (failure as PromiseRejectedResult).reason;
+      copied[collection] = await steps.each('copy', this.#unitsOfSource(collection), `copy-${collection}`);
     }
+    return copied as Record<CollectionName, CopiedBatch>;
   }
 
-  /** Compares both stores, copies what differs once more, and says what still differs. */
-  async validateMigration({ repair = true }: { repair?: boolean } = {}): Promise<Validation> {
-    const { settings, signal } = this.#parts;
-    return validateContents(this.#copying, {
-      repair,
-      merge: settings.merge,
-      deleteExtra: settings.deleteExtra,
-      workers: settings.parallelWorkers,
-      progress: this.#progress('compare'),
-      signal,
-    });
+  /** Compares both stores, copies again what differs, and lists what still differs. */
+  async validateMigration({ repair = true }: { readonly repair?: boolean } = {}): Promise<Validation> {
+    const run = ++this.#run;
+    return this.#compare(run, repair);
   }
 
   /**
@@ -157,26 +156,116 @@ export class Migration {
    * @returns how many were deleted
    */
   async cleanupSource(): Promise<number> {
-    const { log } = this.#parts;
-    const progress = this.#progress('cleanup');
+    const steps = await this.steps();
     let removed = 0;
     for (const collection of collectionNames.toReversed()) {
-      for await (const { items } of pagesOf(this.#source, collection, COMPARED_PAGE)) {
-        const entities = await removeCopied(this.#copying, collection, items);
-        removed += entities;
-        log?.add({ event: 'removed', entities });
-        progress?.(collection, items.length);
-      }
+      removed += await steps.each('clean-up', this.#unitsOfSource(collection), `clean-up-${collection}`);
     }
     return removed;
   }
 
-  get #source(): TransferStore {
-    return this.#copying.source;
+  /**
+   * Takes all steps.
+   * @param attempt if other processes work on the units: calls with the same attempt are one run
+   * @param checked called with the result of the check
+   * @throws UnitsAreLeft with `remote`, until the migration is done
+   */
+  async run({ attempt, checked }: RunOptions = {}): Promise<MigrationReport> {
+    const { source, target, settings } = this.#parts;
+    const steps = await this.steps();
+    const { run, begins } = await this.#countRun(attempt);
+    if (begins) await this.validateSourceConnection();
+    const started_at = await steps.once('begun', async () => {
+      await this.validateTargetConnection();
+      return now();
+    });
+    const preflight = await this.validateSchemaCompatibility();
+    checked?.(preflight);
+    await steps.once('approved', () => this.requireCompatible(preflight).then(() => true));
+    const backup = settings.create_backup ? await steps.once('backup', () => this.createBackup()) : undefined;
+    const copied = await this.copy();
+    const collections = Object.fromEntries(
+      collectionNames.map((name) => [name, { ...copied[name], total: preflight.totals[name] }]),
+    ) as MigrationReport['collections'];
+    const validation = settings.validate_after_migration
+      ? // Kept: once the source is being cleaned up, the stores differ.
+        await steps.once('comparison', () => this.#compare(run, true))
+      : undefined;
+    const isClean = validation !== undefined && differencesIn(validation) === 0;
+    const removed = settings.cleanup_source && isClean ? await this.cleanupSource() : undefined;
+    const compared = { collections, ...(validation !== undefined && { validation }) };
+    return steps.once('report', async () => ({
+      id: this.id,
+      outcome: outcomeOf(compared),
+      source: source.place,
+      target: target.place,
+      startedAt: started_at,
+      finishedAt: now(),
+      ...(backup !== undefined && { backup }),
+      ...compared,
+      ...(removed !== undefined && { removed }),
+    }));
   }
 
-  #progress(phase: Phase): ((collection: CollectionName, entities: number) => void) | undefined {
-    const { progress } = this.#parts;
-    return progress && ((collection, entities) => progress(phase, collection, entities));
+  /** The steps of this migration, for those who work on its units. */
+  steps(): Promise<Steps<MigrationPhases>> {
+    this.#steps ??= this.#openSteps();
+    return this.#steps;
   }
+
+  async #openSteps(): Promise<Steps<MigrationPhases>> {
+    const { source, settings, remote, progress, signal, retryForMs, checkpointMs } = this.#parts;
+    const [state, copying, backups] = [this.#state, this.#copying, await this.#backups()];
+    const phases = migrationPhases({ id: this.#backupId, source, copying, state, backups, retryForMs });
+    if (remote) return new RemoteSteps(phases, state);
+    return new LocalSteps(phases, state, {
+      signal,
+      checkpointMs,
+      semaphore: new Semaphore(settings.parallel_workers),
+      progress: progress && ((phase, ...count) => progress(shownAs[phase as keyof MigrationPhases], ...count)),
+    });
+  }
+
+  /** It differs from that of the migration, so that nobody takes the one for the other. */
+  get #backupId(): string {
+    return `before-${this.id}`;
+  }
+
+  #backups() {
+    return openLocation(this.#parts.settings.backup_location, this.#parts.location);
+  }
+
+  #compare(run: number, repair: boolean): Promise<Validation> {
+    const { source, target } = this.#parts;
+    return this.steps().then((steps) =>
+      compareStores(steps, {
+        run,
+        repair,
+        unitsOf: (side, collection) =>
+          this.#unitsOf((side === 'source' ? source : target).repository.strategy, collection),
+      }),
+    );
+  }
+
+  async #countRun(attempt: number | undefined): Promise<{ readonly run: number; readonly begins: boolean }> {
+    const before = await this.#state.read<Runs>(RUNS);
+    const begins = before === undefined || attempt === undefined || before.attempt !== attempt;
+    this.#run = (before?.count ?? 0) + Number(begins);
+    if (begins) await this.#state.write(RUNS, { count: this.#run, attempt } satisfies Runs);
+    return { run: this.#run, begins };
+  }
+
+  #unitsOfSource(...only: readonly CollectionName[]): SegmentUnit[] {
+    const collections = only.length > 0 ? only : collectionNames;
+    return collections.flatMap((name) => this.#unitsOf(this.#parts.source.repository.strategy, name));
+  }
+
+  #unitsOf({ capabilities }: StorageStrategy, collection: CollectionName): SegmentUnit[] {
+    return segmentsOf(capabilities, collection, this.#parts.settings.parallel_workers);
+  }
+}
+
+export interface RunOptions {
+  readonly attempt?: number | undefined;
+  readonly checked?: ((preflight: Preflight) => void) | undefined;
 }

@@ -5,19 +5,15 @@ import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config/configuration.ts';
 import { isS3BasePath } from '../config/json-strategy.ts';
-import { canonicalJson } from '../model/canonical-json.ts';
-import { type CollectionName, collectionNames } from '../model/collections.ts';
+import { collectionNames } from '../model/collections.ts';
 import { problemsInWords } from '../model/json-values.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
 import { WriteRejected } from '../repository/guarded-write.ts';
-import type { Scanner, StorageStrategy, UndeclaredColumn } from '../repository/storage-strategy.ts';
-import type { Compatibility, IncompatibleRecord } from '../transfer/compatibility.ts';
-import { pagesOf } from '../transfer/scan-pages.ts';
+import type { StorageStrategy, UndeclaredColumn } from '../repository/storage-strategy.ts';
 import { columnsText, notCopiedText } from '../transfer/undeclared-columns.ts';
-import { MAX_NAMED, type Preflight } from './migration-report.ts';
+import type { Preflight } from './report.ts';
 import type { MigrationStore } from './stores.ts';
 
-const PAGE_ENTITIES = 500;
 /**
  * Room on the disk for a byte of JSON: data, its indexes and what the store keeps beside it while it writes. The JSON store
  * has the file, its journal and its backup copy; SQLite the tables, five indexes and the WAL (measured: 2.1).
@@ -138,42 +134,6 @@ async function diskOf(folder: string): Promise<Disk | undefined> {
       if (dirname(path) === path) return undefined;
     }
   }
-}
-
-/** Looks at every entity of the source: how many there are, how large they are, and which the target cannot hold. */
-export async function checkEntities(
-  source: Scanner,
-  compatibility: Compatibility,
-  {
-    segments,
-    progress,
-    signal,
-  }: {
-    segments: number;
-    progress?: ((collection: CollectionName, entities: number) => void) | undefined;
-    signal?: AbortSignal | undefined;
-  },
-): Promise<Preflight> {
-  const zeros = () => Object.fromEntries(collectionNames.map((name) => [name, 0])) as Record<CollectionName, number>;
-  const totals = zeros();
-  const incompatibleTotals = zeros();
-  const incompatible: IncompatibleRecord[] = [];
-  let bytes = 0;
-  const checkSegment = async (collection: CollectionName, segment: number): Promise<void> => {
-    for await (const { items } of pagesOf(source, collection, PAGE_ENTITIES, { segment, segments })) {
-      signal?.throwIfAborted();
-      const page = await compatibility.checkPage(collection, items);
-      totals[collection] += items.length;
-      incompatibleTotals[collection] += page.incompatible.length;
-      incompatible.push(...page.incompatible.slice(0, MAX_NAMED - incompatible.length));
-      for (const entity of page.entities) bytes += canonicalJson(entity).length;
-      progress?.(collection, items.length);
-    }
-  };
-  for (const collection of collectionNames) {
-    await Promise.all(Array.from({ length: segments }, (_, segment) => checkSegment(collection, segment)));
-  }
-  return { totals, bytes, incompatible, incompatibleTotals };
 }
 
 /** @throws MigrationError naming some of what does not fit */

@@ -4,10 +4,22 @@ import type { BackupBody, MigrationBody } from './http/job-schemas.ts';
 import type { ServiceRequest, ServiceResponse } from './service.ts';
 
 /**
- * 'running'; 'interrupted' where its process ended, which goes on when the server starts again; 'failed' where a person has
- * to remove the cause; 'succeeded'; 'differences' where a migration has ended and the stores differ.
+ * 'waiting' until other jobs have ended; 'running'; 'interrupted' if its process ended: it continues when the server starts
+ * again; 'failed' if a person has to remove the cause; 'succeeded'; 'differences' if a migration has ended and the stores differ.
  */
-export type JobState = 'running' | 'interrupted' | 'failed' | 'succeeded' | 'differences';
+export const jobStates = ['waiting', 'running', 'interrupted', 'failed', 'succeeded', 'differences'] as const;
+export type JobState = (typeof jobStates)[number];
+
+export const backupStates = [
+  'waiting',
+  'running',
+  'interrupted',
+  'failed',
+  'complete',
+  'incomplete',
+  'damaged',
+  'newer',
+] as const;
 
 export interface MigrationJob {
   readonly id: string;
@@ -36,7 +48,7 @@ export interface MigrationJob {
 
 export interface BackupJob {
   readonly id: string;
-  readonly state: 'running' | 'interrupted' | 'failed' | 'complete' | 'incomplete' | 'damaged' | 'newer';
+  readonly state: (typeof backupStates)[number];
   readonly created_at: string;
   readonly entities?: Readonly<Record<CollectionName, number>> | undefined;
   readonly bytes?: number | undefined;
@@ -45,18 +57,19 @@ export interface BackupJob {
   readonly failure?: string | undefined;
 }
 
+/** Jobs of a kind run in the order in which they were started, as many at the same time as the configuration allows. */
 export interface Jobs {
   /**
    * Starts a migration. The same id and order again starts nothing.
-   * @throws RequestError request_differs (another order), migration_running (another one)
+   * @throws RequestError request_differs if another migration has the id
    */
   startMigration(order: MigrationBody): Promise<MigrationJob>;
   /** The newest first. */
   migrations(): Promise<MigrationJob[]>;
   migration(id: string): Promise<MigrationJob | undefined>;
-  /** Starts a backup. The same id again starts nothing. @throws RequestError backup_running (another one) */
+  /** Starts a backup. The same id again starts nothing, unless it was interrupted or has failed. */
   startBackup(order: BackupBody): Promise<BackupJob>;
-  /** The newest first. */
+  /** Portable and native ones, the newest first. */
   backups(): Promise<BackupJob[]>;
 }
 

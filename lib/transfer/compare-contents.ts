@@ -1,13 +1,13 @@
 /** Whether two stores hold the same, entity by entity, both ways. */
 import { canonicalJson } from '../model/canonical-json.ts';
-import { type CollectionName, collectionNames } from '../model/collections.ts';
+import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { idOf, versionOf } from '../repository/guarded-write.ts';
 import type { Scanner } from '../repository/storage-strategy.ts';
 import { type Compatibility, normalRecord } from './compatibility.ts';
 import { bucketOf, ContentDigest } from './content-digest.ts';
 import type { TransferStore } from './retrying-store.ts';
-import { pagesOf, type SegmentPosition } from './scan-pages.ts';
+import { pagesOf } from './scan-pages.ts';
 
 /** How the target differs from the source: it lacks the entity, has another or a newer one, or one that the source lacks. */
 export type DifferenceKind = 'missing' | 'different' | 'newer' | 'extra';
@@ -20,8 +20,8 @@ export interface Difference {
 
 /** Entities of one page of a comparison. */
 export const COMPARED_PAGE = 1000;
-
-export type Progress = (collection: CollectionName, entities: number) => void;
+/** Entities that a report names; the others are counted. */
+export const MAX_NAMED = 1000;
 
 /** What the target should hold, and as it is, what the target cannot hold: a comparison counts both. */
 async function fittedAndLeftOut(
@@ -45,29 +45,14 @@ export async function everythingIn(
   return [...wanted, ...leftOut];
 }
 
-/** The digest of a segment of the source, as `everythingIn` has it. */
-export async function digestOfSource(
-  source: Scanner,
+/** The digest of a collection as it is stored. */
+export async function digestOf(
+  store: Scanner,
   collection: CollectionName,
-  compatibility: Compatibility,
-  { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
+  progress?: (collection: CollectionName, entities: number) => void,
 ): Promise<ContentDigest> {
   const digest = new ContentDigest();
-  for await (const { items } of pagesOf(source, collection, COMPARED_PAGE, position)) {
-    for (const entity of await everythingIn(compatibility, collection, items)) digest.add(collection, entity);
-    progress?.(collection, items.length);
-  }
-  return digest;
-}
-
-/** The digest of a segment as it is stored. */
-export async function digestOfTarget(
-  target: Scanner,
-  collection: CollectionName,
-  { position, progress }: { position?: SegmentPosition; progress?: Progress | undefined } = {},
-): Promise<ContentDigest> {
-  const digest = new ContentDigest();
-  for await (const { items } of pagesOf(target, collection, COMPARED_PAGE, position)) {
+  for await (const { items } of pagesOf(store, collection, COMPARED_PAGE)) {
     for (const entity of items) digest.add(collection, entity);
     progress?.(collection, items.length);
   }
@@ -93,19 +78,6 @@ export const entitiesIn = (
   collection: CollectionName,
   entities: readonly Entity[],
 ): Entity[] => entities.filter((entity) => buckets.has(bucketOf(idOf(collection, entity))));
-
-/** The entities of some buckets, page by page. */
-async function* suspectsOf(
-  store: Scanner,
-  collection: CollectionName,
-  buckets: ReadonlySet<number>,
-): AsyncGenerator<Entity[]> {
-  if (buckets.size === 0) return;
-  for await (const { items } of pagesOf(store, collection, COMPARED_PAGE)) {
-    const suspects = entitiesIn(buckets, collection, items);
-    if (suspects.length > 0) yield suspects;
-  }
-}
 
 /** Of entities of the source: what the target lacks or has otherwise, whether or not it could hold it. */
 export async function unlikeOf(
@@ -140,28 +112,6 @@ export async function extrasOf(
   return extras.map((found) => ({ difference: { collection, id: idOf(collection, found), kind: 'extra' }, found }));
 }
 
-/** What the target lacks or has otherwise, in the buckets that differ. */
-export async function* unlikeIn(
-  collection: CollectionName,
-  buckets: ReadonlySet<number>,
-  stores: ComparedStores,
-): AsyncGenerator<Compared[]> {
-  for await (const suspects of suspectsOf(stores.source, collection, buckets)) {
-    yield await unlikeOf(collection, suspects, stores);
-  }
-}
-
-/** What the target has and the source has not, in the buckets that differ. */
-export async function* extrasIn(
-  collection: CollectionName,
-  buckets: ReadonlySet<number>,
-  stores: ComparedStores,
-): AsyncGenerator<Compared[]> {
-  for await (const suspects of suspectsOf(stores.target, collection, buckets)) {
-    yield await extrasOf(collection, suspects, stores);
-  }
-}
-
 function differenceOf(collection: CollectionName, entity: Entity, found: Entity | undefined): Difference | undefined {
   const id = idOf(collection, entity);
   if (found === undefined) return { collection, id, kind: 'missing' };
@@ -169,7 +119,29 @@ function differenceOf(collection: CollectionName, entity: Entity, found: Entity 
   return { collection, id, kind: versionOf(found) > versionOf(entity) ? 'newer' : 'different' };
 }
 
-/** Buckets that differ, by collection. */
-export type DifferingBuckets = ReadonlyMap<CollectionName, ReadonlySet<number>>;
+/** The differences of a part of two stores. */
+export interface Findings {
+  readonly differences: Readonly<Record<DifferenceKind, number>>;
+  /** The first `MAX_NAMED`. */
+  readonly listed: readonly Difference[];
+  /** Differences that were repaired. */
+  readonly repaired: number;
+}
 
-export const isSame = (buckets: DifferingBuckets): boolean => collectionNames.every((name) => !buckets.get(name)?.size);
+const NO_DIFFERENCES: Findings['differences'] = { missing: 0, different: 0, newer: 0, extra: 0 };
+export const NO_FINDINGS: Findings = { differences: NO_DIFFERENCES, listed: [], repaired: 0 };
+
+export function findingsIn(compared: readonly Compared[]): Findings {
+  const differences = { ...NO_DIFFERENCES };
+  for (const { difference } of compared) differences[difference.kind]++;
+  return { differences, listed: compared.slice(0, MAX_NAMED).map(({ difference }) => difference), repaired: 0 };
+}
+
+export function sumOfFindings(a: Findings, b: Findings): Findings {
+  const sum = (kind: DifferenceKind): number => a.differences[kind] + b.differences[kind];
+  return {
+    differences: { missing: sum('missing'), different: sum('different'), newer: sum('newer'), extra: sum('extra') },
+    listed: [...a.listed, ...b.listed].slice(0, MAX_NAMED),
+    repaired: a.repaired + b.repaired,
+  };
+}

@@ -31,6 +31,11 @@ export class ContentDigest {
     this.#counts = data === undefined ? new Uint32Array(BUCKETS) : wordsOf(data.counts);
   }
 
+  /** The digest itself, or the one that JSON describes. */
+  static of(digest: ContentDigest | DigestData): ContentDigest {
+    return digest instanceof ContentDigest ? digest : new ContentDigest(digest);
+  }
+
   add(collection: CollectionName, entity: Entity, json = canonicalJson(entity)): void {
     const bucket = bucketOf(idOf(collection, entity));
     const bytes = hash('sha256', json, 'buffer');

@@ -1,17 +1,17 @@
 import type { Semaphore } from './semaphore.ts';
 
-/** A part of what is to be copied, and where to go on after it. */
-export interface PageToCopy<T> {
-  readonly items: readonly T[];
+/** A part of what is to be copied. */
+export interface Page {
+  /** Where to continue after it; absent from the last page. */
   readonly cursor?: string | undefined;
 }
 
-export interface CopyPages<T, R> {
-  readonly pages: AsyncIterable<PageToCopy<T>>;
+export interface CopyPages<P extends Page, R> {
+  readonly pages: AsyncIterable<P>;
   /** Makes one page durable. Runs for several pages at the same time, in any order; must be safe to repeat. */
-  readonly copy: (items: readonly T[]) => Promise<R>;
+  readonly copy: (page: P) => Promise<R>;
   /** Called in the order of the pages, once a page and all before it are durable. */
-  readonly done: (page: PageToCopy<T>, result: R) => void | Promise<void>;
+  readonly done: (page: P, result: R) => void | Promise<void>;
   /** Shared by all segments: how many pages are under way at the same time, from their copy to their report. */
   readonly semaphore: Semaphore;
   /** Once aborted, no more pages are begun; those under way are finished. */
@@ -19,14 +19,20 @@ export interface CopyPages<T, R> {
 }
 
 /**
- * Copies pages, several at a time, and reports them in order: whoever keeps the cursor of the last reported page can go
- * on after it, whatever happened to the pages behind.
+ * Copies pages, several at a time, and reports them in order: the copy can continue after the cursor of the last reported
+ * page, whatever happened to the pages behind it.
  * @throws the error of the first page that failed, after those before it were reported and all others have ended
  */
-export async function copyPages<T, R>({ pages, copy, done, semaphore, signal }: CopyPages<T, R>): Promise<void> {
+export async function copyPages<P extends Page, R>({
+  pages,
+  copy,
+  done,
+  semaphore,
+  signal,
+}: CopyPages<P, R>): Promise<void> {
   let failed = false;
   let reported: Promise<void> = Promise.resolve();
-  const reportAfter = async (before: Promise<void>, page: PageToCopy<T>, copied: Promise<R>): Promise<void> => {
+  const reportAfter = async (before: Promise<void>, page: P, copied: Promise<R>): Promise<void> => {
     try {
       // Both to their ends: nobody may hear of a page once the caller was told of a failure.
       const [earlier, own] = await Promise.allSettled([before, copied]);
@@ -37,7 +43,7 @@ export async function copyPages<T, R>({ pages, copy, done, semaphore, signal }: 
       failed = true;
       throw error;
     } finally {
-      // Not before: no more pages than there are semaphore are in memory, or copied again after a crash.
+      // Not before: no more pages than the semaphore admits are in memory, or copied again after a crash.
       semaphore.leave();
     }
   };
@@ -48,7 +54,7 @@ export async function copyPages<T, R>({ pages, copy, done, semaphore, signal }: 
         semaphore.leave();
         break;
       }
-      const copied = copy(page.items).catch((error: unknown) => {
+      const copied = copy(page).catch((error: unknown) => {
         // At once, though it is reported later: nothing more is to begin.
         failed = true;
         throw error;

@@ -1,13 +1,13 @@
-/** A number of places for work that runs at the same time. */
+/** Admits a number of callers at the same time; the others wait in order. */
 export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(places: number) {
-    this.#free = places;
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
-  /** Waits for a place. To be given back with `leave`. */
+  /** Waits to be admitted. Release it with `leave`. */
   async enter(): Promise<void> {
     if (this.#free > 0) {
       this.#free--;

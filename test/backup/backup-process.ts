@@ -5,8 +5,8 @@
 
 import { createBackup } from '../../lib/backup/create-backup.ts';
 import { createNativeBackup } from '../../lib/backup/native-backups.ts';
-import { openLocation } from '../../lib/backup/open-location.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
+import { openLocation } from '../../lib/objects/open-location.ts';
 import { copyNatively } from '../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
 

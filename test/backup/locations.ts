@@ -2,18 +2,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BackupLocation } from '../../lib/backup/backup-location.ts';
 import { createBackup } from '../../lib/backup/create-backup.ts';
-import { openLocation } from '../../lib/backup/open-location.ts';
 import { type RestoreOptions, restoreBackup } from '../../lib/backup/restore-backup.ts';
 import { canonicalJson } from '../../lib/model/canonical-json.ts';
 import { collectionNames } from '../../lib/model/collections.ts';
+import type { Location } from '../../lib/objects/location.ts';
+import { openLocation } from '../../lib/objects/open-location.ts';
 import type { Scanner, StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { pagesOf } from '../../lib/transfer/scan-pages.ts';
 
 export interface BackupFolder extends AsyncDisposable {
   readonly path: string;
-  readonly location: BackupLocation;
+  readonly location: Location;
 }
 
 export async function newFolder(): Promise<BackupFolder> {
@@ -25,7 +25,7 @@ export async function newFolder(): Promise<BackupFolder> {
   };
 }
 
-export const backUp = (strategy: StorageStrategy, location: BackupLocation, id?: string) =>
+export const backUp = (strategy: StorageStrategy, location: Location, id?: string) =>
   createBackup(strategy, { location, id, place: 'the store of a test' });
 
 export const restore = (strategy: StorageStrategy, options: Omit<RestoreOptions, 'enforceReferences'>) =>

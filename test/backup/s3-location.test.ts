@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { BackupLocation } from '../../lib/backup/backup-location.ts';
 import { DamagedBackupError } from '../../lib/backup/damage.ts';
 import { findBackup } from '../../lib/backup/find-backup.ts';
 import { listBackups } from '../../lib/backup/list-backups.ts';
 import { createNativeBackup } from '../../lib/backup/native-backups.ts';
-import { openLocation } from '../../lib/backup/open-location.ts';
 import { pruneBackups } from '../../lib/backup/prune-backups.ts';
 import { verifyBackup } from '../../lib/backup/read-backup.ts';
+import type { Location } from '../../lib/objects/location.ts';
+import { openLocation } from '../../lib/objects/open-location.ts';
 import { BackupError } from '../../lib/repository/errors.ts';
 import { needBackend } from '../backends/backend.ts';
 import { freePort } from '../backends/kept-process.ts';
@@ -30,7 +30,7 @@ const client = new S3Client({ ...settings, endpoint: endpoint as string, forcePa
 afterAll(() => client.destroy());
 
 let prefix: string;
-let location: BackupLocation;
+let location: Location;
 beforeEach(async () => {
   prefix = randomUUID();
   location = await openLocation(`s3://${Bucket}/${prefix}`, settings);
@@ -113,7 +113,7 @@ describe('what goes wrong is said with what to do', () => {
     try {
       const refused = await openLocation('s3://bucket/backups', { ...settings, endpoint: `http://127.0.0.1:${port}` });
       const uses = [
-        () => refused.list(),
+        () => refused.list(''),
         () => refused.read('x/manifest.json'),
         () => refused.write('x/y', new Uint8Array(1)),
         () => refused.remove(['x/y']),
@@ -134,7 +134,7 @@ describe('what goes wrong is said with what to do', () => {
       ...settings,
       endpoint: `http://127.0.0.1:${await freePort()}`,
     });
-    const error = await rejection(dead.list());
+    const error = await rejection(dead.list(''));
     expect(error).toBeInstanceOf(BackupError);
     expect(error.message).toMatch(/^Cannot list s3:\/\/bucket\/backups\/\. .*ECONNREFUSED/);
   });

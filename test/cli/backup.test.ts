@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { RunLock } from '../../lib/transfer/run-lock.ts';
+import { takeJobLock } from '../../lib/transfer/job-locks.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
 import { launcher, sampleFile, Workplace } from './run-hfstorage.ts';
 
@@ -81,10 +81,10 @@ describe('create', () => {
     expect(await create('--id', 'job-1')).toBe('job-1');
     const again = await json('create', '--id', 'job-1');
     expect(again).toMatchObject({ code: 0, value: { id: 'job-1' } });
-    using _lock = RunLock.take(place.path('migrations'), 'backup-job-2');
+    using _lock = takeJobLock(place.path('migrations'), 'backup', 'job-2');
     expect(await json('create', '--id', 'job-2')).toEqual({
       code: 1,
-      stderr: 'hfstorage: Another process is making the backup job-2: wait for it.\n',
+      stderr: 'hfstorage: The backup job-2 is running in another process: wait for it.\n',
       value: undefined,
     });
     expect(await json('create', '--id', '../x')).toMatchObject({ code: 1 });

@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { migrationIds, readPlan } from '../../lib/migration/plan.ts';
+import { readRecord } from '../../lib/migration/record.ts';
+import { openLocation } from '../../lib/objects/open-location.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
 import { launcher, type Outcome, Workplace } from './run-hfstorage.ts';
 
@@ -143,19 +146,14 @@ describe('what it does', () => {
     const { stdout } = await migrate(...TO_SQLITE);
     expect(stdout).toContain('The stores were not compared.');
     expect(stdout).not.toContain('Backup');
-    const [log = ''] = (await readdir(place.path('migrations'))).filter((name) => name.endsWith('.ndjson'));
-    const events = (await readFile(place.path('migrations', log), 'utf8'))
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(events[0].plan.settings).toMatchObject({
-      batchSize: 1,
-      parallelWorkers: 1,
-      createBackup: false,
-      validate: false,
+    const states = await openLocation(place.path('migrations'));
+    const [id = ''] = await migrationIds(states);
+    expect((await readPlan(states, id)).settings).toMatchObject({
+      batch_size: 1,
+      parallel_workers: 1,
+      create_backup: false,
+      validate_after_migration: false,
     });
-    const batches = events.filter(({ event, collection }) => event === 'checkpoint' && collection === 'templates');
-    expect(batches.map(({ read }) => read)).toEqual([1, 1, 1]);
     await configure({ cleanup_source: true });
     expect(await migrate(...TO_SQLITE, '--merge')).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
     expect(await migrate(...TO_SQLITE, '--merge', '--yes', '--no-validate')).toMatchObject({
@@ -209,13 +207,12 @@ test('Ctrl-C ends after the batches under way, and --resume goes on', async () =
   const args = ['--config', 'config.json', 'migrateRepository', ...TO_SQLITE, '--batch-size', '1', '--no-backup'];
   const child = spawn(process.execPath, [launcher, ...args], { cwd: place.folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const stderr = text(child.stderr);
-  const logs = async () =>
-    (await readdir(place.path('migrations')).catch(() => [])).filter((name) => name.endsWith('.ndjson'));
-  const lines = async (): Promise<number> => {
-    const [name] = await logs();
-    return name === undefined ? 0 : (await readFile(place.path('migrations', name), 'utf8')).split('\n').length;
+  const states = await openLocation(place.path('migrations'));
+  const copied = async (): Promise<number> => {
+    const [id] = await migrationIds(states);
+    return id === undefined ? 0 : ((await readRecord(states, id))?.collections.templates.copied ?? 0);
   };
-  while ((await lines()) < 100) await new Promise((resolve) => setTimeout(resolve, 10));
+  while ((await copied()) < 100) await new Promise((resolve) => setTimeout(resolve, 10));
   child.kill('SIGINT');
   const [code] = await once(child, 'close');
   expect(code).toBe(1);

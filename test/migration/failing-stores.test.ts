@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ConfigInput } from '../../lib/config/configuration.ts';
 import { type MigrateOptions, migrateRepository, resumeMigration } from '../../lib/migration/migrate-repository.ts';
-import { readMigration } from '../../lib/migration/migration-log.ts';
+import { openStates } from '../../lib/migration/plan.ts';
+import { readRecord } from '../../lib/migration/record.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
 import type { StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
@@ -55,9 +56,9 @@ async function stopped(options: MigrateOptions): Promise<{ error: Error; id: str
   expect(error).toBeInstanceOf(MigrationError);
   const [, copied, id = ''] =
     /(\d+) entities are copied\. Go on with: hfstorage migrateRepository --resume (\S+)$/.exec(error.message) ?? [];
-  const state = readMigration(options.config.migration.state_location, id);
-  expect(state.report).toBeUndefined();
-  expect(Object.values(state.collections).reduce((sum, counts) => sum + counts.copied, 0)).toBe(Number(copied));
+  const record = await readRecord(await openStates(options.config), id);
+  expect(record).not.toHaveProperty('report', expect.anything());
+  expect(Object.values(record?.collections ?? {}).reduce((sum, counts) => sum + counts.copied, 0)).toBe(Number(copied));
   return { error, id, copied: Number(copied) };
 }
 
@@ -203,17 +204,16 @@ onOwnDisk('a disk that fills up (needs root on Linux)', () => {
     expect(unlike(await contentsOf(from.strategy), textsOf(entities))).toEqual([]);
   });
 
-  test('under the log of the migration: it stays whole, and the migration goes on with it', async () => {
+  test('under the state of the migration: it stays whole, and the migration continues with it', async () => {
     await using disk = await mountDisk(1);
     await using target = await factories.sqlite.open();
     const progress = atCheckpoint(3, () => disk.fill());
-    // Longer than the rest of the block that the log has already.
-    const id = `migration-${'x'.repeat(200)}`;
+    const id = 'migration-1';
     const small = { batch_size: 1, parallel_workers: 3 };
-    const options = optionsOf(source, target, disk.path, { section: small, id, progress });
+    const options = optionsOf(source, target, disk.path, { section: small, id, progress, checkpointMs: 0 });
     const error = await rejection(migrateRepository(options));
     expect(error).toBeInstanceOf(MigrationError);
-    expect(error.message).toMatch(/^The log of the migration cannot be written: .*no space left.* Free space/i);
+    expect(error.message).toMatch(/^Cannot write .* \(migration\.state_location\)\. The disk is full: free space/);
     expect(error.message).toContain(`--resume ${id}`);
     disk.free();
     const report = await resumeMigration(id, { ...options, progress: undefined });

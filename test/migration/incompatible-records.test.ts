@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { ConfigInput } from '../../lib/config/configuration.ts';
 import { compareRepositories, migrateRepository, planMigration } from '../../lib/migration/migrate-repository.ts';
-import { migrationIds } from '../../lib/migration/migration-log.ts';
-import type { Preflight } from '../../lib/migration/migration-report.ts';
+import { migrationIds, openStates } from '../../lib/migration/plan.ts';
+import type { Preflight } from '../../lib/migration/report.ts';
 import { MigrationError } from '../../lib/repository/errors.ts';
 import { rejection } from '../contract/rejection.ts';
 import { machine, request, template } from '../contract/samples.ts';
@@ -150,7 +150,7 @@ describe('records that cannot be made to fit an SQL target', () => {
     const preflight = await planMigration(optionsOf(open.source, open.target, open.folder));
     expect(preflight).toMatchObject({ incompatibleTotals });
     expect(await contentsOf(open.target.strategy)).toEqual([]);
-    expect(await migrationIds(join(open.folder, 'migrations'))).toEqual([]);
+    expect(await migrationIds(await openStates(optionsOf(open.source, open.target, open.folder).config))).toEqual([]);
   });
 
   test('are left out with on_invalid skip, with their children, and are missing in the comparison', async () => {
@@ -180,9 +180,9 @@ describe('records that cannot be made to fit an SQL target', () => {
   test('are missing for the tasks of a state machine too, one after the other', async () => {
     await using open = await given(broken);
     const section = { on_invalid: 'skip' as const, cleanup_source: true };
-    const { report, cleanedUp } = await migrateByTasks(optionsOf(open.source, open.target, open.folder, { section }));
+    const report = await migrateByTasks(optionsOf(open.source, open.target, open.folder, { section }));
     expect(report).toMatchObject({ outcome: 'differences', validation: missing });
-    expect(cleanedUp).toBe(false);
+    expect(report).not.toHaveProperty('removed');
     expect(JSON.parse(await readFile(open.file, 'utf8'))).toEqual(broken);
   });
 
@@ -191,7 +191,7 @@ describe('records that cannot be made to fit an SQL target', () => {
     const theirs = { ...specSample.templates['template-1'], template_id: 'template-2' };
     await open.target.repository.saveEntity('templates', theirs);
     const section = { on_invalid: 'skip' as const };
-    const settings = { merge: true, deleteExtra: true };
+    const settings = { merge: true, delete_extra: true };
     const report = await migrateRepository(optionsOf(open.source, open.target, open.folder, { section, settings }));
     expect(report.validation?.listed).toContainEqual({ collection: 'templates', id: 'template-2', kind: 'different' });
     expect(report.validation?.differences).toEqual({ missing: 4, different: 1, newer: 0, extra: 0 });

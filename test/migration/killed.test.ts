@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type MigrateOptions, resumeMigration } from '../../lib/migration/migrate-repository.ts';
-import { readMigration } from '../../lib/migration/migration-log.ts';
+import { openStates } from '../../lib/migration/plan.ts';
+import { readRecord } from '../../lib/migration/record.ts';
 import type { StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import type { OpenStore } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from './awkward-entities.ts';
@@ -70,8 +71,8 @@ describe.each(['sqlite', 'dynamodb'] as const)('a migration from json to %s', (t
     await using target = await factories[type].open();
     const killed = await run(order(target, folder.path, { phase: 'copy', step }));
     expect(killed.done).toBe(false);
-    const { collections } = readMigration(join(folder.path, 'migrations'), ID);
-    const read = Object.values(collections).reduce((sum, counts) => sum + counts.read, 0);
+    const record = await readRecord(await openStates(optionsOf(source, target, folder.path).config), ID);
+    const read = Object.values(record?.collections ?? {}).reduce((sum, counts) => sum + counts.read, 0);
     expect(read).toBeGreaterThan(0);
     const load = loadsOf(target);
     const report = await resumeMigration(ID, optionsOf(source, target, folder.path));
@@ -108,8 +109,8 @@ test.each([
     kills++;
   }
   expect(kills).toBeGreaterThan(1);
-  const { report } = readMigration(join(folder.path, 'migrations'), ID);
-  if (report === undefined) batches += (await run({ ...order, resume: true })).batches;
+  const record = await readRecord(await openStates(optionsOf(source, target, folder.path).config), ID);
+  if (record?.report === undefined) batches += (await run({ ...order, resume: true })).batches;
   expect(batches).toBeLessThanOrEqual(most + kills * workers);
   expect(unlike(await contentsOf(target.strategy), textsOf(entities))).toEqual([]);
 });

@@ -91,7 +91,7 @@ describe.each([
     let copied: number | undefined;
     const options = optionsOf(source, target, folder.path, {
       section,
-      settings: { deleteExtra },
+      settings: { delete_extra: deleteExtra },
       progress: (phase) => {
         if (phase === 'compare') copied ??= calls.length;
       },

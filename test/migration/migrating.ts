@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Config, ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { type MigrateOptions, migrateRepository } from '../../lib/migration/migrate-repository.ts';
-import type { MigrationReport } from '../../lib/migration/migration-report.ts';
+import type { MigrationReport } from '../../lib/migration/report.ts';
 import type { StoreType } from '../../lib/migration/stores.ts';
 import { canonicalJson } from '../../lib/model/canonical-json.ts';
 import { collectionNames } from '../../lib/model/collections.ts';

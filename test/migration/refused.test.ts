@@ -7,7 +7,8 @@ import pg from 'pg';
 import type { ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { compareRepositories, migrateRepository, resumeMigration } from '../../lib/migration/migrate-repository.ts';
-import { migrationIds, readMigration } from '../../lib/migration/migration-log.ts';
+import { migrationIds, openStates } from '../../lib/migration/plan.ts';
+import { readRecord } from '../../lib/migration/record.ts';
 import { storageOf } from '../../lib/migration/stores.ts';
 import { rejection } from '../contract/rejection.ts';
 import { saveMachine, saveTemplate } from '../contract/samples.ts';
@@ -36,10 +37,11 @@ test('a wrong password, of source or target: said with the side and the place, a
       new RegExp(`^The ${side}, postgresql 127\\.0\\.0\\.1:\\d+/hfstorage-.* cannot be opened\\. .*password`),
     );
     expect(error.message).not.toContain('a-wrong-password');
-    const [id = ''] = (await migrationIds(options.config.migration.state_location)).slice(-1);
-    expect(JSON.stringify(readMigration(options.config.migration.state_location, id))).not.toContain(
-      'a-wrong-password',
-    );
+    const states = await openStates(options.config);
+    const [id = ''] = (await migrationIds(states)).slice(-1);
+    const record = JSON.stringify(await readRecord(states, id));
+    expect(record).toContain('password authentication failed');
+    expect(record).not.toContain('a-wrong-password');
   }
   expect(await contentsOf(postgresql.strategy)).toEqual([]);
 });
@@ -92,14 +94,16 @@ onOwnDisk('a read-only disk (needs root on Linux)', () => {
     expect(error.message).toMatch(/^The target, .* cannot be (opened|written)\. .*(read-only|write)/);
   });
 
-  test('a log there: the configuration key is named', async () => {
+  test('its state there: the configuration key is named', async () => {
     await using disk = await mountDisk(4);
     disk.makeReadOnly();
     await using source = await factories.json.open();
     await using target = await factories.sqlite.open();
     await saveTemplate(source.repository);
     const error = await rejection(migrateRepository(optionsOf(source, target, disk.path)));
-    expect(error.message).toMatch(/^The log of the migration cannot be written to .*migration\.state_location\.$/);
+    expect(error.message).toMatch(
+      /^Cannot write .* \(migration\.state_location\)\. The file system is read-only: choose another location\.$/,
+    );
     expect(await contentsOf(target.strategy)).toEqual([]);
   });
 });
@@ -177,7 +181,12 @@ test('source and target that are the same data are refused', async () => {
     const error = await rejection(migrateRepository(optionsOf(store, store, folder.path)));
     expect(error.message).toMatch(/^Source and target are the same store: .*--target-config/);
   }
-  expect(await migrationIds(join(folder.path, 'migrations'))).toEqual([]);
+  const folderOf = optionsOf(
+    { config: { storage: { strategy: 'json' } } },
+    { config: { storage: { strategy: 'json' } } },
+    folder.path,
+  );
+  expect(await migrationIds(await openStates(folderOf.config))).toEqual([]);
 });
 
 test('a configuration that describes another database than was named is refused', async () => {
@@ -213,9 +222,12 @@ describe('what cannot be resumed', () => {
     const interrupted = { ...options, id: 'migration-1', signal: abort.signal, progress: () => abort.abort() };
     const error = await rejection(migrateRepository(interrupted));
     expect(error.message).toMatch(/The migration was interrupted\./);
-    expect(readMigration(options.config.migration.state_location, 'migration-1').failure).toBeUndefined();
+    const states = await openStates(options.config);
+    expect(await readRecord(states, 'migration-1')).toMatchObject({ failure: undefined, report: undefined });
     const elsewhere = await rejection(resumeMigration('migration-1', { ...options, target: sideOf(other.config) }));
-    expect(elsewhere.message).toMatch(/^The target of this migration was sqlite .*; the configuration names sqlite /);
+    expect(elsewhere.message).toMatch(
+      /^The target of this migration was sqlite .*; the configuration now names sqlite /,
+    );
     expect(await resumeMigration('migration-1', options)).toMatchObject({ outcome: 'succeeded' });
     expect((await rejection(resumeMigration('migration-1', options))).message).toContain('is finished');
   });

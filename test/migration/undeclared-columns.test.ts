@@ -2,11 +2,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { BackupTasks } from '../../lib/backup/backup-tasks.ts';
 import { createBackup } from '../../lib/backup/create-backup.ts';
-import { openLocation } from '../../lib/backup/open-location.ts';
 import { compareRepositories, migrateRepository, planMigration } from '../../lib/migration/migrate-repository.ts';
+import { openLocation } from '../../lib/objects/open-location.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
+import { MemoryState } from '../../lib/transfer/work-state.ts';
 import { rejection } from '../contract/rejection.ts';
 import { request, template } from '../contract/samples.ts';
 import { databaseKinds } from '../strategies/sql/databases.ts';
@@ -74,15 +74,11 @@ describe.each(databaseKinds)('$name', (kind) => {
     await using repository = await openRepository(open.source.config);
     const { strategy } = repository;
     const location = await openLocation(join(open.folder, 'b'), {});
-    const tasks = new BackupTasks({
-      id: 'b-1',
-      strategy,
-      place: 'here',
-      location,
-      states: location,
-      timeLeft: () => Number.POSITIVE_INFINITY,
-    });
-    for (const attempt of [createBackup(strategy, { location, place: 'here' }), tasks.begin(), tasks.takeWhole()]) {
+    const state = new MemoryState();
+    for (const attempt of [
+      createBackup(strategy, { location, place: 'here' }),
+      createBackup(strategy, { location, place: 'here', id: 'b-1', state }),
+    ]) {
       const error = await rejection(attempt);
       expect(error).toMatchObject({ code: 'configuration_invalid', retryable: false });
       expect(error.message).toMatch(/^The store, here, is not backed up: .*: requests\.cost_center\. Move/);

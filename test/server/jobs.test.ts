@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { orderBackup } from '../../lib/backup/backup-order.ts';
+import { openLocation } from '../../lib/objects/open-location.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
+import { RunLock } from '../../lib/transfer/run-lock.ts';
 import { freePort } from '../backends/kept-process.ts';
 import { launcher, run } from '../cli/run-hfstorage.ts';
 import { type Body, callServer, type Reply, template } from './running-api.ts';
@@ -58,10 +61,9 @@ async function stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
 
 /** Waits until no process holds a migration's lock: what the server has started may outlive it. */
 async function settled(): Promise<void> {
-  const { RunLock } = await import('../../lib/transfer/run-lock.ts');
-  const names = await readdir(join(folder, 'migrations')).catch(() => []);
-  for (const name of names.filter((each) => each.endsWith('.lock'))) {
-    while (RunLock.isHeld(join(folder, 'migrations'), name.slice(0, -'.lock'.length))) await sleep(50);
+  const locks = join(folder, 'migrations', 'locks');
+  for (const name of await readdir(locks).catch(() => [])) {
+    while (RunLock.isHeld(locks, name.slice(0, -'.lock'.length))) await sleep(50);
   }
 }
 
@@ -129,11 +131,18 @@ test.each(['SIGTERM', 'SIGKILL'] as const)('a migration survives a restart of th
     '/v1/migrations/m-1',
     ({ collections }) => (collections as { templates: { copied: number } }).templates.copied > 20,
   );
-  const busy = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'sqlite', merge: true });
-  expect(busy).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:migration_running' } });
+  const next = { source_type: 'json', target_type: 'sqlite', merge: true, create_backup: false, migration_id: 'm-2' };
+  expect(await call('POST', '/v1/migrations', next)).toMatchObject({ status: 202, body: { state: 'waiting' } });
   await stop(signal);
   await serve();
-  const ended = await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'interrupted');
+  const isActive = ({ state }: Body) => ['running', 'waiting', 'interrupted'].includes(state as string);
+  const ended = await until('/v1/migrations/m-1', (body) => {
+    return !isActive(body);
+  });
+  // It was ordered later, and waits until the first has ended, also after the restart.
+  const second = await until('/v1/migrations/m-2', (body) => !isActive(body));
+  expect(second).toMatchObject({ state: 'succeeded', collections: { templates: { read: 3000, copied: 0 } } });
+  expect(Date.parse(String(second.updated_at))).toBeGreaterThan(Date.parse(String(ended.updated_at)));
   expect(ended).toMatchObject({
     state: 'succeeded',
     collections: { templates: { read: 3000, copied: 3000, total: 3000 } },
@@ -198,23 +207,24 @@ test('a backup is taken once, and listed', async () => {
 
 const states = (body: Body) => (body.items as Body[]).map(({ state }) => state);
 
-test('of 40 backups ordered at once one begins, and the others name it', async () => {
+test('of eight backups ordered at once one runs, and the others wait', async () => {
   await fill(3);
   await serve();
-  const replies = await Promise.all(Array.from({ length: 40 }, () => call('POST', '/v1/backups')));
-  const [begun, ...more] = replies.filter(({ status }) => status === 202);
-  expect([begun?.body.state, more]).toEqual(['running', []]);
-  for (const reply of replies.filter(({ status }) => status !== 202)) {
-    const detail = `The backup ${JSON.stringify(begun?.body.id)} is running. Wait until it has ended.`;
-    expect(reply).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:backup_running', detail } });
-  }
-  const again = await call('POST', '/v1/backups', { backup_id: begun?.body.id });
-  expect(again).toMatchObject({ status: 202, body: { id: begun?.body.id } });
-  await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
-  expect((await call('POST', '/v1/backups')).status).toBe(202);
-  const { items } = await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
-  expect(items).toHaveLength(2);
-}, 60_000);
+  const replies = await Promise.all(Array.from({ length: 8 }, () => call('POST', '/v1/backups')));
+  expect(replies.map(({ status, body }) => [status, body.state]).sort()).toEqual([
+    [202, 'running'],
+    ...Array.from({ length: 7 }, () => [202, 'waiting']),
+  ]);
+  const [first] = replies;
+  const again = await call('POST', '/v1/backups', { backup_id: first?.body.id });
+  expect(again).toMatchObject({ status: 202, body: { id: first?.body.id } });
+  let most = 0;
+  const { items } = await until('/v1/backups', (body) => {
+    most = Math.max(most, states(body).filter((state) => state === 'running').length);
+    return states(body).every((state) => state === 'complete');
+  });
+  expect([most, (items as Body[]).length]).toEqual([1, 8]);
+});
 
 test('two servers on one folder run one job of a kind at a time', async () => {
   await fill(3_000);
@@ -226,15 +236,21 @@ test('two servers on one folder run one job of a kind at a time', async () => {
     const post = (at: number, path: string, body?: Body) =>
       callServer(at, 'POST', path, body === undefined ? {} : { body });
     const backups = await Promise.all([first.port, port].map((at) => post(at, '/v1/backups')));
-    expect(backups.map(({ status }) => status).sort()).toEqual([202, 409]);
-    const slow = { source_type: 'json', target_type: 'sqlite', create_backup: false };
-    const migrations = await Promise.all([first.port, port].map((at) => post(at, '/v1/migrations', slow)));
-    expect(migrations.map(({ status }) => status).sort()).toEqual([202, 409]);
-    const refused = [...backups, ...migrations].filter(({ status }) => status === 409);
-    expect(refused.map(({ body }) => body.type)).toEqual([
-      'urn:hostfactory:problem:backup_running',
-      'urn:hostfactory:problem:migration_running',
-    ]);
+    expect(backups.map(({ status }) => status)).toEqual([202, 202]);
+    const slow = { source_type: 'json', target_type: 'sqlite', create_backup: false, merge: true };
+    const ids = ['m-1', 'm-2'];
+    const migrations = await Promise.all(
+      [first.port, port].map((at, i) => post(at, '/v1/migrations', { ...slow, migration_id: ids[i] })),
+    );
+    expect(migrations.map(({ status }) => status)).toEqual([202, 202]);
+    // Both servers see both jobs, and never two that run.
+    let most = 0;
+    await until('/v1/migrations', (body) => {
+      most = Math.max(most, states(body).filter((state) => state === 'running').length);
+      return states(body).every((state) => state === 'succeeded');
+    });
+    expect(most).toBe(1);
+    await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
   } finally {
     const ended = once(first.server as ChildProcess, 'exit');
     first.server?.kill('SIGTERM');
@@ -244,11 +260,8 @@ test('two servers on one folder run one job of a kind at a time', async () => {
 
 test('backups that were interrupted are taken one after the other', async () => {
   await fill(3);
-  await mkdir(join(folder, 'migrations'));
-  for (const id of ['b-1', 'b-2', 'b-3']) {
-    const request = { id, requested_at: '2026-11-22T10:00:00.000Z' };
-    await writeFile(join(folder, 'migrations', `${id}.backup.json`), JSON.stringify(request));
-  }
+  const location = await openLocation(join(folder, 'migrations'));
+  for (const id of ['b-1', 'b-2', 'b-3']) await orderBackup(location, id);
   await serve();
   let most = 0;
   await until('/v1/backups', (body) => {
@@ -265,14 +278,12 @@ test('a migration to another target waits for its turn too', async () => {
   const config = { storage: { ...storage(), sql_strategy: { name: join(folder, 'other.db') } } };
   await writeFile(join(folder, 'other.json'), JSON.stringify(config));
   const other = { source_type: 'json', target_type: 'sqlite', target_config: 'other.json', migration_id: 'm-2' };
-  const detail = 'The migration "m-1" is running. Wait until it has ended.';
-  expect(await call('POST', '/v1/migrations', other)).toMatchObject({ status: 409, body: { detail } });
-  expect(await call('GET', '/v1/migrations/m-2')).toMatchObject({ status: 404 });
+  expect(await call('POST', '/v1/migrations', other)).toMatchObject({ status: 202, body: { state: 'waiting' } });
   // A backup is another kind; it may have the same id.
   const backup = await call('POST', '/v1/backups', { backup_id: 'm-1' });
   expect(backup).toMatchObject({ status: 202, body: { id: 'm-1', state: 'running' } });
-  await until('/v1/migrations/m-1', ({ state }) => state === 'succeeded');
-  expect(await call('POST', '/v1/migrations', other)).toMatchObject({ status: 202, body: { id: 'm-2' } });
+  await until('/v1/migrations/m-2', ({ state }) => state === 'succeeded');
+  expect((await call('GET', '/v1/migrations/m-1')).body).toMatchObject({ state: 'succeeded' });
   await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
 }, 60_000);
 

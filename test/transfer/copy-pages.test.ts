@@ -1,10 +1,13 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { copyPages, type PageToCopy } from '../../lib/transfer/copy-pages.ts';
+import { copyPages } from '../../lib/transfer/copy-pages.ts';
 import { Semaphore } from '../../lib/transfer/semaphore.ts';
 
-type Page = PageToCopy<number>;
+interface Page {
+  readonly items: readonly number[];
+  readonly cursor?: string | undefined;
+}
 
 async function* pages(count: number, failAfter = Number.POSITIVE_INFINITY): AsyncGenerator<Page> {
   for (let i = 0; i < count; i++) {
@@ -30,7 +33,7 @@ class Copying {
       pages: pages(count, failAfter),
       semaphore: new Semaphore(workers),
       signal,
-      copy: ([i = -1]) => {
+      copy: ({ items: [i = -1] }) => {
         this.begun.push(i);
         const end = Promise.withResolvers<string>();
         this.#ends.set(i, end);
@@ -64,7 +67,7 @@ const settled = async (): Promise<void> => {
 };
 
 describe('copying pages', () => {
-  test('as many at the same time as there are semaphore', async () => {
+  test('as many at the same time as the semaphore admits', async () => {
     const copying = new Copying(5, 2);
     await settled();
     expect(copying.begun).toEqual([0, 1]);
@@ -178,7 +181,7 @@ describe('copying pages', () => {
           copyPages({
             pages: pages(count),
             semaphore,
-            copy: async ([i = 0]) => {
+            copy: async ({ items: [i = 0] }) => {
               most = Math.max(most, ++open);
               await sleep(delays[(7 * segment + i) % delays.length]);
               open--;

@@ -4,14 +4,18 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { DeploymentConfig } from '../../config/deployment.ts';
 import type { DataStack } from '../data/data-stack.ts';
-import { backupDefinition } from './backup-state-machine.ts';
 import { machineArn } from './job-names.ts';
-import { backupBundle, RESTORE_TEST } from './job-sources.ts';
+import { RESTORE_TEST } from './job-sources.ts';
 import { JobStateMachine } from './job-state-machine.ts';
+import { longWorkDefinition } from './long-work-definition.ts';
 import { NativeBackups } from './native-backups.ts';
 import { callOnSchedule, startOnSchedule } from './schedules.ts';
 import { TaskFunctions } from './task-functions.ts';
-import { backupNeeds, takingTasks } from './task-permissions.ts';
+import { backupNeeds } from './task-permissions.ts';
+
+/** Units of a store that are read at the same time. */
+const CONCURRENCY = 4;
+const DAY_SECONDS = 86_400;
 
 export interface BackupStackProps extends StackProps {
   readonly deployment: DeploymentConfig;
@@ -26,19 +30,28 @@ export class BackupStack extends Stack {
   constructor(scope: Construct, id: string, props: BackupStackProps) {
     const { deployment, data, topic, tracing, bundles, ...rest } = props;
     super(scope, id, rest);
-    const common = { deployment, data, topic, tracing, bundles };
-    const tasks = new TaskFunctions(this, 'Tasks', { ...common, stores: { sources: [data.uncached], targets: [] } });
+    const common = { kind: 'backup', deployment, data, topic, tracing, bundles } as const;
+    const functions = new TaskFunctions(this, 'Tasks', {
+      ...common,
+      stores: { sources: [data.uncached], targets: [] },
+    });
+    const tasks = functions.addAll(
+      ['take-turn', 'next', 'back-up', 'back-up-moment', 'report-failure', 'prune'],
+      backupNeeds,
+    );
     const machine = new JobStateMachine(this, 'Machine', {
       kind: 'backup',
       deployment,
-      definition: backupDefinition(
-        tasks.addAll([...takingTasks, 'prune'] as const, (task) => ({
-          bundle: backupBundle(task),
-          description: `Backup: ${task}`,
-          needs: backupNeeds[task],
-        })),
-      ),
-      functions: tasks.all,
+      definition: longWorkDefinition({
+        comment: 'Takes a portable backup of the store, and removes those that the retention does not keep.',
+        kind: 'backup',
+        tasks,
+        phases: ['back-up', 'back-up-moment'],
+        concurrency: CONCURRENCY,
+        timeoutSeconds: DAY_SECONDS,
+        last: tasks.prune,
+      }),
+      functions: functions.all,
       tracing,
     });
     const { name, backup } = deployment;
@@ -57,18 +70,25 @@ export class BackupStack extends Stack {
   /** What looks at backups besides their making: how old the newest is, and whether it can be restored. */
   #watch({ deployment, data, topic, tracing, bundles }: BackupStackProps): void {
     const stores = { sources: [], targets: [] };
-    const watch = new TaskFunctions(this, 'Watch', { deployment, data, topic, tracing, bundles, stores });
+    const watch = new TaskFunctions(this, 'Watch', {
+      kind: 'backup',
+      deployment,
+      data,
+      topic,
+      tracing,
+      bundles,
+      stores,
+    });
     const measureAge = watch.add({
-      bundle: backupBundle('measure-age'),
-      description: 'Backup: measure-age',
+      task: 'measure-age',
       needs: backupNeeds['measure-age'],
     });
     callOnSchedule(this, 'MeasureAge', { expression: 'rate(1 hour)', timezone: 'UTC' }, measureAge);
     const { restore_test_schedule, restore_test_storage_mb, timezone } = deployment.backup;
     if (restore_test_schedule === 'none') return;
     const restoreTest = watch.add({
-      bundle: backupBundle(RESTORE_TEST),
-      description: 'Backup: restores the newest one into a scratch database',
+      task: RESTORE_TEST,
+      description: 'restores the newest one into a scratch database',
       needs: backupNeeds[RESTORE_TEST],
       storageMb: restore_test_storage_mb,
     });

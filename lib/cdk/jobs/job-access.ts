@@ -17,8 +17,8 @@ const needs: { readonly [O in Operation]?: JobNeeds } = {
   'start-migration': { kind: 'migration', starts: true, objects: { state: 'write' } },
   'list-migrations': { kind: 'migration', objects: { state: 'read' } },
   'get-migration': { kind: 'migration', objects: { state: 'read' } },
-  'start-backup': { kind: 'backup', starts: true, objects: { backups: 'read' } },
-  'list-backups': { kind: 'backup', objects: { backups: 'read' } },
+  'start-backup': { kind: 'backup', starts: true, objects: { state: 'write', backups: 'read' } },
+  'list-backups': { kind: 'backup', objects: { state: 'read', backups: 'read' } },
 };
 
 /** Operations whose functions read the configuration of migrations and backups. */
@@ -37,9 +37,14 @@ export function connectJobs(target: ServiceFunction, operation: Operation, deplo
   // It says where stores are, and opens none.
   data.uncached.describe(target);
   data.backups.connect(target, objects);
+  followExecutions(target, deployment, kind);
+  if (starts) target.allow(['states:StartExecution'], [machineArn(deployment, kind)]);
+}
+
+/** Allows a function to ask whether an execution runs, and names the state machine to it. */
+export function followExecutions(target: ServiceFunction, deployment: string, kind: JobKind): void {
   target.setVariable(variables[kind], machineArn(deployment, kind));
   const executions = executionArns(deployment, kind);
   target.allow(['states:DescribeExecution'], [executions]);
   acknowledgeWildcard(target.role, executions, 'Executions of the state machine, which have the ids of what they do.');
-  if (starts) target.allow(['states:ListExecutions', 'states:StartExecution'], [machineArn(deployment, kind)]);
 }

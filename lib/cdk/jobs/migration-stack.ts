@@ -6,13 +6,14 @@ import type { DeploymentConfig } from '../../config/deployment.ts';
 import type { DataStack } from '../data/data-stack.ts';
 import type { PeerFile } from '../environment/peer-file.ts';
 import { machineArn } from './job-names.ts';
-import { migrationBundle, takingBundle } from './job-sources.ts';
 import { JobStateMachine } from './job-state-machine.ts';
-import { type MigrationTaskName, migrationDefinition } from './migration-state-machine.ts';
+import { longWorkDefinition } from './long-work-definition.ts';
 import { PeerStore } from './peer-store.ts';
 import { startOnSchedule } from './schedules.ts';
 import { TaskFunctions, type TaskStores } from './task-functions.ts';
-import { migrationNeeds, takingInMigration, takingTasks } from './task-permissions.ts';
+import { migrationNeeds } from './task-permissions.ts';
+
+const WEEK_SECONDS = 604_800;
 
 export interface MigrationStackProps extends StackProps {
   readonly config: Config;
@@ -30,28 +31,29 @@ export class MigrationStack extends Stack {
   constructor(scope: Construct, id: string, props: MigrationStackProps) {
     const { config, deployment, data, peer, topic, tracing, bundles, ...rest } = props;
     super(scope, id, rest);
+    const stores = this.#stores(props);
     const functions = new TaskFunctions(this, 'Tasks', {
+      kind: 'migration',
       deployment,
       data,
-      stores: this.#stores(props),
+      stores,
       topic,
       tracing,
       bundles,
     });
-    const tasks = functions.addAll(Object.keys(migrationNeeds) as MigrationTaskName[], (task) => ({
-      bundle: migrationBundle(task),
-      description: `Migration: ${task}`,
-      needs: migrationNeeds[task],
-    }));
-    const backupTasks = functions.addAll(takingTasks, (task) => ({
-      bundle: takingBundle(task),
-      description: `Backup before a migration: ${task}`,
-      needs: takingInMigration(task),
-    }));
+    const tasks = functions.addAll(Object.keys(migrationNeeds) as (keyof typeof migrationNeeds)[], migrationNeeds);
     const machine = new JobStateMachine(this, 'Machine', {
       kind: 'migration',
       deployment,
-      definition: migrationDefinition({ tasks, backupTasks, concurrency: config.migration.parallel_workers }),
+      definition: longWorkDefinition({
+        comment: 'Copies all entities of one store to another, compares both and repairs what differs.',
+        kind: 'migration',
+        tasks,
+        phases: ['check', 'back-up', 'back-up-moment', 'copy', 'digest', 'examine', 'clean-up'],
+        concurrency: config.migration.parallel_workers,
+        timeoutSeconds: WEEK_SECONDS,
+        last: tasks.announce,
+      }),
       functions: functions.all,
       tracing,
     });

@@ -15,7 +15,7 @@ export interface Definition {
 const TASK_SECONDS = 930;
 
 /** Names of errors that come again however often the task is repeated. */
-const FINAL_ERRORS = ['MigrationError', 'ConfigurationError', 'ValidationError'];
+const FINAL_ERRORS = ['JobFailedError', 'MigrationError', 'ConfigurationError', 'ValidationError'];
 
 /** The store may be busy, or Lambda at its limit. Units that fail together are spread by chance. */
 const RETRY = [
@@ -108,6 +108,9 @@ export function eachUnit({ name, resource, units, common, concurrency, next, fai
 
 /** A condition: that something is true. */
 export const is = (variable: string): State => ({ Variable: variable, BooleanEquals: true });
+
+/** A condition: that something is a text. */
+export const equals = (variable: string, text: string): State => ({ Variable: variable, StringEquals: text });
 
 /** Goes where the first condition that holds says. */
 export const choice = (choices: readonly (readonly [condition: State, next: string])[], otherwise: string): State => ({

@@ -6,6 +6,9 @@ import type { DataStack } from '../data/data-stack.ts';
 import type { DeployedStore } from '../data/deployed-store.ts';
 import { ServiceFunction } from '../functions/service-function.ts';
 import type { StoreNeeds } from '../functions/store-permissions.ts';
+import { followExecutions } from './job-access.ts';
+import type { JobKind } from './job-names.ts';
+import { bundleOf } from './job-sources.ts';
 import type { TaskNeeds } from './task-permissions.ts';
 
 /** Lambda's longest. */
@@ -18,6 +21,7 @@ export interface TaskStores {
 }
 
 export interface TaskFunctionsProps {
+  readonly kind: JobKind;
   readonly deployment: DeploymentConfig;
   readonly data: DataStack;
   readonly stores: TaskStores;
@@ -27,9 +31,9 @@ export interface TaskFunctionsProps {
 }
 
 export interface TaskFunctionOptions {
-  /** Name of its bundle. */
-  readonly bundle: string;
-  readonly description: string;
+  /** Name of its file. */
+  readonly task: string;
+  readonly description?: string;
   readonly needs: TaskNeeds;
   readonly storageMb?: number;
 }
@@ -48,14 +52,15 @@ export class TaskFunctions extends Construct {
     return this.#made;
   }
 
-  /** The ARN of each function of some tasks, by the names of the tasks. */
-  addAll<T extends string>(tasks: readonly T[], optionsOf: (task: T) => TaskFunctionOptions): Record<T, string> {
-    const arns = tasks.map((task) => [task, this.add(optionsOf(task)).lambda.functionArn]);
+  /** The ARN of the function of each task, by the names of the tasks. */
+  addAll<T extends string>(tasks: readonly T[], needs: Readonly<Record<T, TaskNeeds>>): Record<T, string> {
+    const arns = tasks.map((task) => [task, this.add({ task, needs: needs[task] }).lambda.functionArn]);
     return Object.fromEntries(arns) as Record<T, string>;
   }
 
-  add({ bundle, description, needs, storageMb }: TaskFunctionOptions): ServiceFunction {
-    const { deployment, data, stores, tracing, bundles, topic } = this.#props;
+  add({ task, description = task, needs, storageMb }: TaskFunctionOptions): ServiceFunction {
+    const { kind, deployment, data, stores, tracing, bundles, topic } = this.#props;
+    const bundle = bundleOf(kind, task);
     const used: readonly (readonly [readonly DeployedStore[], StoreNeeds | undefined])[] = [
       [stores.sources, needs.source],
       [stores.targets, needs.target],
@@ -66,7 +71,7 @@ export class TaskFunctions extends Construct {
     const networks = connections.map(({ store }) => store.network).filter((network) => network !== undefined);
     const made = new ServiceFunction(this, bundle, {
       name: bundle,
-      description,
+      description: `${kind === 'backup' ? 'Backup' : 'Migration'}: ${description}`,
       bundles,
       deployment,
       tracing,
@@ -84,6 +89,7 @@ export class TaskFunctions extends Construct {
       made.setVariable('HFSTORAGE_TOPIC_ARN', topic.topicArn);
       made.allow(['sns:Publish'], [topic.topicArn]);
     }
+    if (needs.followsExecutions === true) followExecutions(made, deployment.name, kind);
     this.#made.push(made);
     return made;
   }

@@ -19,6 +19,8 @@ export interface TaskNeeds {
   readonly objects: { readonly [P in keyof typeof PREFIXES]?: PrefixAccess };
   /** Whether it tells the operators. Such a task opens no store: from the network of a store there may be no way to SNS. */
   readonly notifies?: true;
+  /** Whether it asks which executions run. The same holds for such a task. */
+  readonly followsExecutions?: true;
 }
 
 const read = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'read', dynamodb });
@@ -33,55 +35,42 @@ const deletions = [tables(everything, 'DeleteItem'), ...childLookups];
 /** Opened, to know what the store can do. */
 const opened: StoreNeeds = { access: 'open', dynamodb: [] };
 const progress = { state: 'write' } as const;
+/** What waits for its turn removes itself from the queue, and the turn before its own. */
+const turn = { objects: { state: 'write and remove' }, followsExecutions: true } as const;
+const failure = { objects: progress, notifies: true } as const;
 
 /** By the names of the files in `lambdas/migration`. */
 export const migrationNeeds = {
-  begin: {
+  'take-turn': turn,
+  // Also writes the manifest of the backup, once its parts are there; what was left of one before it removes.
+  next: {
     source: read(healthReads, tables(['templates'], 'Scan')),
     target: write(healthReads, scans, tables(['machines'], 'DeleteItem')),
-    objects: progress,
+    objects: { state: 'write', migrationBackups: 'write and remove' },
   },
-  'check-unit': { source: read(scans, parentReads), target: opened, objects: progress },
-  approve: { source: opened, target: opened, objects: progress },
-  'copy-unit': { source: read(scans, parentReads), target: write(tables(everything, 'PutItem')), objects: progress },
-  'digest-unit': { source: read(scans, parentReads), target: read(scans), objects: progress },
-  compare: { source: opened, target: opened, objects: progress },
-  'repair-unit': {
+  check: { source: read(scans, parentReads), target: opened, objects: progress },
+  'back-up': { source: read(scans), target: opened, objects: { state: 'write', migrationBackups: 'add' } },
+  'back-up-moment': { source: read(), target: opened, objects: { state: 'write', migrationBackups: 'add' } },
+  copy: { source: read(scans, parentReads), target: write(tables(everything, 'PutItem')), objects: progress },
+  digest: { source: read(scans, parentReads), target: read(scans), objects: progress },
+  examine: {
     source: read(scans, gets),
     target: write(scans, gets, tables(everything, 'PutItem'), ...deletions),
     objects: progress,
   },
-  'clean-up-unit': { source: write(scans, gets, ...deletions), target: read(gets), objects: progress },
-  report: { source: opened, target: opened, objects: progress },
+  'clean-up': { source: write(scans, gets, ...deletions), target: read(gets), objects: progress },
   announce: { objects: { state: 'read' }, notifies: true },
-  'report-failure': { objects: progress, notifies: true },
+  'report-failure': failure,
 } as const satisfies Record<string, TaskNeeds>;
 
-/** By the names of the files in `lambdas/backup`; those that take a backup also take that of a migration's source. */
-const takingNeeds = {
-  begin: { source: opened, objects: { state: 'write', backups: 'read' } },
-  // What it could not finish it removes.
-  'take-whole': { source: read(), objects: { backups: 'write and remove' } },
-  'back-up-unit': { source: read(scans), objects: { state: 'write', backups: 'add' } },
-  finish: { source: opened, objects: { state: 'read and remove', backups: 'write' } },
-} as const satisfies Record<string, TaskNeeds>;
-
-export type TakingTask = keyof typeof takingNeeds;
-export const takingTasks = Object.keys(takingNeeds) as readonly TakingTask[];
-
+/** By the names of the files in `lambdas/backup`. */
 export const backupNeeds = {
-  ...takingNeeds,
+  'take-turn': turn,
+  next: { source: opened, objects: { state: 'write and remove', backups: 'write and remove' } },
+  'back-up': { source: read(scans), objects: { state: 'write', backups: 'add' } },
+  'back-up-moment': { source: read(), objects: { state: 'write', backups: 'add' } },
+  'report-failure': failure,
   prune: { objects: { backups: 'read and remove' } },
   'measure-age': { objects: { backups: 'read' } },
   'test-restore': { objects: { backups: 'read' } },
 } as const satisfies Record<string, TaskNeeds>;
-
-/** What a task that takes a backup needs in a migration: it reads the plan, and keeps the backup elsewhere. */
-export function takingInMigration(task: TakingTask): TaskNeeds {
-  const { source, objects }: TaskNeeds = takingNeeds[task];
-  const { backups, state = 'read' } = objects;
-  return {
-    ...(source !== undefined && { source }),
-    objects: { state, ...(backups !== undefined && { migrationBackups: backups }) },
-  };
-}

@@ -1,20 +1,23 @@
-import { mkdir } from 'node:fs/promises';
-import { newSortableId, requireBackupId } from '../../backup/backup-id.ts';
+import { requireBackupId } from '../../backup/backup-id.ts';
+import { backupStateOf } from '../../backup/backup-order.ts';
 import { entityCounts } from '../../backup/backup-summary.ts';
 import { createBackup } from '../../backup/create-backup.ts';
 import type { BackupManifest } from '../../backup/manifest.ts';
 import { createNativeBackup, type NativeManifest } from '../../backup/native-backups.ts';
 import type { Config } from '../../config/configuration.ts';
+import { isS3BasePath } from '../../config/json-strategy.ts';
 import { storeLocation } from '../../config/store-location.ts';
+import { openStates } from '../../migration/plan.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
+import { newSortableId } from '../../model/sortable-id.ts';
 import { now } from '../../model/timestamps.ts';
-import { PRIVATE_FOLDER } from '../../objects/file-owner.ts';
+import { BackupError } from '../../repository/errors.ts';
 import type { KeptBackup } from '../../repository/native-copy.ts';
 import type { StorageStrategy } from '../../repository/storage-strategy.ts';
 import { copiesToFiles, copyNatively } from '../../strategies/native-backup.ts';
 import { openRepository } from '../../strategies/open-repository.ts';
-import { RunLock } from '../../transfer/run-lock.ts';
-import { CommandFailure } from '../failures.ts';
+import { takeJobLock } from '../../transfer/job-locks.ts';
+import type { WorkState } from '../../transfer/work-state.ts';
 import { Interruption } from '../interruption.ts';
 import { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
@@ -38,24 +41,31 @@ export async function createCommand(session: Session, flags: CreateFlags): Promi
   keepHeapSmall();
   const place = await backupLocation(session, flags);
   if (flags.id !== undefined) requireBackupId(flags.id);
-  using _lock = flags.id === undefined ? undefined : await takeLock(place.config, flags.id);
+  using claimed = flags.id === undefined ? undefined : await claim(place.config, flags.id);
   if (flags.native) return await createNative(session, place, flags);
-  const manifest = await createPortable(session, place, flags.id);
+  const manifest = await createPortable(session, place, { id: flags.id, state: claimed?.state });
   await print(session, manifest, place.location.text);
 }
 
-/** Two processes with one id would remove each other's parts. */
-async function takeLock({ migration: { state_location } }: Config, id: string): Promise<Disposable> {
-  await mkdir(state_location, { recursive: true, mode: PRIVATE_FOLDER });
-  const lock = RunLock.take(state_location, `backup-${id}`);
-  if (lock === undefined) throw new CommandFailure(`Another process is making the backup ${id}: wait for it.`);
-  return lock;
+/**
+ * The state of a backup with an id that the caller has chosen, so that it continues if it is interrupted. It is locked: two
+ * processes with one id would remove each other's parts.
+ */
+async function claim(config: Config, id: string): Promise<Disposable & { readonly state: WorkState }> {
+  const { state_location } = config.migration;
+  if (isS3BasePath(state_location)) {
+    throw new BackupError(
+      `migration.state_location is ${state_location}, where a deployment keeps its state. Name a folder to take a backup with --id.`,
+    );
+  }
+  const lock = takeJobLock(state_location, 'backup', id);
+  return { state: backupStateOf(await openStates(config), id), [Symbol.dispose]: () => lock[Symbol.dispose]() };
 }
 
 async function createPortable(
   session: Session,
   { config, location }: BackupLocationChoice,
-  id: string | undefined,
+  own: { readonly id: string | undefined; readonly state: WorkState | undefined },
 ): Promise<BackupManifest> {
   await using repository = await openRepository(config);
   using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
@@ -65,7 +75,7 @@ async function createPortable(
   // Awaited here: what is declared with `using` is let go of as soon as this function returns.
   return await createBackup(strategy, {
     location,
-    id,
+    ...own,
     place: storeLocation(config.storage),
     signal: interruption.signal,
     progress: (collection, entities) => progress.add(`back up ${collection}`, entities, totals?.get(collection)),

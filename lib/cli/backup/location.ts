@@ -1,9 +1,10 @@
 /** Where the backups of a command are, and how they are shown. */
-import type { BackupLocation } from '../../backup/backup-location.ts';
+
 import type { BackupSummary } from '../../backup/backup-summary.ts';
-import { openLocation } from '../../backup/open-location.ts';
 import type { Config } from '../../config/configuration.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
+import type { Location } from '../../objects/location.ts';
+import { openLocation } from '../../objects/open-location.ts';
 import type { Session } from '../session.ts';
 import { counted } from '../tables.ts';
 
@@ -14,7 +15,7 @@ export interface LocationFlag {
 
 export interface BackupLocationChoice {
   readonly config: Config;
-  readonly location: BackupLocation;
+  readonly location: Location;
 }
 
 /** The location that a command names, else the one of the configuration. */

@@ -1,9 +1,9 @@
-import type { BackupLocation } from '../../backup/backup-location.ts';
 import { entityCounts } from '../../backup/backup-summary.ts';
 import { DamagedBackupError } from '../../backup/damage.ts';
 import { findNativeBackup, locateBackup } from '../../backup/find-backup.ts';
 import { verifyNativeBackup } from '../../backup/native-backups.ts';
 import { verifyBackup } from '../../backup/read-backup.ts';
+import type { Location } from '../../objects/location.ts';
 import { exitCodes } from '../failures.ts';
 import { Interruption } from '../interruption.ts';
 import { Progress } from '../progress.ts';
@@ -35,7 +35,7 @@ interface Verified {
   readonly entities?: Readonly<Record<string, number>>;
 }
 
-async function verify(session: Session, location: BackupLocation, id: string): Promise<Verified> {
+async function verify(session: Session, location: Location, id: string): Promise<Verified> {
   using interruption = new Interruption(session.output, 'Whether the backup is sound is not known.');
   using progress = new Progress(session.output);
   const native = await findNativeBackup(location, id);

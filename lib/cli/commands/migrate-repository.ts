@@ -1,14 +1,10 @@
 import { type Command, Option } from 'commander';
 import type { Config } from '../../config/configuration.ts';
 import { readConfig } from '../../config/load-config.ts';
-import type { MigrateOptions, SideOptions } from '../../migration/migrate-repository.ts';
-import {
-  differencesIn,
-  type MigrationReport,
-  type Preflight,
-  type Validation,
-} from '../../migration/migration-report.ts';
-import type { MigrationSettings } from '../../migration/migration-settings.ts';
+import type { MigrateOptions } from '../../migration/migrate-repository.ts';
+import type { SideOptions } from '../../migration/plan.ts';
+import { differencesIn, type MigrationReport, type Preflight, type Validation } from '../../migration/report.ts';
+import type { MigrationSettings } from '../../migration/settings.ts';
 import { type StoreType, storeTypes } from '../../migration/stores.ts';
 import { collectionNames } from '../../model/collections.ts';
 import type { RemoteOptions } from '../../remote/open-remote.ts';
@@ -113,14 +109,7 @@ async function migrateThroughService(session: Session, remote: RemoteOptions, fl
     target_type: targetType,
     source_config: flags.sourceConfig,
     target_config: flags.targetConfig,
-    batch_size: flags.batchSize,
-    parallel_workers: flags.parallelWorkers,
-    on_invalid: flags.onInvalid,
-    ...(!flags.backup && { create_backup: false }),
-    ...(!flags.validate && { validate_after_migration: false }),
-    ...(flags.cleanupSource && { cleanup_source: true }),
-    ...(flags.merge && { merge: true }),
-    ...(flags.deleteExtra && { delete_extra: true }),
+    ...settingsOf(flags),
   };
   await migrateRemotely(session, remote, order, interruption.signal);
 }
@@ -147,8 +136,8 @@ async function sidesOfLog(
   config: Config,
   id: string,
 ): Promise<Pick<MigrateFlags, 'sourceType' | 'targetType' | 'sourceConfig' | 'targetConfig'>> {
-  const { readMigration } = await import('../../migration/migration-log.ts');
-  const { source, target } = readMigration(config.migration.state_location, id).plan;
+  const { openStates, readPlan } = await import('../../migration/plan.ts');
+  const { source, target } = await readPlan(await openStates(config), id);
   return {
     sourceType: source.type,
     targetType: target.type,
@@ -162,20 +151,20 @@ const sideOf = async (config: Config, type: StoreType, file: string | undefined)
 
 /** What the flags change of the configuration. */
 const settingsOf = (flags: MigrateFlags): Partial<MigrationSettings> => ({
-  ...(flags.batchSize !== undefined && { batchSize: flags.batchSize }),
-  ...(flags.parallelWorkers !== undefined && { parallelWorkers: flags.parallelWorkers }),
-  ...(!flags.backup && { createBackup: false }),
-  ...(!flags.validate && { validate: false }),
-  ...(flags.cleanupSource && { cleanupSource: true }),
-  ...(flags.onInvalid !== undefined && { onInvalid: flags.onInvalid }),
+  ...(flags.batchSize !== undefined && { batch_size: flags.batchSize }),
+  ...(flags.parallelWorkers !== undefined && { parallel_workers: flags.parallelWorkers }),
+  ...(!flags.backup && { create_backup: false }),
+  ...(!flags.validate && { validate_after_migration: false }),
+  ...(flags.cleanupSource && { cleanup_source: true }),
+  ...(flags.onInvalid !== undefined && { on_invalid: flags.onInvalid }),
   ...(flags.merge && { merge: true }),
-  ...(flags.deleteExtra && { deleteExtra: true }),
+  ...(flags.deleteExtra && { delete_extra: true }),
 });
 
 /** @throws UsageError where nobody has agreed to the deletion of the source */
 async function confirmCleanup(session: Session, flags: MigrateFlags, options: MigrateOptions): Promise<void> {
-  const { cleanupSource = options.config.migration.cleanup_source } = options.settings ?? {};
-  if (!cleanupSource || flags.yes || flags.dryRun || flags.verifyOnly) return;
+  const { cleanup_source = options.config.migration.cleanup_source } = options.settings ?? {};
+  if (!cleanup_source || flags.yes || flags.dryRun || flags.verifyOnly) return;
   await session.confirm(CLEANUP_QUESTION, '--cleanup-source (migration.cleanup_source)');
 }
 

@@ -24,11 +24,16 @@ export function addServeCommand(program: Command, session: Session): void {
 async function serve(session: Session, { port, host }: ServeFlags): Promise<void> {
   const { output } = session;
   const { startServer } = await import('../../server/server.ts');
-  const { LocalJobs } = await import('../../server/local-jobs.ts');
+  const { LocalRunner } = await import('../../jobs/local-runner.ts');
+  const { StoredJobs } = await import('../../jobs/stored-jobs.ts');
   await using repository = await session.openRepository();
-  await using jobs = new LocalJobs(await session.readConfig());
+  const file = await session.readConfig();
+  await using runner = new LocalRunner(file, (error) =>
+    output.note(`Jobs are tried again later: ${(error as Error).message}`),
+  );
+  const jobs = new StoredJobs(file, runner);
   const server = await startServer({ repository, jobs, host, port, token: process.env.HFSTORAGE_API_TOKEN });
-  await jobs.resume();
+  await runner.resume();
   const stopped = untilStopped();
   await (output.json ? output.value({ url: server.url }) : output.line(server.url));
   await stopped;

@@ -1,5 +1,6 @@
 /** The bodies of the calls that start jobs. */
 import * as z from 'zod';
+import { migrationChoices } from '../../config/migration.ts';
 
 /** An id becomes the name of a file, and of an execution on AWS. */
 export const JOB_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
@@ -21,6 +22,9 @@ const configName = (side: string) =>
       description: `Configuration file that describes the ${side}: the name of one that lies beside the service's own. The service's own where left out.`,
     });
 
+/** Each choice may be left out. */
+const chosen = z.object(migrationChoices).partial().shape;
+
 export const migrationBody = z
   .strictObject({
     migration_id: jobId.optional().meta({ description: 'Id of the migration, so that the call can be sent again.' }),
@@ -28,26 +32,7 @@ export const migrationBody = z
     target_type: storeType.meta({ description: 'Store to copy to.' }),
     source_config: configName('source'),
     target_config: configName('target'),
-    batch_size: z.int().min(1).max(1000).optional().meta({ description: 'Entities of one batch.' }),
-    parallel_workers: z.int().min(1).max(64).optional().meta({ description: 'Batches at the same time.' }),
-    create_backup: z.boolean().optional().meta({ description: 'Whether the source is backed up before.' }),
-    validate_after_migration: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Whether both stores are compared afterwards.' }),
-    cleanup_source: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Whether what the comparison has found in the target is deleted from the source.' }),
-    on_invalid: z
-      .enum(['fail', 'skip'])
-      .optional()
-      .meta({ description: 'What becomes of entities that the target cannot hold.' }),
-    merge: z.boolean().optional().meta({ description: 'Whether the target may hold entities already.' }),
-    delete_extra: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Whether what the source has not is deleted from the target.' }),
+    ...chosen,
   })
   .meta({ title: 'MigrationOrder', description: 'What to copy where. What is left out is as in the configuration.' });
 

@@ -20,8 +20,6 @@ export const problemTypes = {
   template_not_found: { status: 409, title: 'The template is missing' },
   entity_in_use: { status: 409, title: 'The entity is still referred to' },
   request_differs: { status: 409, title: 'The request id belongs to another request' },
-  migration_running: { status: 409, title: 'A migration is running' },
-  backup_running: { status: 409, title: 'A backup is running' },
   precondition_failed: { status: 412, title: 'The precondition does not hold' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not JSON' },

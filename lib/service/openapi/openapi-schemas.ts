@@ -12,6 +12,7 @@ import {
 import type { JsonObject, JsonValue } from '../../model/entities.ts';
 import { problemTypes } from '../http/problem-types.ts';
 import type { AnswerSchema, EntityBody } from '../http/routes.ts';
+import { backupStates, jobStates } from '../jobs.ts';
 
 type Schema = JsonObject;
 
@@ -131,7 +132,7 @@ const differenceKinds = ['missing', 'different', 'newer', 'extra'];
 const migration: Schema = strict(
   {
     id: jobId,
-    state: { type: 'string', enum: ['running', 'interrupted', 'failed', 'succeeded', 'differences'] },
+    state: { type: 'string', enum: [...jobStates] },
     source: { type: 'string', description: 'Where the source is, without secrets.' },
     target: { type: 'string', description: 'Where the target is, without secrets.' },
     started_at: time,
@@ -154,7 +155,7 @@ const migration: Schema = strict(
 const backup: Schema = strict(
   {
     id: jobId,
-    state: { type: 'string', enum: ['running', 'interrupted', 'failed', 'complete', 'incomplete', 'damaged', 'newer'] },
+    state: { type: 'string', enum: [...backupStates] },
     created_at: time,
     entities: perCollection(count),
     bytes: { ...count, description: 'Of its files.' },

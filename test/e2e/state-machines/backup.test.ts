@@ -1,4 +1,5 @@
 /** The state machine of backups, run as it is deployed, by the API and by its schedule; the restore test and the watch. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
 import type { Execution } from './execution.ts';
@@ -50,19 +51,34 @@ test('a backup that the API starts is listed, young, and can be restored', async
 });
 
 test('the same backup again is not taken again', async () => {
-  const before = jobs.calls.get('TakeWholeBackup');
+  const before = jobs.calls.get('BackUpMomentUnit');
   await backUp('by-hand');
-  expect(jobs.calls.get('TakeWholeBackup')).toBe(before);
+  expect(jobs.calls.get('BackUpMomentUnit')).toBe(before);
 });
 
-test('a second backup does not begin while one is running', async () => {
-  const first = await jobs.callApi('start-backup', { body: { backup_id: 'first' } });
-  expect(first.status).toBe(202);
-  const second = await jobs.callApi('start-backup', { body: { backup_id: 'second' } });
-  const detail = 'The backup "first" is running. Wait until it has ended.';
-  expect(second).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:backup_running', detail } });
+test('a second backup waits until the first has ended', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const order: string[] = [];
+  jobs.disturb = async (state, go) => {
+    if (state === 'BackUpMomentUnit' && jobs.calls.get(state) === 2) await promise;
+    if (state === 'Last') order.push(state);
+    return go();
+  };
+  jobs.calls.clear();
+  jobs.calls.set('BackUpMomentUnit', 1);
+  expect((await jobs.callApi('start-backup', { body: { backup_id: 'first' } })).body).toMatchObject({ id: 'first' });
+  expect((await jobs.callApi('start-backup', { body: { backup_id: 'second' } })).status).toBe(202);
+  const statesOf = async () => Object.fromEntries((await listed()).map(({ id, state }) => [id, state]));
+  while ((await statesOf()).first !== 'running') await sleep(100);
+  await sleep(500);
+  expect(await statesOf()).toMatchObject({ first: 'running', second: 'waiting' });
   expect((await jobs.callApi('start-backup', { body: { backup_id: 'first' } })).status).toBe(202);
-  await jobs.stepFunctions.execution(MACHINE, 'first').ended();
+  resolve();
+  for (const id of ['first', 'second']) {
+    expect(await jobs.stepFunctions.execution(MACHINE, id).ended()).toBe('SUCCEEDED');
+  }
+  expect(await statesOf()).toMatchObject({ first: 'complete', second: 'complete' });
+  jobs.disturb = (_, go) => go();
 });
 
 test('the schedule starts executions that have the ids of their backups', async () => {
@@ -77,14 +93,19 @@ test('the schedule starts executions that have the ids of their backups', async 
   );
   jobs.stepFunctions.start(StateMachineArn, Name, JSON.parse(Input));
   expect(await jobs.stepFunctions.execution(MACHINE, 'scheduled-backup-d32c5kddcf5bb8c3').ended()).toBe('SUCCEEDED');
-  expect((await listed()).map(({ id }) => id)).toEqual(['scheduled-backup-d32c5kddcf5bb8c3', 'first', 'by-hand']);
+  expect((await listed()).map(({ id }) => id)).toEqual([
+    'scheduled-backup-d32c5kddcf5bb8c3',
+    'second',
+    'first',
+    'by-hand',
+  ]);
 });
 
 test('a task that fails twice is called again; a failure is a failed execution, which can be redriven', async () => {
   let failures = 2;
   jobs.disturb = (_, go) => (failures-- > 0 ? Promise.reject(new Error('broken')) : go());
   expect((await backUp('patient')).status).toBe('SUCCEEDED');
-  jobs.disturb = (state, go) => (state === 'Prune' ? Promise.reject(new Error('broken')) : go());
+  jobs.disturb = (state, go) => (state === 'Last' ? Promise.reject(new Error('broken')) : go());
   const execution = await backUp('failing');
   expect([execution.status, execution.error?.message]).toEqual(['FAILED', 'broken']);
   jobs.disturb = (_, go) => go();
@@ -103,7 +124,7 @@ test('while one runs it is listed as running', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   jobs.disturb = async (state, go) => {
     const answer = await go();
-    if (state === 'BeginBackup') await promise;
+    if (state === 'Next') await promise;
     return answer;
   };
   const { body } = await jobs.callApi('start-backup', { body: { backup_id: 'running' } });
@@ -113,5 +134,5 @@ test('while one runs it is listed as running', async () => {
 });
 
 test('what the functions of backups may do they have done above, or there is a reason', () => {
-  expect(unusedGrants(jobs, /-backup-(?!.*(backupbegin|backupunit|finish))/)).toEqual([]);
+  expect(unusedGrants(jobs, /-backup-(?!.*backupbackup(?!moment))/)).toEqual([]);
 });

@@ -38,6 +38,9 @@ const UNIT_FAILED = {
   Cause: 'The specified tolerated failure threshold was exceeded',
 };
 
+/** For how long a Wait state waits, whatever it says. */
+const WAIT_MS = 200;
+
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value ?? null));
 
 export class Execution {
@@ -96,6 +99,9 @@ export class Execution {
       validationOptions: { noValidate: true },
     });
     const tasks = tasksOf(this.#definition.States);
+    const waits = Object.entries(this.#definition.States)
+      .filter(([, { Type }]) => Type === 'Wait')
+      .map(([name]) => name);
     const { abort, result, eventLogs } = machine.run(input as never, {
       context: { Execution: { Name: this.name, RedriveCount: this.redriveCount } },
       overrides: {
@@ -106,6 +112,7 @@ export class Execution {
           ]),
         ),
         // The pauses between attempts are for stores that are busy.
+        waitTimeOverrides: Object.fromEntries(waits.map((state) => [state, WAIT_MS])),
         retryIntervalOverrides: Object.fromEntries(tasks.map(([state]) => [state, 0])),
       },
     });

@@ -65,13 +65,6 @@ export class StepFunctions {
         if (started === undefined) return fault('ExecutionAlreadyExists');
         return answerOf({ executionArn: `${stateMachineArn}:${name}`, startDate: Date.now() / 1000 });
       }
-      if (operation === 'ListExecutions') {
-        const name = call.stateMachineArn?.split(':').at(-1);
-        const running = [...this.#executions].filter(
-          ([key, { status }]) => key.startsWith(`${name}:`) && status === call.statusFilter,
-        );
-        return answerOf({ executions: running.map(([key]) => ({ name: key.slice(`${name}:`.length) })) });
-      }
       if (operation !== 'DescribeExecution') return fault('UnknownOperationException');
       const [, machine = '', name = ''] = /:execution:([^:]+):(.+)$/.exec(call.executionArn ?? '') ?? [];
       const found = this.#executions.get(`${machine}:${name}`);

@@ -1,0 +1,3 @@
+import { unitOfBackup } from '../../lib/lambda/backup-task.ts';
+
+export const handler = unitOfBackup('back-up-moment');

@@ -1,3 +1,0 @@
-import { backupTask } from '../../lib/lambda/backup-task.ts';
-
-export const handler = backupTask('begin', (tasks) => tasks.begin());

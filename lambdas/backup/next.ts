@@ -1,0 +1,1 @@
+export { nextOfBackup as handler } from '../../lib/lambda/backup-task.ts';

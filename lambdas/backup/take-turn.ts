@@ -1,0 +1,1 @@
+export { takeTurnOfBackup as handler } from '../../lib/lambda/take-turn.ts';

@@ -1,6 +1,0 @@
-import type { Unit } from '../../lib/backup/task-state.ts';
-import { type MigrationTaskInput, migrationTask } from '../../lib/lambda/migration-task.ts';
-
-export const handler = migrationTask('copy-unit', (tasks, { unit }: MigrationTaskInput & { readonly unit: Unit }) =>
-  tasks.copyUnit(unit),
-);

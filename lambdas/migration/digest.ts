@@ -1,0 +1,3 @@
+import { unitOfMigration } from '../../lib/lambda/migration-task.ts';
+
+export const handler = unitOfMigration('digest');

@@ -1,0 +1,1 @@
+export { nextOfMigration as handler } from '../../lib/lambda/migration-task.ts';

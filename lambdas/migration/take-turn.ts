@@ -1,0 +1,1 @@
+export { takeTurnOfMigration as handler } from '../../lib/lambda/take-turn.ts';
