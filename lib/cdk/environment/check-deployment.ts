@@ -138,7 +138,7 @@ function checkJobs({ migration, backup }: Config, { deployment, storage, refuse 
   const places: readonly (readonly [key: string, value: string, unset: string, place: keyof typeof PREFIXES])[] = [
     ['backup.location', backup.location, 'backups/', 'backups'],
     ['migration.backup_location', migration.backup_location, 'backups/', 'migrationBackups'],
-    ['migration.state_location', migration.state_location, 'migrations/', 'state'],
+    ['migration.state_location', migration.state_location, 'state/', 'state'],
   ];
   for (const [key, value, unset, place] of places) {
     if (value === unset || value === locationOf(place)) continue;

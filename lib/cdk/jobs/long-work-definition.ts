@@ -27,7 +27,7 @@ const inPascalCase = (name: string): string => name.replace(/(?:^|-)(.)/g, (_, l
  * The state machine of any long work. Input: `{ "<kind>_id", "order"? }`. The state between tasks holds ids and numbers of
  * segments, never data.
  *
- * `Next` takes the steps of the work up to the first phase with units that are left, and names them; a Map works on them; then
+ * `WhatIsNext` takes the steps of the work up to the first phase with units that are left, and names them; a Map works on them; then
  * it is asked again. The order of the phases is thus in the code alone, which is the same as in a local run.
  *
  * Every failure ends in ReportFailure, which keeps the reason and fails itself. A Fail state in its place could be redriven
@@ -47,7 +47,7 @@ export function longWorkDefinition<P extends string>(work: LongWork<P>): Definit
         units: '$.next.units',
         common: { ...common, 'key.$': '$.next.key' },
         concurrency,
-        next: 'Next',
+        next: 'WhatIsNext',
         failed,
       }),
   );
@@ -58,9 +58,9 @@ export function longWorkDefinition<P extends string>(work: LongWork<P>): Definit
     TimeoutSeconds: timeoutSeconds,
     States: {
       TakeTurn: task({ resource: tasks['take-turn'], result: '$.turn', next: 'IsItsTurn', failed }),
-      IsItsTurn: choice([[is('$.turn.taken'), 'Next']], 'WaitForTurn'),
+      IsItsTurn: choice([[is('$.turn.taken'), 'WhatIsNext']], 'WaitForTurn'),
       WaitForTurn: { Type: 'Wait', Seconds: WAIT_SECONDS, Next: 'TakeTurn' },
-      Next: task({
+      WhatIsNext: task({
         resource: tasks.next,
         parameters: { ...common, ...attempt },
         result: '$.next',

@@ -60,8 +60,8 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
   });
 
   test('they hold the stores that they use', () => {
-    expect(storesIn('migration-copy-unit').toSorted()).toEqual([...both].sort());
-    expect(storesIn('backup-back-up-unit')).toEqual([own]);
+    expect(storesIn('migration-copy').toSorted()).toEqual([...both].sort());
+    expect(storesIn('backup-back-up')).toEqual([own]);
     expect(storesIn('backup-test-restore')).toEqual(['sqlite']);
   });
 
@@ -71,7 +71,7 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
       HFSTORAGE_BUCKET: 'files',
       HFSTORAGE_DATABASE_HOST: 'db.example.com',
     };
-    for (const one of ['migration-begin', 'backup-begin', 'start-migration', 'list-backups']) {
+    for (const one of ['migration-next', 'backup-next', 'start-migration', 'list-backups']) {
       const read = parseConfig(JSON.parse(readFileSync(join(folders[name](one), 'config.json'), 'utf8')), variables);
       expect(read).toMatchObject({
         migration: { state_location: 's3://kept/state', backup_location: 's3://kept/migration-backups' },
@@ -83,7 +83,7 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
 });
 
 test('the other store is described beside the functions that use it, by the name that orders give', () => {
-  for (const one of ['migration-begin', 'migration-backup-begin', 'start-migration', 'get-migration']) {
+  for (const one of ['migration-next', 'migration-take-turn', 'start-migration', 'get-migration']) {
     const read = parseConfig(JSON.parse(readFileSync(join(folders.json(one), 'dev.json'), 'utf8')), {});
     expect(read.storage).toMatchObject({ strategy: 'dynamodb', dynamodb_strategy: { create_tables: false } });
   }

@@ -11,8 +11,10 @@ test.each(shipped)('the state machine of %s is valid', (name) => {
   const definition = definitionIn(templateOf(name, 'backup'));
   expect(faultsOf(definition)).toBe('');
   expect([...statesOf(definition).keys()]).toEqual([
-    ...['BeginBackup', 'ChooseKindOfBackup', 'TakeWholeBackup', 'BackUp', 'BackUpUnit', 'BackUpUnitIsDone'],
-    ...['BackUpUnitEnds', 'FinishBackup', 'Prune', 'Done'],
+    ...['TakeTurn', 'IsItsTurn', 'WaitForTurn', 'WhatIsNext', 'ChoosePhase'],
+    ...['BackUp', 'BackUpUnit', 'BackUpUnitIsDone', 'BackUpUnitEnds'],
+    ...['BackUpMoment', 'BackUpMomentUnit', 'BackUpMomentUnitIsDone', 'BackUpMomentUnitEnds'],
+    ...['Last', 'Done', 'ReportFailure'],
   ]);
 });
 

@@ -124,7 +124,7 @@ test('while one runs it is listed as running', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   jobs.disturb = async (state, go) => {
     const answer = await go();
-    if (state === 'Next') await promise;
+    if (state === 'WhatIsNext') await promise;
     return answer;
   };
   const { body } = await jobs.callApi('start-backup', { body: { backup_id: 'running' } });

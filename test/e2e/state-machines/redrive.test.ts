@@ -127,7 +127,7 @@ test('one whose source has no room for mistakes is not begun: the target is not 
   await seed({ openOwn: jobs.openPeer }, { requests: 1, machinesOfEach: 1 });
   const execution = await jobs.migrate({ migration_id: 'not-empty' });
   expect(execution.status).toBe('FAILED');
-  expect(jobs.calls.get('Next')).toBe(1);
+  expect(jobs.calls.get('WhatIsNext')).toBe(1);
   expect(await jobOf('not-empty')).toMatchObject({ state: 'failed', failure: expect.stringContaining('is not empty') });
 });
 
