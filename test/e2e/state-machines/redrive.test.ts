@@ -1,5 +1,5 @@
 /** Migrations that are stopped, fail and are redriven: what was done stays done, and operators know why it failed. */
-import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { openLocation } from '../../../lib/backup/open-location.ts';
 import { stateOf } from '../../../lib/migration/planned-migration.ts';
@@ -52,9 +52,19 @@ test('one that fails says why, as often as it does, and copies nothing twice onc
     endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string,
     region: 'us-east-1',
   });
+  // Somebody's table in the place of ours: unlike a table that is missing, it is nothing that waiting mends.
+  const table = { TableName: 'hostfactory_machines' };
   jobs.disturb = async (state, call) => {
     if (state === 'CopyMachinesUnit' && jobs.calls.get(state) === 1) {
-      await dynamodb.send(new DeleteTableCommand({ TableName: 'hostfactory_machines' }));
+      await dynamodb.send(new DeleteTableCommand(table));
+      await dynamodb.send(
+        new CreateTableCommand({
+          ...table,
+          BillingMode: 'PAY_PER_REQUEST',
+          KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+          AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        }),
+      );
     }
     return call();
   };
@@ -62,17 +72,18 @@ test('one that fails says why, as often as it does, and copies nothing twice onc
   const execution = await jobs.migrate({ migration_id: 'failing' });
   expect([execution.status, execution.error?.name]).toEqual(['FAILED', 'MigrationError']);
   const { state, failure } = await jobOf('failing');
-  expect([state, failure]).toEqual(['failed', expect.stringContaining('DynamoDB has no such table')]);
+  expect([state, failure]).toEqual(['failed', expect.stringContaining('One of the required keys was not given a value')]);
   expect(jobs.topic.messages.slice(told)).toMatchObject([
     { subject: 'Migration failing has failed', text: expect.stringContaining('then redrive the execution failing') },
   ]);
 
-  // Redriven while the table is still missing, it fails again instead of going round.
+  // Redriven while the other table is still there, it fails again instead of going round.
   execution.redrive();
   expect(await execution.ended()).toBe('FAILED');
   expect(jobs.topic.messages).toHaveLength(told + 2);
 
-  // Opened anew, the tables are made. What a unit has copied before is gone from one of them, which only a comparison tells.
+  // Opened anew, the table is made. What a unit has copied before is gone from one of them, which only a comparison tells.
+  await dynamodb.send(new DeleteTableCommand(table));
   await using peer = await jobs.openPeer();
   await peer.strategy.writeEach([[{ kind: 'delete', collection: 'templates', id: 'template-0', unreferencedBy: [] }]]);
   execution.redrive();
