@@ -135,9 +135,7 @@ test('where a repair cannot prove that nothing is missing, it says so and exits 
   const { code, errors, report } = await doctor('--repair');
   expect(code).toBe(3);
   expect(report).toMatchObject({ ok: false, errors: 1 });
-  expect(errors).toEqual([
-    expect.stringMatching(/saves after commit \d may be missing.*newest save that was found is of 20/),
-  ]);
+  expect(errors).toEqual([expect.stringMatching(/saves after commit \d may be missing.*newest save found is of 20/)]);
   expect(await doctor()).toMatchObject({ code: 0, errors: [] });
   const { stdout } = await place.hfstorage(['count', 'templates']);
   expect(stdout).toBe('2\n');

@@ -55,8 +55,8 @@ export class OpenFiles {
       if (isSame(opened, now) && !isEmptied) continue;
       const what = now === undefined ? 'is gone' : isEmptied ? 'was emptied' : 'was replaced by another file';
       throw new StorageUnavailableError(
-        `${path} ${what} while the store was open. Nothing is read or stored until the file that was open is back in its ` +
-          'place; to use what is there now, start the service anew.',
+        `${path} ${what} while the store was open. Nothing is read or stored until the original file is back; to use the ` +
+          'current file, restart the service.',
       );
     }
     this.#lookedAt = performance.now();
