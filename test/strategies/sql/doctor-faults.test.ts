@@ -88,7 +88,7 @@ describe('hfstorage doctor on PostgreSQL', () => {
     [
       'a server that does not answer',
       async () => ({ port: await freePort() }),
-      'cannot be reached: nobody listens there',
+      'cannot be reached: no server is listening at this address',
     ],
     ['a database that is not there', async () => ({ name: 'nowhere' }), 'has no database "nowhere"'],
     ['a password that is wrong', async () => ({ password: 'wrong' }), 'refused the login'],

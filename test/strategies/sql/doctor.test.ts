@@ -14,7 +14,7 @@ const made = async (kind: (typeof databaseKinds)[number]): Promise<TestDatabase>
   return database;
 };
 
-const upToDate = ['The schema is up to date, at migration 3.', 'Every index is there.'];
+const upToDate = ['The schema is up to date, at migration 3.', 'Every index exists.'];
 const PENDING =
   "Schema migrations are pending: 1 (tables), 2 (the store's own columns and exact types, for tables that were there " +
   'before), 3 (indexes).';
@@ -55,7 +55,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect({ code, errors }).toEqual({ code: 0, errors: [] });
     if (name === 'sqlite') {
       expect(existsSync(database.config.name)).toBe(false);
-      expect(ok.at(-1)).toBe('The file does not exist yet; opening the store makes it.');
+      expect(ok.at(-1)).toBe('The file does not exist yet; opening the store creates it.');
     } else {
       expect(await schemaOf(name, database)).toEqual([]);
       expect(warnings).toEqual([PENDING]);
@@ -99,8 +99,8 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect({ code, warnings }).toEqual({ code: 0, warnings: [] });
     expect(repairs).toEqual(
       expect.arrayContaining([
-        { level: 'ok', subject: 'requests', message: 'The index requests_status_created_at_index was made.' },
-        { level: 'ok', subject: 'machines', message: 'The index machines_created_at_index was made.' },
+        { level: 'ok', subject: 'requests', message: 'The index requests_status_created_at_index was created.' },
+        { level: 'ok', subject: 'machines', message: 'The index machines_created_at_index was created.' },
       ] satisfies Finding[]),
     );
     expect(await schemaOf(name, database)).toEqual(before);
@@ -112,7 +112,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     const { code, errors } = await doctor(database.storage(), '--repair');
     expect(code).toBe(3);
     expect(errors).toEqual([
-      'The database was brought to schema 999 by a newer version of this program, which knows schemas up to 3 only. ' +
+      'A newer version of this program has upgraded the database to schema 999; this version knows schemas up to 3 only. ' +
         'Update this program, or name another database.',
     ]);
   });

@@ -47,7 +47,7 @@ describe.each(databaseKinds)('$name', (kind) => {
     const before = await schemaOf(kind.name, database);
     const error = await rejection(open(database));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('as they are: requests with the unknown columns cost_center. Name');
+    expect(error.message).toContain('left unchanged: requests with the unknown columns cost_center. Name');
     expect(await schemaOf(kind.name, database)).toEqual(before);
     await database.run('ALTER TABLE requests DROP COLUMN cost_center');
     await open(database);
@@ -57,7 +57,7 @@ describe.each(databaseKinds)('$name', (kind) => {
     await using database = await createFormer(kind);
     await database.run('ALTER TABLE machines DROP COLUMN public_ip');
     const { message } = await rejection(open(database));
-    expect(message).toContain('as they are: machines without the columns public_ip. Name');
+    expect(message).toContain('left unchanged: machines without the columns public_ip. Name');
   });
 
   test('our own tables are opened, with columns of somebody else, and without the record of their steps', async () => {

@@ -55,7 +55,7 @@ test.each(databaseKinds)('$name: the database of a newer program is refused, and
   for (const enforceReferences of [true, false]) {
     const error = await rejection(openRepository(database.storage({ enforceReferences })));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('brought to schema 999 by a newer version of this program');
+    expect(error.message).toContain('A newer version of this program has upgraded the database to schema 999');
   }
   expect(await schemaOf(kind.name, database)).toEqual(before);
   expect(await migrations(database)).toEqual([1, 2, 3, 999]);

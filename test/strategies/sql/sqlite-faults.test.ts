@@ -160,7 +160,7 @@ describe('a file', () => {
     await database.script("PRAGMA encoding = 'UTF-16'; CREATE TABLE other (id INTEGER)");
     const error = await rejection(openRepository(database.storage()));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('holds its text as UTF-16le');
+    expect(error.message).toContain('stores its text as UTF-16le');
   });
 
   test('whose tables are gone is an error that names them', async () => {
@@ -196,6 +196,6 @@ describe('the path', () => {
     await writeFile(path, '');
     const error = await rejection(at(join(path, 'store.db')));
     expect(error).toBeInstanceOf(StorageUnavailableError);
-    expect(error.message).toContain(`Cannot make the folder of ${join(path, 'store.db')}`);
+    expect(error.message).toContain(`Cannot create the folder of ${join(path, 'store.db')}`);
   });
 });

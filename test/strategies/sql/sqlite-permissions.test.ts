@@ -33,14 +33,14 @@ afterEach(async () => {
 });
 
 const CANNOT_OPEN = 'The file cannot be opened. Check its path, its permissions and those of its folder';
-const READ_ONLY = 'The file or its folder is read-only. Let the user of this process write there.';
+const READ_ONLY = 'The file or its folder is read-only. Give the user of this process write access.';
 
 test.each([
   ['a file that may not be read', 0o777, 0o000, 'store.db', CANNOT_OPEN],
   ['a folder that may not be written', 0o555, 0o666, 'store.db', READ_ONLY],
   ['a folder that may not be written, without the file', 0o555, 0o666, 'new.db', CANNOT_OPEN],
   ['a folder that may not be entered', 0o000, 0o666, 'store.db', CANNOT_OPEN],
-  ['a folder that may not be made', 0o555, 0o666, 'sub/store.db', 'Cannot make the folder of'],
+  ['a folder that may not be made', 0o555, 0o666, 'sub/store.db', 'Cannot create the folder of'],
 ])('%s cannot be opened, and the error says why', async (_, folderMode, fileMode, name, message) => {
   await chmod(database.config.name, fileMode);
   await chmod(folder, folderMode);

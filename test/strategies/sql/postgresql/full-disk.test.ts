@@ -55,7 +55,7 @@ onOwnDisk('a server whose tables are on a disk of their own (needs root on Linux
       for (;;) await save();
     };
     const { message } = await unavailability(saveUntilFull());
-    expect(message).toMatch(/Its disk is full\. Free some space there/);
+    expect(message).toMatch(/Its disk is full\. Free some space/);
     expect(acknowledged.length).toBeGreaterThan(2);
     const together = store.transaction(async (tx) => {
       for (let i = 0; i < 20; i++) await tx.saveEntity('templates', large());

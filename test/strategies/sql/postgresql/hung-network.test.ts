@@ -38,7 +38,7 @@ const ANSWER: CutRule = { from: 'server', type: 'C' };
 /** ErrorResponse. */
 const REFUSAL: CutRule = { from: 'server', type: 'E' };
 
-const UNKNOWN = /may have been stored or not/;
+const UNKNOWN = /may or may not have been stored/;
 const SILENT = /did not answer within pool_timeout\. Try again later/;
 
 const cases: readonly Case[] = [

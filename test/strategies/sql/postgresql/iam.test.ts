@@ -88,13 +88,13 @@ test('what is missing on the side of AWS is named', async () => {
   const nowhere = settingsFor({ ...login, host: 'db.example' });
   await expect(nowhere).rejects.toThrow(ConfigurationError);
   await expect(nowhere).rejects.toThrow(
-    'Cannot make an IAM token for the database at db.example. Its region is not known: set sql_strategy.region or AWS_REGION.',
+    'Cannot create an IAM token for the database at db.example. Its region is not known: set sql_strategy.region or AWS_REGION.',
   );
   delete process.env.AWS_ACCESS_KEY_ID;
   const nobody = settingsFor({ ...login, host: HOST });
   await expect(nobody).rejects.toThrow(ConfigurationError);
   await expect(nobody).rejects.toThrow(
-    `Cannot make an IAM token for the database at ${HOST}. There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID.`,
+    `Cannot create an IAM token for the database at ${HOST}. There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID.`,
   );
 });
 

@@ -115,7 +115,7 @@ test('a COMMIT whose answer is lost, and a server that cannot be asked within th
   const lost = proxy.cutAt(COMMIT_ANSWER).then(() => proxy.refuse(true));
   const { message } = await unavailability(store.transaction((tx) => provision.run(tx)));
   await lost;
-  expect(message).toMatch(/may have been stored or not: read it before you send it again\./);
+  expect(message).toMatch(/may or may not have been stored: read the record before you repeat it\./);
   await proxy.refuse(false);
   expect(provision.runs).toBe(1);
   expect(await provision.stored(store)).toEqual(STORED_ONCE);

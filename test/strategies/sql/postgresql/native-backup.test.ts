@@ -117,7 +117,7 @@ describe('what stands in the way is said with what to do', () => {
   test('one older than the server', async () => {
     await standIn('12.3 (Debian 12.3-1)');
     expect((await rejection(dump())).message).toMatch(
-      /^pg_dump on this machine is of PostgreSQL 12, and the server of \d+: it must not be older\. Install the client programs of PostgreSQL \d+, /,
+      /^pg_dump on this machine is version 12, but the server is version \d+: pg_dump must not be older\. Install the client programs of PostgreSQL \d+, /,
     );
   });
 

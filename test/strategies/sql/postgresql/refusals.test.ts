@@ -87,7 +87,8 @@ const refusals: readonly Refusal[] = [
     what: 'a port on which nobody listens',
     settings: async () => ({ port: await freePort() }),
     code: 'storage_unavailable',
-    message: /^The database server 127\.0\.0\.1:\d+ cannot be reached: nobody listens there\. Try again later\.$/,
+    message:
+      /^The database server 127\.0\.0\.1:\d+ cannot be reached: no server is listening at this address\. Try again later\.$/,
   },
   {
     what: 'a server that speaks no TLS',
@@ -149,7 +150,7 @@ async function expectReadOnly(store: StorageRepository): Promise<void> {
     const { message } = await unavailability(write(store));
     expect([name, message]).toEqual([
       name,
-      expect.stringMatching(/takes no writes.*Name the primary server as host.*Nothing was stored/),
+      expect.stringMatching(/accepts no writes.*Name the primary server as host.*Nothing was stored/),
     ]);
   }
   expect(await store.getEntity('templates', 'there')).toBeDefined();

@@ -75,13 +75,13 @@ describe('in Secrets Manager', () => {
     [
       '{"password":"hunter2"}',
       undefined,
-      `is a JSON object without a "username", and sql_strategy.username is left out. ${ADVICE}`,
+      `is a JSON object without a "username", and sql_strategy.username is not set. ${ADVICE}`,
     ],
-    ['hunter2', undefined, `names no user, and sql_strategy.username is left out. ${ADVICE}`],
+    ['hunter2', undefined, `names no user, and sql_strategy.username is not set. ${ADVICE}`],
     [
       '{"username":"other","password":"hunter2"}',
       'hfstorage',
-      'is the login of other, and sql_strategy.username is hfstorage. Leave out sql_strategy.username, or name the secret of that user.',
+      'is the login of other, but sql_strategy.username is hfstorage. Remove sql_strategy.username, or name the secret of that user.',
     ],
   ])('the secret %j with the user %j is refused', async (text, username, problem) => {
     const secret = await create({ SecretString: text });
@@ -211,7 +211,7 @@ describe('while Secrets Manager is watched', () => {
   });
 
   test.each([
-    ['AccessDeniedException', 'Access is denied: give this role secretsmanager:GetSecretValue there, and kms:Decrypt'],
+    ['AccessDeniedException', 'Access is denied: grant this role secretsmanager:GetSecretValue, and kms:Decrypt'],
     ['InvalidRequestException', 'InvalidRequestException: This is InvalidRequestException.'],
     ['UnrecognizedClientException', 'UnrecognizedClientException: This is UnrecognizedClientException.'],
   ])('a refusal, %s, is for an operator to mend', async (error, message) => {
