@@ -121,7 +121,7 @@ test.each([
   const error = await failure(ensureTables(client, definitions));
   expect(error).toBeInstanceOf(ConfigurationError);
   expect(error.message).toBe(
-    `The table ${machines.name} has the key ${found}, not machine_id (S): another program made it. Choose another table_prefix.`,
+    `The table ${machines.name} has the key ${found}, not machine_id (S): another program created it. Choose another table_prefix.`,
   );
 });
 
@@ -229,7 +229,7 @@ test('a table that is not made in time is named', async () => {
     .resolves({ Table: described('CREATING') });
   const error = await failure(ensureTables(client, [machines], { withinMs: 150 }));
   expect(error).toBeInstanceOf(StorageUnavailableError);
-  expect(error.message).toBe(`After 0.15 s, DynamoDB is still making: ${machines.name}. Try again later.`);
+  expect(error.message).toBe(`After 0.15 s, DynamoDB is still creating: ${machines.name}. Try again later.`);
 });
 
 test('a table in a state that does not pass is an error', async () => {

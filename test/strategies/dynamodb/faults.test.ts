@@ -51,7 +51,7 @@ const transaction = (store: Repository, id: string): Promise<unknown> =>
 /** The error, which must be fit for people. */
 async function readable(operation: Promise<unknown>): Promise<StorageError> {
   const error = await rejection(operation);
-  expect(error.message).toMatch(/[Tt]ry again|Renew|Grant|Check|read it before|split|smaller|doctor/);
+  expect(error.message).toMatch(/[Tt]ry again|Renew|Grant|Check|read the record before|split|smaller|doctor/);
   expect(error.message).not.toMatch(/undefined|\[object|\$metadata|SDK|127\.0\.0\.1|Expression|at async/);
   return error;
 }

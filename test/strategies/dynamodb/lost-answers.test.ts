@@ -120,7 +120,7 @@ describe.each(writes)('%s', (_, prepare) => {
     faults.on(isWrite, fault);
     const error = await rejection(write.run(store));
     expect(error).toBeInstanceOf(StorageUnavailableError);
-    expect(error.message).toContain('may have been stored or not');
+    expect(error.message).toContain('may or may not have been stored');
   });
 });
 
