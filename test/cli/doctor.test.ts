@@ -56,8 +56,8 @@ test('a new store has no findings', async () => {
   expect(ok).toEqual(
     expect.arrayContaining([
       `configuration: ${place.path('config.json')} is valid.`,
-      'templates: 0 looked at, nothing wrong.',
-      'machines: 0 looked at, nothing wrong.',
+      'templates: 0 checked, no problems.',
+      'machines: 0 checked, no problems.',
     ]),
   );
 });
@@ -100,7 +100,7 @@ test('people are told of the first records only, programs of all', async () => {
   await store({ ...specSample, requests, machines: {} });
   const { stdout, stderr } = await place.hfstorage(['doctor']);
   expect(stdout.match(/request_type is required/g)).toHaveLength(20);
-  expect(stdout).toContain('warning  requests: 10 more findings are not named here.');
+  expect(stdout).toContain('warning  requests: 10 more findings are not listed.');
   expect(stderr).toBe('0 errors, 21 warnings.\n');
   expect((await doctor()).report.warnings).toBe(30);
 });

@@ -62,7 +62,7 @@ describe('checkQuery', () => {
   test.each<[Filters, string]>([
     [{ machine_count: 'x' }, 'machine_count must be an integer'],
     [{ machine_count: 1.5 }, 'machine_count must be an integer'],
-    [{ machine_count: { begins_with: 1 } }, 'machine_count is a number, which has no beginning; use eq, gt or lt'],
+    [{ machine_count: { begins_with: 1 } }, 'machine_count is a number, which has no prefix; use eq, gt or lt'],
     [{ status: { in: 'A' } }, 'status needs a list of values for the operator in'],
     [{ status: { eq: ['A'] } }, 'status must be a string'],
     [{ created_at: 'x' }, "created_at must be an ISO 8601 date and time with offset (in a URL, '+' is written %2B)"],

@@ -278,6 +278,6 @@ export class QueryStatements {
         ? Number.isSafeInteger(value)
         : typeof value === 'string' && (kind !== 'timestamp' || normalizeTimestamp(value) === value));
     if (comparable) return;
-    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the page before' }]);
+    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the previous page' }]);
   }
 }

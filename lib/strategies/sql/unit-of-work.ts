@@ -47,7 +47,7 @@ export class UnitOfWork implements StoreSession {
       const page = await this.#reader.query(collection, query);
       for (const item of page.items) {
         const id = idOf(collection, item);
-        if (!this.#pending.of(collection).has(id)) this.#pending.learn(collection, id, cloneJson(item));
+        if (!this.#pending.of(collection).has(id)) this.#pending.setStored(collection, id, cloneJson(item));
       }
       return page;
     });
@@ -122,7 +122,7 @@ export class UnitOfWork implements StoreSession {
     const unknown = this.#pending.unknown(collection, ids);
     if (unknown.length === 0) return;
     const found = await this.#reader.get(collection, unknown);
-    for (const [i, id] of unknown.entries()) this.#pending.learn(collection, id, found[i]);
+    for (const [i, id] of unknown.entries()) this.#pending.setStored(collection, id, found[i]);
   }
 
   /** Reads the entities that the writes depend on, with one statement per collection. */
@@ -130,7 +130,7 @@ export class UnitOfWork implements StoreSession {
     const wanted = new Map<CollectionName, string[]>(tables.map(({ name }) => [name, []]));
     for (const { kind, collection, id, expect } of writes) {
       if (this.#pending.of(collection).has(id)) continue;
-      if (this.#assumeNew && kind === 'put' && expect === 0) this.#pending.learn(collection, id, undefined);
+      if (this.#assumeNew && kind === 'put' && expect === 0) this.#pending.setStored(collection, id, undefined);
       else wanted.get(collection)?.push(id);
     }
     for (const [collection, ids] of wanted) await this.#read(collection, ids);

@@ -45,7 +45,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
       expect.stringMatching(/ is valid\.$/),
       ...circumstances[name].map((message) => expect.stringMatching(message)),
       ...upToDate,
-      ...Array.from({ length: 3 }, () => '0 looked at, nothing wrong.'),
+      ...Array.from({ length: 3 }, () => '0 checked, no problems.'),
     ]);
   });
 

@@ -115,7 +115,7 @@ export class DynamodbTransaction implements StoreSession {
       const item = found[i];
       items.set(id, item);
       const entity = item === undefined || isHidden(item) ? undefined : entityOf(collection, item);
-      this.#pending.learn(collection, id, entity);
+      this.#pending.setStored(collection, id, entity);
     }
   }
 }
