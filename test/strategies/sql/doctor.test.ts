@@ -19,7 +19,7 @@ const PENDING =
   "Schema migrations are pending: 1 (tables), 2 (the store's own columns and exact types, for tables that were there " +
   'before), 3 (indexes).';
 
-/** What is said of the connection, the size, and the use of connections or of the disk. */
+/** The messages about the connection, the size, and the use of connections or of the disk. */
 const circumstances = {
   sqlite: [
     /^SQLite 3\.\d+\.\d+ answered in \d+\.\d ms\.$/,
@@ -49,7 +49,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     ]);
   });
 
-  test('a database that is not there yet, or empty, is not made', async () => {
+  test('a missing or empty database is not created', async () => {
     await using database = await kind.create();
     const { code, ok, warnings, errors } = await doctor(database.storage());
     expect({ code, errors }).toEqual({ code: 0, errors: [] });
@@ -62,7 +62,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     }
   });
 
-  test('pending migrations are named, and --repair applies them', async () => {
+  test('pending migrations are reported, and --repair applies them', async () => {
     await using database = await createFormer(kind);
     const before = await schemaOf(name, database);
     expect(await doctor(database.storage())).toMatchObject({ code: 0, warnings: [PENDING], errors: [] });
@@ -70,7 +70,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     const { code, repairs, warnings, ok } = await doctor(database.storage(), '--repair');
     expect(code).toBe(0);
     expect(repairs.map(({ message }) => message)).toEqual(expect.arrayContaining(upToDate));
-    // What the rows themselves break is not for a repair to decide.
+    // A repair does not fix rows that break rules.
     expect(warnings).toEqual([
       'subnet_ids must be a list.',
       'attributes must be an object.',
@@ -79,7 +79,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect(ok).toEqual(expect.arrayContaining(upToDate));
   });
 
-  test('a missing index and one on other columns are named, and --repair makes them', async () => {
+  test('a missing index and one on other columns are reported, and --repair creates them', async () => {
     await using database = await made(kind);
     const before = await schemaOf(name, database);
     await database.script(`
@@ -106,7 +106,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect(await schemaOf(name, database)).toEqual(before);
   });
 
-  test('the database of a newer program is an error, and is left alone', async () => {
+  test('the database of a newer program is an error, and is not changed', async () => {
     await using database = await made(kind);
     await database.run("INSERT INTO storage_migrations (number, name) VALUES (999, 'from the future')");
     const { code, errors } = await doctor(database.storage(), '--repair');
@@ -117,7 +117,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     ]);
   });
 
-  test('references to nothing are errors where references are enforced, else warnings', async () => {
+  test('dangling references are errors if references are enforced, else warnings', async () => {
     await using database = await kind.create();
     const lax = database.storage({ enforceReferences: false });
     const repository = await openRepository(lax);
@@ -128,7 +128,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect(await doctor(database.storage())).toMatchObject({ code: 3, warnings: [], errors: [message] });
   });
 
-  test('says the same to people, with what to do', async () => {
+  test('reports the same in the output for people, with remedies', async () => {
     await using database = await made(kind);
     await database.run('DROP INDEX machines_status_created_at_index');
     const { code, stdout, stderr } = await doctorForPeople(database.storage());

@@ -8,7 +8,7 @@ import { rejection } from '../../contract/rejection.ts';
 import { template } from '../../contract/samples.ts';
 import { sqliteFile, type TestDatabase } from './databases.ts';
 
-/** Does something as a user with few rights: root may do everything, whatever the permissions say. */
+/** Runs work as an unprivileged user: root ignores permissions. */
 async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return work();
   process.seteuid?.('nobody');
@@ -51,7 +51,7 @@ test.each([
   expect(error.message).toContain(message);
 });
 
-test('a file that may not be written can be read; a save says what is wrong and changes nothing', async () => {
+test('a read-only file can be read; a save reports the problem and changes nothing', async () => {
   await chmod(folder, 0o777);
   await chmod(database.config.name, 0o444);
   await asOrdinaryUser(async () => {
@@ -64,7 +64,7 @@ test('a file that may not be written can be read; a save says what is wrong and 
   });
 });
 
-test('a new file, and what SQLite makes beside it, is for its owner only', async () => {
+test('a new file, and the files that SQLite creates beside it, are accessible only to the owner', async () => {
   await using repository = await openRepository(database.storage());
   await repository.saveEntity('templates', template());
   const modes = await Promise.all(
