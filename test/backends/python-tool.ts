@@ -33,13 +33,13 @@ const run = (command: string, ...args: string[]): boolean =>
 function makeEnvironment(folder: string, binaries: string, { requirement, purpose }: PythonTool): boolean {
   console.log(`Installing ${requirement} for ${purpose}, once, into node_modules/.cache …`);
   const python = ['python3', 'python'].find((name) => run(name, '--version'));
-  const made =
+  const isInstalled =
     python !== undefined &&
     run(python, '-m', 'venv', folder) &&
     run(join(binaries, windows ? 'python.exe' : 'python'), '-m', 'pip', 'install', '--quiet', requirement);
   // The next run would mistake half an environment for a complete one.
-  if (!made) rmSync(folder, { recursive: true, force: true });
-  return made;
+  if (!isInstalled) rmSync(folder, { recursive: true, force: true });
+  return isInstalled;
 }
 
 /**

@@ -65,7 +65,8 @@ function onEach<O extends OpenRepository, F extends { readonly name: string; ope
 
 /**
  * Runs tests of the contract of a Repository, on every store and every way to reach one. The tests of one call share a
- * store, and where a Jest file runs the whole contract on one store, all of them do: so they use ids of their own (`newId`); a test that counts or queries everything opens its own from the factory.
+ * store, and if a Jest file runs the whole contract on one store, all tests do: so each uses its own ids (`newId`), and a
+ * test that counts or queries everything opens its own store from the factory.
  */
 export const onEveryRepository = (tests: Tests<OpenRepository, RepositoryFactory>): void => onEach(repositories, tests);
 

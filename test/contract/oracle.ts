@@ -1,6 +1,7 @@
 /**
- * The expected behaviour of the repository, implemented as simply as possible: maps and loops. Written from the design, sharing nothing
- * with the code under test. Inputs are valid; the store sets the times, so they are copied from its answers.
+ * The expected behaviour of the repository, implemented as simply as possible: maps and loops. Written from the design,
+ * it shares nothing with the code under test. Inputs are valid; the store sets the times, so they are copied from its
+ * answers.
  */
 import type { CollectionName } from '../../lib/model/collections.ts';
 

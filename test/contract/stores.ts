@@ -66,13 +66,13 @@ export interface StoreFactory extends RepositoryFactory {
 }
 
 /** Where a store keeps its data, and how to remove it. */
-interface Place {
+interface Location {
   readonly storage: ConfigInput['storage'];
   remove(): Promise<void>;
 }
 
-async function openStore(place: Place, { enforceReferences = true }: StoreOptions): Promise<OpenStore> {
-  const config = { storage: { ...place.storage, enforce_references: enforceReferences } };
+async function openStore(location: Location, { enforceReferences = true }: StoreOptions): Promise<OpenStore> {
+  const config = { storage: { ...location.storage, enforce_references: enforceReferences } };
   const others: Repository[] = [];
   let repository = await openRepository(config);
   const store: OpenStore = {
@@ -100,7 +100,7 @@ async function openStore(place: Place, { enforceReferences = true }: StoreOption
     async close() {
       for (const other of others.splice(0)) await other.close();
       await repository.close();
-      await place.remove();
+      await location.remove();
     },
     [Symbol.asyncDispose]: () => store.close(),
   };

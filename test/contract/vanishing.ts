@@ -26,12 +26,12 @@ type Vanish = (store: OpenStore) => Promise<() => Promise<void>>;
 
 /** Moves everything out of a folder. @returns a function that clears the folder and moves everything back */
 async function emptied(folder: string): Promise<() => Promise<void>> {
-  const aside = `${folder}-aside`;
-  await mkdir(aside);
-  for (const name of await readdir(folder)) await rename(join(folder, name), join(aside, name));
+  const moved = `${folder}-aside`;
+  await mkdir(moved);
+  for (const name of await readdir(folder)) await rename(join(folder, name), join(moved, name));
   return async () => {
     await rm(folder, { recursive: true, force: true });
-    await rename(aside, folder);
+    await rename(moved, folder);
   };
 }
 

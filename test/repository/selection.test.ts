@@ -28,10 +28,10 @@ describe('TopEntities', () => {
   test('gives the same result as sorting and slicing', () => {
     fc.assert(
       fc.property(entities, order, fc.integer({ min: 1, max: 12 }), fc.nat(50), (all, by, limit, start) => {
-        const place = (entity: Entity) => positionOf('requests', by, entity);
-        const sorted = all.toSorted((a, b) => comparePositions(by, place(a), place(b)));
+        const positionIn = (entity: Entity) => positionOf('requests', by, entity);
+        const sorted = all.toSorted((a, b) => comparePositions(by, positionIn(a), positionIn(b)));
         const last = start === 0 ? undefined : sorted[start - 1];
-        const top = new TopEntities('requests', by, limit, last && place(last));
+        const top = new TopEntities('requests', by, limit, last && positionIn(last));
         for (const entity of all) top.offer(entity);
         const rest = last === undefined ? sorted : sorted.slice(start);
         expect(top.inOrder()).toEqual(rest.slice(0, limit));

@@ -12,7 +12,7 @@ import { needsRepair, repair } from './repair.ts';
 import { CUT_OFF } from './repair-findings.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 
-/** Free space below which compacting the journal, which writes the data files anew, may fail. */
+/** Free space below which compacting the journal, which rewrites the data files, may fail. */
 const spaceNeeded = (dataBytes: number): number => 3 * dataBytes + 10_000_000;
 
 /**

@@ -54,14 +54,14 @@ async function commit(
 }
 
 /** In one turn, so that commits happen between them. */
-const LOOKS = 2;
+const READS_PER_TURN = 2;
 
 /** Rows that a store may have read at different moments. */
 const eachAlone = (rows: Found): Entry[] =>
   rows.map(([key, row]) => ({ operation: { kind: 'get', key }, outcome: row }));
 
 /** Reads requests in every possible way outside transactions. */
-async function look({ perform, exactQueries, exactBatches }: Client, keys: readonly Key[]): Promise<Entry[]> {
+async function readRequests({ perform, exactQueries, exactBatches }: Client, keys: readonly Key[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   const read = async (operation: Operation) => ({ operation, outcome: await perform(operation) });
   for (const key of keys) entries.push(await read({ kind: 'get', key }));
@@ -87,7 +87,7 @@ async function observe(
   const entries: Entry[] = [];
   for (const turn of at) {
     await schedule.begin(turn, index);
-    for (let i = 0; i < LOOKS; i++) entries.push(...(await look(client, requests)));
+    for (let i = 0; i < READS_PER_TURN; i++) entries.push(...(await readRequests(client, requests)));
     schedule.end(turn);
   }
   return entries;

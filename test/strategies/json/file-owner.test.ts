@@ -63,9 +63,9 @@ test.each([0o600, 0o644, 0o660])('replaced files keep the mode of the data file:
   }
   await writeFile(file, '{');
   await Array.fromAsync(diagnoseJson(config, { repair: true }));
-  const aside = (await readdir(data)).filter((name) => name.includes('.damaged-'));
-  expect(aside).not.toHaveLength(0);
-  for (const name of aside) expect([name, await modeOf(join(data, name))]).toEqual([name, mode]);
+  const copies = (await readdir(data)).filter((name) => name.includes('.damaged-'));
+  expect(copies).not.toHaveLength(0);
+  for (const name of copies) expect([name, await modeOf(join(data, name))]).toEqual([name, mode]);
   expect(await modeOf(file)).toBe(mode);
 });
 

@@ -8,7 +8,7 @@ import { databaseKinds, type TestDatabase } from './databases.ts';
 import { createFormer } from './former-database.ts';
 import { doctor, doctorForPeople } from './run-doctor.ts';
 
-const made = async (kind: (typeof databaseKinds)[number]): Promise<TestDatabase> => {
+const createdStore = async (kind: (typeof databaseKinds)[number]): Promise<TestDatabase> => {
   const database = await kind.create();
   await (await openRepository(database.storage())).close();
   return database;
@@ -38,7 +38,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
   const { name } = kind;
 
   test('a sound database: connection, size, use, schema, indexes, entities', async () => {
-    await using database = await made(kind);
+    await using database = await createdStore(kind);
     const { code, ok, warnings, errors } = await doctor(database.storage());
     expect({ code, warnings, errors }).toEqual({ code: 0, warnings: [], errors: [] });
     expect(ok).toEqual([
@@ -80,7 +80,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
   });
 
   test('a missing index and one on other columns are reported, and --repair creates them', async () => {
-    await using database = await made(kind);
+    await using database = await createdStore(kind);
     const before = await schemaOf(name, database);
     await database.script(`
       DROP INDEX requests_status_created_at_index;
@@ -107,7 +107,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
   });
 
   test('the database of a newer program is an error, and is not changed', async () => {
-    await using database = await made(kind);
+    await using database = await createdStore(kind);
     await database.run("INSERT INTO storage_migrations (number, name) VALUES (999, 'from the future')");
     const { code, errors } = await doctor(database.storage(), '--repair');
     expect(code).toBe(3);
@@ -129,7 +129,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
   });
 
   test('reports the same in the output for people, with remedies', async () => {
-    await using database = await made(kind);
+    await using database = await createdStore(kind);
     await database.run('DROP INDEX machines_status_created_at_index');
     const { code, stdout, stderr } = await doctorForPeople(database.storage());
     expect({ code, stderr }).toEqual({ code: 0, stderr: '0 errors, 1 warning.\n' });

@@ -29,7 +29,7 @@ export async function runTransaction<T>(
     const result = await work(transaction);
     const writeId = randomUUID();
     const { writes, changes } = await transaction.commands(writeId);
-    // A single read is consistent by itself.
+    // A single read is consistent on its own.
     if (writes.length === 0 || (writes.length === 1 && !changes)) return result;
     if (writes.length > MAX_ATOMIC_WRITES) throw new TransactionTooLargeError(MAX_ATOMIC_WRITES);
     const failures = await calls.writeAll(

@@ -4,7 +4,7 @@ import type { CutRule, CuttingProxy } from '../../../backends/cutting-proxy.ts';
 export interface Cut {
   /** Breaks the connection at the next message to be cut, counted from now. */
   arm(): void;
-  /** What was cut, such as `Sync of INSERT INTO …`; undefined where the message never came. */
+  /** What was cut, such as `Sync of INSERT INTO …`; undefined if the message never came. */
   readonly message: string | undefined;
 }
 
