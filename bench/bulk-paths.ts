@@ -1,4 +1,4 @@
-/** What the stores' own bulk paths cost for the same machines: the baselines of the migration benchmark. */
+/** The stores' own bulk paths for the same machines: the baselines of the migration benchmark. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
@@ -26,7 +26,7 @@ export const seconds = async (work: () => Promise<unknown>): Promise<number> => 
 const { columns } = tableFor('machines');
 const names = columns.map(({ name }) => quoted(name)).join(', ');
 
-/** A value as COPY's text format has it. */
+/** A value in COPY's text format. */
 const copyText = (value: unknown): string =>
   value === null ? '\\N' : String(value).replace(/[\\\t\n\r]/g, (character) => `\\${character}`);
 
@@ -59,7 +59,7 @@ export async function bareCopy(file: string, connectionString: string): Promise<
   }
 }
 
-/** Requests that our copy has under way at the same time: `parallel_workers` times those of one load. */
+/** Concurrent requests of our copy: `parallel_workers` times those of one load. */
 const IN_FLIGHT = 4 * 32;
 /** DynamoDB: 25 items in one BatchWriteItem. */
 const BATCH = 25;
@@ -72,13 +72,13 @@ async function inFlight(calls: number, call: (i: number) => Promise<unknown>): P
   await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
 }
 
-/** Puts machines into a table of DynamoDB, each only over an older version, as a copy must that may be repeated. */
+/** Puts machines into a table of DynamoDB, each only over an older version, as a repeatable copy must. */
 export const bareConditionalPuts = ({ storage }: ConfigInput, machines: number): Promise<number> =>
   onDynamodb(storage, (client, table) =>
     inFlight(machines, (i) => client.send(new PutCommand(loadItem(table, 'machines', machineOf(i), 'bench', 'older')))),
   );
 
-/** Puts machines into a table of DynamoDB over whatever is there, 25 in a call. */
+/** Puts machines into a table of DynamoDB over any existing item, 25 per call. */
 export const bareBatchWrites = ({ storage }: ConfigInput, machines: number): Promise<number> =>
   onDynamodb(storage, (client, table) =>
     inFlight(Math.ceil(machines / BATCH), async (call) => {
@@ -104,7 +104,7 @@ async function onDynamodb(
   }
 }
 
-/** A backup as SQLite itself makes it, compressed. */
+/** SQLite's own backup, compressed. */
 export async function vacuumAndGzip(file: string): Promise<number> {
   const copy = `${file}.vacuumed`;
   const taken = await seconds(async () => {

@@ -1,4 +1,4 @@
-/** What the functions of the API take to start, against functions that import the same clients of AWS and do nothing else. */
+/** Start-up time of the API's functions, compared with functions that only import the same AWS clients. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ const bare = ['nothing', 'dynamodb', 's3', 'postgresql', 'step-functions'].map((
   entry: `bench/bare-handlers/${name}.ts`,
 }));
 
-/** The bare function with the clients that a bundle has. */
+/** The bare function with the same clients as a bundle. */
 function bareFor(code: string, strategy: string): string {
   if (/"SFN"/.test(code)) return 'bare-step-functions';
   if (/"DynamoDB"/.test(code)) return 'bare-dynamodb';
@@ -33,8 +33,8 @@ function bareFor(code: string, strategy: string): string {
 }
 
 /**
- * AWS's own runtime client, made once into node_modules/.cache: it has a part in C++, and so is no dependency of this package.
- * @returns Node's arguments that run it; undefined where it cannot be made here
+ * AWS's own runtime client, built once into node_modules/.cache: it has a part in C++, so it is not a dependency of this package.
+ * @returns Node's arguments that run it; undefined if it cannot be built here
  */
 function awsRuntimeClient(): string[] | undefined {
   const folder = join(ROOT, 'node_modules/.cache/hfstorage-bench');
@@ -50,7 +50,7 @@ function awsRuntimeClient(): string[] | undefined {
     return [program];
   } catch {
     rmSync(folder, { recursive: true, force: true });
-    console.log('aws-lambda-ric cannot be made here: the runtime client of the tests takes its place.');
+    console.log('aws-lambda-ric cannot be built here: the runtime client of the tests is used instead.');
     return undefined;
   }
 }
@@ -60,7 +60,7 @@ const median = (times: number[]): number => times.toSorted((a, b) => a - b)[time
 
 interface Started {
   readonly init: number;
-  /** Until the first answer is there; undefined where no event was given. */
+  /** Time until the first answer; undefined if there was no event. */
   readonly answered: number | undefined;
 }
 
@@ -105,7 +105,7 @@ function starter(client: string[] | undefined, endpoint: string): Start {
   };
 }
 
-/** Median times of some folders, started in turns. */
+/** Median times of several folders, started in turn. */
 async function inTurns(
   folders: readonly string[],
   start: Start,
@@ -132,13 +132,13 @@ async function inTurns(
 
 const kilobytes = (file: string): string => `${Math.round(statSync(file).size / 1000)} KB`;
 
-/** Init of the API's bundles of one environment, each against its bare function: the one of the largest ratio for each. */
+/** Init of one environment's API bundles, each compared with its bare function: for each of those, the largest ratio. */
 async function benchEnvironment(environment: string, outdir: string, start: Start): Promise<Result[]> {
   const config = readEnvironment(join(ROOT, 'config'), environment);
   const functions: FunctionSource[] = [...apiSources, ...bare];
   const request = { functions, external: unusedModules(config), outdir };
   bundle({ ...request, functions: apiSources });
-  // Whatever the environment leaves out of its bundles, a bare function may use.
+  // Modules that the environment excludes from its bundles are available to a bare function.
   bundle({ functions: bare, external: ['pg-native'], outdir });
   addFiles(request, { [CONFIG_FILE]: deployedConfig(config) });
   const folders = new Map(functions.map(({ name }) => [name, join(outdir, name)]));
@@ -163,7 +163,7 @@ async function benchEnvironment(environment: string, outdir: string, start: Star
       ratio: (initOf(name) / initOf(baseline)).toFixed(2),
     })),
   );
-  // What uses no client has nothing to be compared with: its time is in the table.
+  // A bundle without a client has no counterpart: its time is in the table.
   return used.flatMap((baseline) => {
     if (baseline === 'bare-nothing') return [];
     const [slowest = ''] = [...baselines]
@@ -180,7 +180,7 @@ async function benchEnvironment(environment: string, outdir: string, start: Star
   });
 }
 
-/** Until the first answer of a function that was not running: what a caller waits for. */
+/** Time until the first answer of a function that was not running, as a caller experiences it. */
 async function benchFirstAnswer(outdir: string, start: Start): Promise<Result> {
   const [ours, baseline] = [join(outdir, 'get-entity'), join(outdir, 'bare-dynamodb')];
   const times = await inTurns([ours, baseline], start, {
@@ -201,7 +201,7 @@ async function benchFirstAnswer(outdir: string, start: Start): Promise<Result> {
   };
 }
 
-/** Starts functions by AWS's runtime client where it can be made, as Lambda does, and says how large their bundles are. */
+/** Starts functions with AWS's runtime client, as Lambda does, if it can be built; also reports the sizes of the bundles. */
 export async function benchColdStart(): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), 'hfstorage-bench-cold-start-'));
   const service = await startDynamodb();

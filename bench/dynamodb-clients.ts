@@ -1,4 +1,4 @@
-/** Clients of the DynamoDB benchmarks: alike for all that are compared. */
+/** Clients of the DynamoDB benchmarks, with the same settings for all alternatives. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import { type DynamodbStrategyConfig, dynamodbStrategy } from '../lib/config/dynamodb-strategy.ts';
@@ -16,11 +16,11 @@ export const TABLE = 'bench_requests';
 export const documentsOf = (client: DynamoDBClient): DynamoDBDocument =>
   DynamoDBDocument.from(client, {
     marshallOptions: { removeUndefinedValues: true },
-    // A copy: the document client changes what it is given.
+    // A copy: the document client modifies the object.
     unmarshallOptions: { ...UNMARSHALL },
   });
 
-/** Our repository on a client, as `openRepository` makes it with `enforce_references: false`, where a save is one call. */
+/** Our repository on a client, as `openRepository` creates it with `enforce_references: false`, so that a save is one call. */
 export function repositoryOn(
   client: DynamoDBClient,
   config: DynamodbStrategyConfig,
@@ -44,7 +44,7 @@ export const requestOf = (request_id: string, status: string) => ({
   metadata: { source: 'bench' },
 });
 
-/** A request as it is stored, made so many seconds into a day. */
+/** A stored request, created this many seconds into a day. */
 export const storedRequest = (request_id: string, status: string, second: number): Entity => {
   const time = new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString();
   return { ...requestOf(request_id, status), created_at: time, updated_at: time, version: 1 };

@@ -31,9 +31,9 @@ const config = configOf('http://127.0.0.1:1');
 /** The operations that are compared. */
 interface Calls {
   get(): Promise<unknown>;
-  /** Replaces the request but for its `created_at` if it has a version, and returns it as it is then. */
+  /** Replaces the request, except for its `created_at`, if it has a version, and returns the result. */
   save(): Promise<unknown>;
-  /** Sets the status of a request that exists, and returns it as it is then. */
+  /** Sets the status of an existing request, and returns the result. */
   update(): Promise<unknown>;
   newest(): Promise<unknown>;
 }
@@ -205,7 +205,7 @@ function toolboxCalls(): Calls {
   };
 }
 
-/** Each library's calls, and what they are called in the report. */
+/** Each library's calls, and their names in the report. */
 export const openLibraries = (): Readonly<Record<string, Calls>> => ({
   ours: ourCalls(),
   electrodb: electroCalls(),

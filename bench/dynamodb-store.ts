@@ -15,7 +15,7 @@ const RUNS = Number(process.env.HFSTORAGE_BENCH_RUNS ?? 5);
 const REQUESTS = 200;
 const STATUSES = ['PENDING', 'COMPLETED', 'FAILED'];
 
-/** The five calls, each with what it is called with. */
+/** The five calls with their arguments. */
 interface Calls {
   get(id: string): Promise<unknown>;
   create(id: string): Promise<unknown>;
@@ -34,10 +34,10 @@ const ours = (repository: StorageRepository): Calls => ({
   newest: () => repository.queryEntities('requests', NEWEST),
 });
 
-/** Values of the sample calls, by which their places in the commands are found. */
+/** Values of the sample calls, which locate their positions in the commands. */
 const SAMPLE = { id: 'sample', status: 'SAMPLE', version: 987_654 };
 
-/** What our store sends for the five calls: the bare client is to send the same, whatever that is. */
+/** The commands that our store sends for the five calls: the bare client must send the same. */
 async function recordCommands(repository: StorageRepository, documents: DynamoDBDocument) {
   let sent: unknown;
   documents.middlewareStack.add(
@@ -76,7 +76,7 @@ function slotOf(value: unknown): Slot | undefined {
 
 type Values = Record<string, unknown>;
 
-/** Copies the values of a sample with those of a call in their places. */
+/** Copies a sample command with its values replaced by those of a call. */
 function filling(sample: Values = {}): (call: { [S in Slot]?: string | number }) => Values {
   const semaphore = Object.entries(sample).flatMap(([key, value]) => {
     const slot = slotOf(value);

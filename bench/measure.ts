@@ -1,4 +1,4 @@
-/** Times alternatives in turns, so that whatever else the machine does meets all of them alike. */
+/** Times alternatives in turns, so that other load on the machine affects all of them alike. */
 
 export interface Alternative {
   readonly name: string;
@@ -13,7 +13,7 @@ export type Clock = () => number;
 
 export const wallTime: Clock = () => performance.now() * 1000;
 
-/** What all threads of this process have used of the processors: compiling and collecting garbage included. */
+/** Processor time of all threads of this process, including compilation and garbage collection. */
 export const processorTime: Clock = () => {
   const { user, system } = process.cpuUsage();
   return user + system;
@@ -21,7 +21,7 @@ export const processorTime: Clock = () => {
 
 /**
  * Median time of each alternative, in microseconds.
- * @param rounds times each alternative has its turn
+ * @param rounds number of turns of each alternative
  * @param perTurn runs in one turn, which are timed together
  */
 export async function compare(
@@ -34,7 +34,7 @@ export async function compare(
   // The first rounds warm up the compiler and the page cache, and do not count.
   for (let round = -Math.ceil(rounds / 5); round < rounds; round++) {
     const inTurn = [...alternatives.entries()];
-    // Each follows each of the others as often: what one leaves behind, such as garbage, costs all alike.
+    // Each follows each of the others equally often, so that left-overs such as garbage cost all alike.
     for (const [i, alternative] of round % 2 === 0 ? inTurn : inTurn.toReversed()) {
       const start = clock();
       for (let run = 0; run < perTurn; run++) await alternative.run();
@@ -49,14 +49,14 @@ export interface Result {
   readonly ours: number;
   readonly baseline: number;
   readonly baselineName: string;
-  /** How many times the baseline it may cost at most. */
+  /** Maximum ratio to the baseline. */
   readonly target: number;
-  /** Of both values; microseconds where left out. */
+  /** Unit of both values; default: microseconds. */
   readonly unit?: 'MB';
 }
 
 /**
- * The runs of the median ratios. A connection is about twice as quick where the system happens to run its server process
+ * The runs with the median ratios. A connection is about twice as fast if the system happens to run its server process
  * on the same core as this one: so each run has new connections, and no run decides.
  */
 export function medianRuns(runs: readonly Result[][]): Result[] {

@@ -1,11 +1,11 @@
 /**
- * A process that copies one store to another as `hfstorage migrateRepository` does, and prints the most memory that it had, in
+ * A process that copies one store to another as `hfstorage migrateRepository` does, and prints its peak memory, in
  * megabytes: `migration-process.ts SOURCE TARGET`, each the JSON of a configuration.
  */
 import { keepHeapSmall } from '../lib/cli/steady-heap.ts';
 
 keepHeapSmall();
-// Only now: what these need at their start would grow the heap.
+// Imported late, since their start-up would grow the heap.
 const { copyStore } = await import('./migration-stores.ts');
 
 const [source, target] = process.argv.slice(2).map((text) => JSON.parse(text));

@@ -56,7 +56,7 @@ export function machineOf(i: number): Entity {
   };
 }
 
-/** Fills a store with so many machines, and with the template and the requests of `expected` machines. */
+/** Fills a store with this many machines, and with the template and the requests of `expected` machines. */
 export async function fill(config: ConfigInput, machines: number, expected = machines): Promise<void> {
   await using repository = await openRepository(config);
   const { strategy } = repository;
@@ -86,7 +86,7 @@ export interface CopyTimes {
   readonly wholeSeconds: number;
 }
 
-/** Migrates a store to an empty one; a backup is measured by itself. @throws where the stores differ afterwards */
+/** Migrates a store to an empty one; a backup is measured separately. @throws if the stores differ afterwards */
 export async function copyStore(source: ConfigInput, target: ConfigInput): Promise<CopyTimes> {
   const folder = await mkdtemp(join(tmpdir(), 'hfstorage-bench-'));
   const migration = { state_location: folder, create_backup: false, batch_size: BATCH };

@@ -1,4 +1,4 @@
-/** Migration and backup against the stores' own bulk paths, and the memory that a migration takes. */
+/** Migration and backup against the stores' own bulk paths, and the memory of a migration. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { type CopyTimes, fill } from './migration-stores.ts';
 
 const MANY = Number(process.env.HFSTORAGE_BENCH_MACHINES ?? 1_000_000);
 const FEW = Math.ceil(MANY / 10);
-/** Megabytes that a migration may take. */
+/** Maximum memory of a migration, in megabytes. */
 const MEMORY = 250;
 
 const PROGRAM = join(import.meta.dirname, 'migration-process.ts');
@@ -47,7 +47,7 @@ function say(what: string, machines: number, { copySeconds, wholeSeconds }: Copy
 }
 
 async function intoPostgresql(few: string, many: string): Promise<Result[]> {
-  // As a server runs in production: a commit waits for the disk.
+  // As in production: a commit waits for the disk.
   const server = await startOwnPostgresql({
     settings: { fsync: 'on', full_page_writes: 'on', shared_buffers: '512MB', max_wal_size: '4GB' },
   });
@@ -56,7 +56,7 @@ async function intoPostgresql(few: string, many: string): Promise<Result[]> {
   try {
     for (const name of ['few', 'many', 'bare']) await admin.query(`CREATE DATABASE ${name}`);
     const small = await migrated(sqlite(few), postgresql(server, 'few'));
-    // Only the parents that the foreign keys ask for.
+    // Only the parents that the foreign keys require.
     const bare = postgresql(server, 'bare');
     await fill(bare, 0, MANY);
     const address = new URL(server.url);

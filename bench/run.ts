@@ -1,4 +1,4 @@
-/** `npm run bench [json|sql|dynamodb|migration|cold-start]`: the benchmarks, with the ratio that each must keep. Exits with 1 where one is missed. */
+/** `npm run bench [json|sql|dynamodb|migration|cold-start]`: the benchmarks, each with a target ratio. Exits with 1 if one is missed. */
 import { benchColdStart } from './cold-start.ts';
 import { benchDynamodbStore } from './dynamodb-store.ts';
 import { benchJsonStore } from './json-store.ts';

@@ -1,18 +1,18 @@
 /**
- * How long randomised tests and those that kill processes go on. `npm run trials` (`HFSTORAGE_TRIALS=1`) runs them at full length,
+ * How long randomised tests and tests that kill processes run. `npm run trials` (`HFSTORAGE_TRIALS=1`) runs them at full length,
  * every other run a tenth.
  */
 import { randomInt } from 'node:crypto';
 
 export const isTrial = process.env.HFSTORAGE_TRIALS !== undefined;
 
-/** So many rounds in a trial, a tenth of them otherwise. */
+/** This many rounds in a trial, otherwise a tenth of them. */
 export const rounds = (full: number): number => (isTrial ? full : Math.ceil(full / 10));
 
-/** What everything random begins with: another one in each run, unless `HFSTORAGE_TEST_SEED` repeats one. */
+/** The seed of everything random: a new one in each run, unless `HFSTORAGE_TEST_SEED` repeats one. */
 export const seed = Number(process.env.HFSTORAGE_TEST_SEED ?? randomInt(2 ** 31));
 
-/** For the title of a test whose randomness is not fast-check's, which names its seed itself. */
+/** For the title of a random test without fast-check, which would report its seed itself. */
 export const seedTitle = `HFSTORAGE_TEST_SEED=${seed}`;
 
 /** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */

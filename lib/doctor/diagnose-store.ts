@@ -21,6 +21,6 @@ const diagnoses: { readonly [S in StrategyName]: Diagnose } = {
   },
 };
 
-/** Looks at a store below the level of entities: can it be read and written, is it whole. May mend what it can. */
+/** Checks a store below the level of entities: whether it is whole, and can be read and written. Repairs it on request. */
 export const diagnoseStore = ({ storage }: Config, options: { repair: boolean }): AsyncIterable<Finding> =>
   diagnoses[storage.strategy](storage, options);

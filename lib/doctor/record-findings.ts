@@ -1,4 +1,4 @@
-/** What `hfstorage doctor` finds in the entities themselves, on any store. */
+/** The findings of `hfstorage doctor` about the entities themselves, on any store. */
 
 import { type CollectionName, collectionNames, type Reference, referencesFrom } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
@@ -13,7 +13,7 @@ const PAGE_ENTITIES = 1000;
 export interface RecordCheck {
   /** Whether a missing parent is an error, since the store should have refused it. */
   readonly enforceReferences: boolean;
-  /** Most entities of each collection that are named; the rest are counted. */
+  /** Maximum findings to report for each collection; the rest are counted. */
   readonly most: number;
 }
 
@@ -26,7 +26,7 @@ async function* pagesOf(strategy: StorageStrategy, collection: CollectionName): 
   } while (cursor !== undefined);
 }
 
-/** The ids among those that `field` of the entities refers to which are not in the store. */
+/** The ids that `field` of the entities refers to but that are not in the store. */
 async function missingParents(
   strategy: StorageStrategy,
   { field, parent }: Reference,
@@ -64,13 +64,13 @@ async function* pageFindings(
         level: enforceReferences ? 'error' : 'warning',
         subject: named(entity),
         message: `${field} refers to ${parent} ${JSON.stringify(entity[field])}, which does not exist.`,
-        remedy: `Save that one of ${parent}, correct ${field}, or delete this entity.`,
+        remedy: `Save the missing entity of ${parent}, correct ${field}, or delete this entity.`,
       };
     }
   }
 }
 
-/** Looks at every entity: does it keep the model's rules, and do the entities it refers to exist. */
+/** Checks every entity: whether it obeys the model's rules, and whether the entities that it refers to exist. */
 export async function* recordFindings(strategy: StorageStrategy, check: RecordCheck): AsyncGenerator<Finding> {
   for (const collection of collectionNames) {
     let entities = 0;
@@ -83,10 +83,10 @@ export async function* recordFindings(strategy: StorageStrategy, check: RecordCh
       }
     }
     const total = found.warning + found.error;
-    if (total === 0) yield { level: 'ok', subject: collection, message: `${entities} looked at, nothing wrong.` };
+    if (total === 0) yield { level: 'ok', subject: collection, message: `${entities} checked, no problems.` };
     if (total > check.most) {
       const level = found.error > 0 ? 'error' : 'warning';
-      yield { level, subject: collection, message: `${total - check.most} more findings are not named here.` };
+      yield { level, subject: collection, message: `${total - check.most} more findings are not listed.` };
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A JSON value as the one text that equal values have: members sorted by name, no spaces (RFC 8785). Two stores hold the
- * same entity exactly where these texts are equal.
+ * The canonical text of a JSON value, the same for equal values: members sorted by name, no spaces (RFC 8785). Two stores
+ * hold the same entity if and only if these texts are equal.
  */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -10,7 +10,7 @@ export function canonicalJson(value: unknown): string {
     return `${text}]`;
   }
   let text = '{';
-  // By UTF-16 code units, as RFC 8785 wants it.
+  // By UTF-16 code units, as RFC 8785 requires.
   for (const name of Object.keys(value).sort()) {
     const member = (value as Record<string, unknown>)[name];
     if (member === undefined) continue;

@@ -1,25 +1,25 @@
 /**
- * What is stored: each collection declared once. Validation, TypeScript types, the OpenAPI document, table definitions
- * and the query planner's view of the indexes are all derived from `collections`.
+ * The stored collections, each declared once. Validation, TypeScript types, the OpenAPI document, table definitions and
+ * the query planner's view of the indexes are all derived from `collections`.
  */
 
-/** How a field is typed. Lists and objects hold any JSON; the other types are the scalars that filters and order accept. */
+/** The type of a field. Lists and objects hold any JSON; the other types are the scalars that filters and orders accept. */
 export type FieldType = 'string' | 'integer' | 'timestamp' | 'list' | 'object';
 
 /** One declared field. Lengths count Unicode code points, as SQL's VARCHAR does. */
 export interface FieldDeclaration {
   readonly type: FieldType;
   readonly description: string;
-  /** An entity without the field is refused. */
+  /** Whether an entity without the field is refused. */
   readonly required?: true;
-  /** Stored when a new entity leaves the field out. */
+  /** Stored if a new entity omits the field. */
   readonly default?: string;
-  /** Stored when a new entity leaves the field out: the same-named field of the entity that `reference` points to. */
+  /** Stored if a new entity omits the field: the same-named field of the entity that `reference` points to. */
   readonly defaultFrom?: { readonly reference: string };
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly minimum?: number;
-  /** One integer below `minimum` that is allowed all the same, with a meaning of its own. */
+  /** One integer below `minimum` that is also allowed, with a special meaning. */
   readonly exception?: number;
   /** The collection whose id this field holds. */
   readonly references?: 'templates' | 'requests';
@@ -39,7 +39,7 @@ export interface CollectionDeclaration {
   readonly indexes: readonly IndexDeclaration[];
 }
 
-/** PostgreSQL's INTEGER: the largest integer every store can hold in a declared integer field. */
+/** PostgreSQL's INTEGER: the largest integer that every store can hold in a declared integer field. */
 export const MAX_INTEGER = 2_147_483_647;
 
 const entityId = { type: 'string', minLength: 1, maxLength: 255 } as const;
@@ -51,7 +51,7 @@ const address = { type: 'string', maxLength: 45 } as const;
 const index = <P extends string>(partitionKey: P) =>
   ({ name: `${partitionKey}-created_at-index`, partitionKey, sortKey: 'created_at' }) as const;
 
-/** Fields that the store itself keeps on every entity. */
+/** Fields that the store itself maintains in every entity. */
 export const systemFields = {
   created_at: { type: 'timestamp', description: "When the entity was created: the caller's value if given, else now." },
   updated_at: { type: 'timestamp', description: 'When the entity was last written; set by the store.' },
@@ -61,7 +61,7 @@ export const systemFields = {
 export const collections = {
   templates: {
     idField: 'template_id',
-    description: 'What a machine is made from.',
+    description: 'A description from which machines are started.',
     fields: {
       template_id: { ...requiredId, description: 'The template.' },
       name: { ...requiredId, description: 'Name shown to people.' },
@@ -75,10 +75,10 @@ export const collections = {
         required: true,
         minimum: 1,
         exception: -1,
-        description: 'Most machines one request may ask for; -1 for no limit.',
+        description: 'Maximum number of machines in one request; -1 for no limit.',
       },
       image_id: { type: 'string', maxLength: 255, description: 'Machine image.' },
-      subnet_ids: { type: 'list', description: 'Subnets the machines may be placed in.' },
+      subnet_ids: { type: 'list', description: 'Subnets in which the machines may run.' },
       security_group_ids: { type: 'list', description: 'Security groups of the machines.' },
       attributes: { type: 'object', description: 'Host Factory attributes, such as ncpus and nram.' },
     },
@@ -86,13 +86,13 @@ export const collections = {
   },
   requests: {
     idField: 'request_id',
-    description: 'A demand for machines of one template, or for their return.',
+    description: 'A request for machines of one template, or for their return.',
     fields: {
       request_id: { ...requiredId, description: 'The request.' },
       template_id: { ...requiredId, references: 'templates', description: 'Template of the machines.' },
-      machine_count: { type: 'integer', required: true, minimum: 0, description: 'Number of machines asked for.' },
+      machine_count: { type: 'integer', required: true, minimum: 0, description: 'Number of machines requested.' },
       status: { ...requiredShortText, description: 'State of the request, such as PENDING.' },
-      request_type: { ...requiredShortText, default: 'provision', description: 'What is asked for.' },
+      request_type: { ...requiredShortText, default: 'provision', description: 'Kind of the request.' },
       completed_at: { type: 'timestamp', description: 'When the request ended.' },
       tags: { type: 'object', description: 'Tags of the caller.' },
       metadata: { type: 'object', description: 'Data of the caller.' },
@@ -109,15 +109,15 @@ export const collections = {
         ...requiredId,
         references: 'templates',
         defaultFrom: { reference: 'request_id' },
-        description: "Template of the machine; its request's where left out.",
+        description: 'Template of the machine; by default that of its request.',
       },
       status: { ...requiredShortText, description: 'State of the machine, such as RUNNING.' },
       instance_type: { type: 'string', maxLength: 50, description: 'Machine type at the provider.' },
-      provider_instance_id: { type: 'string', maxLength: 255, description: "The provider's id of the machine." },
+      provider_instance_id: { type: 'string', maxLength: 255, description: "The provider's id for the machine." },
       private_ip: { ...address, description: 'Private IPv4 or IPv6 address.' },
       public_ip: { ...address, description: 'Public IPv4 or IPv6 address.' },
       started_at: { type: 'timestamp', description: 'When the machine started.' },
-      terminated_at: { type: 'timestamp', description: 'When the machine ended.' },
+      terminated_at: { type: 'timestamp', description: 'When the machine was terminated.' },
     },
     indexes: [index('request_id'), index('status'), index('template_id')],
   },
@@ -131,14 +131,14 @@ export const collectionNames = Object.keys(collections) as readonly CollectionNa
 export const isCollectionName = (name: unknown): name is CollectionName =>
   typeof name === 'string' && Object.hasOwn(collections, name);
 
-/** A collection's declaration with its types widened, for code that treats all collections alike. */
+/** The declaration of a collection with widened types, for code that treats all collections alike. */
 export const declarationOf = (collection: CollectionName): CollectionDeclaration => collections[collection];
 
 const declaredFields = new Map(
   collectionNames.map((name) => [name, new Map(Object.entries({ ...declarationOf(name).fields, ...systemFields }))]),
 ) as ReadonlyMap<CollectionName, ReadonlyMap<string, FieldDeclaration>>;
 
-/** Every declared field of a collection by name, the system fields included. A Map, since `__proto__` is a legal field. */
+/** Every declared field of a collection by name, including system fields. A Map, since `__proto__` is a legal field. */
 export const fieldsOf = (collection: CollectionName): ReadonlyMap<string, FieldDeclaration> =>
   declaredFields.get(collection) as ReadonlyMap<string, FieldDeclaration>;
 
@@ -151,7 +151,7 @@ export interface Reference {
   readonly parent: CollectionName;
 }
 
-/** Every reference of the model. */
+/** All references of the model. */
 export const references: readonly Reference[] = collectionNames.flatMap((collection) =>
   [...fieldsOf(collection)].flatMap(([field, { references: parent }]) =>
     parent === undefined ? [] : [{ collection, field, parent }],

@@ -1,4 +1,4 @@
-/** TypeScript types of what is stored, derived from the declaration in `collections.ts`. */
+/** TypeScript types of the stored entities, derived from the declarations in `collections.ts`. */
 import type { CollectionName, collections, FieldType } from './collections.ts';
 
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
@@ -23,7 +23,7 @@ type DefaultedNames<C extends CollectionName> = {
   [N in keyof Fields<C>]: Fields<C>[N] extends { default: string } | { defaultFrom: object } ? N : never;
 }[keyof Fields<C>];
 type Flat<T> = { [N in keyof T]: T[N] };
-/** Fields the model does not declare: kept as they are. */
+/** Fields that the model does not declare: kept unchanged. */
 type Undeclared = { [field: string]: JsonValue | undefined };
 
 /** An entity as a store returns it. Timestamps are UTC, `2026-11-22T10:00:00.000Z`. */
@@ -34,7 +34,7 @@ export type EntityOf<C extends CollectionName> = Flat<
 > &
   Undeclared;
 
-/** An entity as a caller sends it: defaults may be left out, null means absent, `version` asks for that version. */
+/** An entity as sent by a caller: fields with defaults may be omitted, null means absent, `version` is the expected version. */
 export type EntityInput<C extends CollectionName> = Flat<
   { [N in Exclude<RequiredNames<C>, DefaultedNames<C>>]: Value<Fields<C>[N]> } & {
     [N in Exclude<keyof Fields<C>, Exclude<RequiredNames<C>, DefaultedNames<C>>>]?: Value<Fields<C>[N]> | null;
@@ -56,5 +56,5 @@ export type Template = EntityOf<'templates'>;
 export type HostRequest = EntityOf<'requests'>;
 export type Machine = EntityOf<'machines'>;
 
-/** Any entity, for code that treats all collections alike. Records written by others may lack what the model requires. */
+/** Any entity, for code that treats all collections alike. Records of other programs may lack required fields. */
 export type Entity = { [field: string]: JsonValue | undefined } & { version: number };

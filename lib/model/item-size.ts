@@ -1,11 +1,11 @@
-/** How large an entity is as a DynamoDB item: the smallest room that any store has. */
+/** The size of an entity as a DynamoDB item: the lowest limit of all stores. */
 import { encodeKey } from './item-keys.ts';
 import { isPlainObject } from './json-values.ts';
 
 /**
  * Bytes of a JSON value in a DynamoDB item. Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats":
- * strings as UTF-8; numbers a byte for two significant digits and one more; booleans and null one; lists and maps three,
- * with one for each element. A negative number takes one more, and zero one in all (measured on DynamoDB Local).
+ * strings as UTF-8; numbers one byte per two significant digits plus one; booleans and null one; lists and maps three plus
+ * one per element. A negative number takes one more, and zero a single byte (measured on DynamoDB Local).
  */
 function valueBytes(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
@@ -15,7 +15,7 @@ function valueBytes(value: unknown): number {
   return 1;
 }
 
-/** Digits go in pairs that begin at the decimal point, so that 12 takes one pair and 123 two. */
+/** Digits are counted in pairs from the decimal point, so that 12 is one pair and 123 two. */
 function numberBytes(number: number): number {
   if (number === 0) return 1;
   const [digits, exponent] = Math.abs(number).toExponential().split('e') as [string, string];

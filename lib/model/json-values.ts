@@ -1,8 +1,8 @@
-/** The rules every JSON value must keep so that every store can hold it (DynamoDB, PostgreSQL and SQLite alike). */
+/** The rules for JSON values that every store can hold (DynamoDB, PostgreSQL and SQLite alike). */
 import type { JsonObject, JsonValue } from './entities.ts';
 import { MAX_NESTING, MIN_NUMBER } from './limits.ts';
 
-/** One thing wrong with an input: where, and what to do about it. */
+/** One problem of an input: where it is, and what to do about it. */
 export interface Problem {
   /** Such as `attributes.disks[2].size`; empty for the input as a whole. */
   readonly path: string;
@@ -13,9 +13,9 @@ export interface Problem {
 export const problemsInWords = (problems: readonly Problem[]): string =>
   problems.map(({ path, message }) => (path === '' ? message : `${path} ${message}`)).join('; ');
 
-/** More problems than these are not listed: one call cannot make a message without bound. */
+/** Further problems are not listed, which bounds the length of a message. */
 const MAX_PROBLEMS = 100;
-/** Longer names are cut in paths. */
+/** Longer names are truncated in paths. */
 const MAX_KEY_IN_PATH = 100;
 
 const PLAIN_KEY = /^[\p{L}\p{N}_-]+$/u;
@@ -31,11 +31,11 @@ export const childPath = (path: string, key: string | number): string => {
 export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
-  // An object of another realm has that realm's Object.prototype, which is told by having no prototype itself.
+  // An object of another realm has that realm's Object.prototype, which is recognised by having no prototype itself.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 };
 
-/** Sets an own property whatever its name; plain assignment to `__proto__` would not. */
+/** Sets an own property of any name; plain assignment to `__proto__` would not. */
 export function setOwn<T>(target: Record<string, T>, key: string, value: T): void {
   if (key === '__proto__') {
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
@@ -64,13 +64,13 @@ export function numberProblem(number: number): string | undefined {
   return undefined;
 }
 
-/** Copies JSON values while checking them. One copier serves one entity and adds up a bound of its size. */
+/** Copies JSON values while checking them. One copier serves one entity, and computes an upper bound of its size. */
 export class JsonCopier {
   readonly problems: Problem[] = [];
-  /** No fewer bytes than what was copied takes as UTF-8 JSON: a character takes at most six (`\u001f`). */
+  /** Upper bound of the copied values as UTF-8 JSON, in bytes: a character takes at most six (`\u001f`). */
   sizeBound = 2;
 
-  /** Returns a deep copy of a JSON value, or undefined where it is not one; what is wrong is added to `problems`. */
+  /** Returns a deep copy of a JSON value, or undefined if it is not one; problems are added to `problems`. */
   copy(value: unknown, path: string, depth = 0): JsonValue | undefined {
     switch (typeof value) {
       case 'string':
@@ -78,7 +78,7 @@ export class JsonCopier {
         return this.#accept(value, path, stringProblem(value));
       case 'number':
         this.sizeBound += 26;
-        // JSON has no -0 that survives every store.
+        // -0 does not survive in every store.
         return this.#accept(value === 0 ? 0 : value, path, numberProblem(value));
       case 'boolean':
         this.sizeBound += 6;
@@ -97,7 +97,7 @@ export class JsonCopier {
     return this.#accept(undefined, path, `must be a JSON value, not ${kind}`);
   }
 
-  /** Checks a field name; the name itself counts as part of the entity. */
+  /** Checks a field name, which counts as part of the size. */
   checkKey(key: string, path: string): boolean {
     this.sizeBound += 6 * key.length + 4;
     const problem = key === '' ? 'has an empty field name, which DynamoDB cannot store' : stringProblem(key);

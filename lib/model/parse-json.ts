@@ -2,10 +2,10 @@ import type { JsonValue } from './entities.ts';
 import { setOwn } from './json-values.ts';
 
 /**
- * `JSON.parse` with the keys as they were written. V8 (13.6 in Node 24, 14.6 in Node 26) takes a key with an escape, such
- * as `"\n"`, for another one where an object of the same beginning was parsed before: github.com/nodejs/node/issues/63785.
- * Texts with such a key, which are rare, are read once more by our own reader.
- * @throws SyntaxError where the text is not JSON
+ * `JSON.parse` with correct keys. V8 (13.6 in Node 24, 14.6 in Node 26) confuses a key with an escape, such as `"\n"`, with
+ * another one if an object with the same beginning was parsed before: github.com/nodejs/node/issues/63785. Texts with such
+ * a key, which are rare, are parsed again by our own reader.
+ * @throws SyntaxError if the text is not JSON
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -18,7 +18,7 @@ const COLON = 0x3a;
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 
-/** The position of the quote that ends the string which begins at `start`. */
+/** The position of the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   for (let code = text.charCodeAt(at); code !== QUOTE; code = text.charCodeAt(at)) at += code === BACKSLASH ? 2 : 1;
@@ -31,7 +31,7 @@ function skipSpace(text: string, start: number): number {
   return at;
 }
 
-/** Whether a key of valid JSON holds an escape. */
+/** Whether any key in valid JSON contains an escape. */
 function hasEscapedKey(text: string): boolean {
   let nextEscape = -1;
   for (let start = text.indexOf('"'); start >= 0; ) {
@@ -47,7 +47,7 @@ function hasEscapedKey(text: string): boolean {
 /** A number, true, false or null. */
 const WORD = /[^\s,\]}]+/y;
 
-/** Reads JSON that is known to be valid. Only strings, numbers and words are left to `JSON.parse`. */
+/** Reads JSON that is known to be valid. It leaves only strings, numbers and words to `JSON.parse`. */
 class Reader {
   readonly #text: string;
   #at = 0;
@@ -87,7 +87,7 @@ class Reader {
     return array;
   }
 
-  /** Goes past `offset` characters and what stands between members; true where that is the closing bracket. */
+  /** Skips `offset` characters and the separator between members; true at the closing bracket. */
   #skip(closing: string, offset = 0): boolean {
     this.#at = skipSpace(this.#text, this.#at + offset);
     const isClosing = this.#text[this.#at] === closing;

@@ -1,14 +1,14 @@
 const ISO_8601 =
   /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)$/i;
 
-/** The stored form, of days that every month has: what a store holds is looked at several times on its way to another. */
+/** The stored form, for days that every month has: a fast path, since a migration checks stored timestamps several times. */
 const STORED = /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
 const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();
 
 /**
  * Reads an ISO 8601 date-time with offset and returns it as UTC with milliseconds, `2026-11-22T10:00:00.000Z`;
- * undefined where it is no such date-time. Finer fractions are cut to milliseconds.
+ * undefined if the text is not such a date-time. Finer fractions are truncated to milliseconds.
  */
 export function normalizeTimestamp(text: string): string | undefined {
   if (STORED.test(text)) return text;
@@ -31,9 +31,9 @@ export function normalizeTimestamp(text: string): string | undefined {
   );
   if (Number.isNaN(time)) return undefined;
   const utc = new Date(time).toISOString();
-  // A year that the offset moved out of 0001..9999 has another shape, which would not sort as text.
+  // A year that the offset moves out of 0001..9999 has another format, which would not sort as text.
   return utc.length === 24 && utc > '0001' ? utc : undefined;
 }
 
-/** Now, as stored. */
+/** The current time in the stored form. */
 export const now = (): string => new Date().toISOString();

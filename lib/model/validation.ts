@@ -1,4 +1,4 @@
-/** Checks what callers send against the model, and brings it into the one form that is stored. */
+/** Checks callers' input against the model, and converts it to the stored form. */
 import {
   type CollectionName,
   type FieldDeclaration,
@@ -15,16 +15,16 @@ import { normalizeTimestamp } from './timestamps.ts';
 
 const CONTROL_CHARACTER = /\p{Cc}/u;
 
-/** An entity whose JSON cannot take more bytes than this breaks no limit of size. */
+/** An entity whose JSON takes at most this many bytes exceeds no size limit. */
 export const MAY_BE_TOO_LARGE = Math.min(MAX_ENTITY_BYTES, MAX_ITEM_BYTES / MAX_ITEM_GROWTH);
 
-/** What a caller sent, checked: usable where `problems` is empty. */
+/** A caller's input after the checks: usable if `problems` is empty. */
 export interface Checked {
-  /** The fields to store, without `version` and `updated_at`, which are the store's. Absent fields are left out. */
+  /** The fields to store, without `version` and `updated_at`, which the store sets. Absent fields are omitted. */
   readonly fields: JsonObject;
   /** Fields sent as null: absent in a new entity, removed by an update. */
   readonly removed: readonly string[];
-  /** The `version` that was sent with it. */
+  /** The `version` in the input. */
   readonly version: number | undefined;
   readonly problems: readonly Problem[];
 }
@@ -37,7 +37,7 @@ const codePoints = (text: string): number => {
 
 function checkString(text: string, { minLength = 0, maxLength }: FieldDeclaration): string | undefined {
   if (text.length < minLength) return 'must not be empty';
-  // A string of no more UTF-16 units than allowed has no more code points either.
+  // A string has at most as many code points as UTF-16 units.
   if (maxLength !== undefined && text.length > maxLength && codePoints(text) > maxLength) {
     return `must have at most ${maxLength} characters, not ${codePoints(text)}`;
   }
@@ -99,7 +99,7 @@ export function idProblem(collection: CollectionName, id: unknown): string | und
   return 'problem' in checked ? checked.problem : undefined;
 }
 
-/** What is wrong with the size of an entity, or undefined. What the store itself keeps in it does not count. */
+/** What is wrong with the size of an entity, or undefined. System fields do not count. */
 export function sizeProblem(entity: Readonly<Record<string, unknown>>): string | undefined {
   const fields = Object.fromEntries(Object.entries(entity).filter(([name]) => !Object.hasOwn(systemFields, name)));
   const bytes = Buffer.byteLength(JSON.stringify(fields));
@@ -146,7 +146,7 @@ function checkFields(collection: CollectionName, input: unknown): Checked & { pr
 
 /**
  * Checks a whole entity and fills in the defaults that need no other entity. A field whose default comes from its
- * parent (`defaultFrom`) may be missing from the result.
+ * parent (`defaultFrom`) may be missing in the result.
  */
 export function checkEntity(collection: CollectionName, input: unknown): Checked {
   const checked = checkFields(collection, input);
@@ -179,7 +179,7 @@ export function checkChanges(collection: CollectionName, id: string, input: unkn
   return { ...checked, removed: removed.filter((name) => !Object.hasOwn(systemFields, name)) };
 }
 
-/** What is wrong with a record that is already in a store. */
+/** What is wrong with a record that is already stored. */
 export function recordProblems(collection: CollectionName, record: Entity): readonly Problem[] {
   const { problems } = checkFields(collection, record);
   const found = [...problems];

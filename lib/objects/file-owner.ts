@@ -1,4 +1,4 @@
-/** Mode, owner and group of files: a file that is written anew keeps those of the one that it replaces. */
+/** Mode, owner and group of files: a new file keeps those of the file that it replaces. */
 import {
   chmodSync,
   chownSync,
@@ -24,7 +24,7 @@ export interface FileOwner {
   readonly gid: number;
 }
 
-/** Modes of what is made anew: what is stored concerns nobody else. */
+/** Modes of new files and folders: only the owner may read the stored data. */
 export const PRIVATE_FILE = 0o600;
 export const PRIVATE_FOLDER = 0o700;
 
@@ -32,7 +32,7 @@ const PERMISSIONS = 0o777;
 
 const code = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-/** The file that a path stands for: where links lead, though nothing is there yet. */
+/** The file that a path refers to, with symbolic links resolved, even if the target does not exist yet. */
 export function realPathOf(path: string): string {
   try {
     return realpathSync(path);
@@ -43,7 +43,7 @@ export function realPathOf(path: string): string {
   }
 }
 
-/** Mode and owner of a file, or undefined where there is none. */
+/** Mode and owner of a file, or undefined if it does not exist. */
 export function ownerOf(path: string): FileOwner | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   return found === undefined ? undefined : { mode: found.mode & PERMISSIONS, uid: found.uid, gid: found.gid };
@@ -54,11 +54,11 @@ const sameOwner = (a: Pick<Stats, 'uid' | 'gid'>, b: FileOwner): boolean => a.ui
 /**
  * Gives a new file a mode and an owner.
  * @param path the new file
- * @param replaced the file that it stands in for, for the message
- * @throws StorageUnavailableError where this process may not give files to that owner
+ * @param replaced the file that it replaces, for the message
+ * @throws StorageUnavailableError if this process may not give files to that owner
  */
 export function giveTo(owner: FileOwner, path: string, replaced: string): void {
-  // Windows has no such owners, and nothing to keep.
+  // Windows has no such owners, so there is nothing to keep.
   if (process.platform === 'win32') return;
   try {
     if (!sameOwner(statSync(path), owner)) chownSync(path, owner.uid, owner.gid);
@@ -69,8 +69,7 @@ export function giveTo(owner: FileOwner, path: string, replaced: string): void {
 }
 
 /**
- * Proves that files can be written anew which keep this owner, so that a process that may not is told before it changes
- * anything.
+ * Checks that this process can replace files and keep this owner, so that it fails before it changes anything.
  * @param path a file of that owner
  * @throws StorageUnavailableError naming the file and its owner
  */
@@ -80,7 +79,7 @@ export function requireMayKeep(owner: FileOwner, path: string): void {
   const uid = geteuid();
   if (uid === 0) return;
   if (uid === owner.uid && (getegid() === owner.gid || getgroups().includes(owner.gid))) return;
-  // The system has the last word: there are processes other than root's that may give files away.
+  // Only the system knows for sure: processes other than root's may be allowed to change owners.
   const probe = `${realPathOf(path)}.tmp-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
   const file = openSync(probe, 'wx', PRIVATE_FILE);
   try {
@@ -96,19 +95,19 @@ export function requireMayKeep(owner: FileOwner, path: string): void {
 function foreignFile(path: string, { uid, gid }: FileOwner, cause: unknown): StorageUnavailableError {
   const self = `user ${process.geteuid?.()}, group ${process.getegid?.()}`;
   return new StorageUnavailableError(
-    `${path} belongs to user ${uid}, group ${gid}, and this process (${self}) may not write it anew for them. Nothing was ` +
-      'changed. Run it as that user, for example with `sudo -u`, or give all files of the store to this one with chown.',
+    `${path} belongs to user ${uid}, group ${gid}, and this process (${self}) may not replace it and keep that owner. Nothing ` +
+      'was changed. Run it as that user, for example with `sudo -u`, or give all files of the store to this one with chown.',
     { cause },
   );
 }
 
-/** Makes the folder of a file where it is missing, for its owner only. */
+/** Creates the folder of a file if it is missing, accessible only to its owner. */
 export const makeFolderOf = (path: string): unknown =>
   mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_FOLDER });
 
 /**
- * Makes an empty file that only its owner may read, where there is none.
- * @param owner instead of this process's user, and its mode
+ * Creates an empty file that only its owner may read, unless it exists.
+ * @param owner mode and owner, instead of the private mode and this process's user
  */
 export function makePrivateFile(path: string, owner?: FileOwner): void {
   const real = realPathOf(path);

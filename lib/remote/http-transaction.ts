@@ -124,7 +124,7 @@ export class HttpTransaction implements StoreSession {
     const found = await this.#reads.read(collection, unknown);
     for (const id of unknown) {
       const entity = found.get(id);
-      this.#pending.learn(collection, id, entity);
+      this.#pending.setStored(collection, id, entity);
       this.#stored.set(keyOf(collection, id), { collection, id, version: versionOf(entity) });
     }
   }

@@ -1,4 +1,4 @@
-/** What a caller may ask of a collection: filters, orders and limits are checked before any store sees them. */
+/** Checks filters, orders and limits before any store sees them. */
 import { type CollectionName, type FieldDeclaration, fieldsOf } from '../model/collections.ts';
 import { childPath, isPlainObject, numberProblem, type Problem, stringProblem } from '../model/json-values.ts';
 import { DEFAULT_PAGE_ENTITIES, MAX_PAGE_ENTITIES } from '../model/limits.ts';
@@ -39,7 +39,7 @@ function checkValue(
   value: unknown,
 ): { value: Scalar } | { problem: string } {
   if (type === 'integer') {
-    if (operator === 'begins_with') return { problem: 'is a number, which has no beginning; use eq, gt or lt' };
+    if (operator === 'begins_with') return { problem: 'is a number, which has no prefix; use eq, gt or lt' };
     if (!Number.isInteger(value)) return { problem: 'must be an integer' };
     const problem = numberProblem(value as number);
     return problem === undefined ? { value: value as number } : { problem };
@@ -59,7 +59,7 @@ const asOperators = (filter: unknown): Readonly<Record<string, unknown>> => {
   return isPlainObject(filter) ? filter : { eq: filter };
 };
 
-/** Checks filters and orders their predicates as given. */
+/** Checks filters, and returns their predicates in the given order. */
 function checkFilters(collection: CollectionName, filters: unknown, problems: Problem[]): Predicate[] {
   if (filters === undefined || filters === null) return [];
   if (!isPlainObject(filters)) {

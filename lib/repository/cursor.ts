@@ -1,4 +1,4 @@
-/** Cursors: keyset positions, opaque to callers. They stay valid under writes, since they name values, not offsets. */
+/** Cursors: keyset positions, opaque to callers. They stay valid under writes, since they hold values, not offsets. */
 import { crc32 } from 'node:zlib';
 import type { CollectionName } from '../model/collections.ts';
 import { stringProblem } from '../model/json-values.ts';
@@ -13,9 +13,9 @@ interface CursorQuery {
 
 const asText = (predicate: Predicate): string => JSON.stringify(predicate);
 
-/** Tells one query from another, so that a cursor is not continued under other filters or another order. */
+/** Identifies a query, so that a cursor is not used with other filters or another order. */
 const fingerprint = (collection: CollectionName, { predicates, order }: CursorQuery): string =>
-  // A checksum will do: it has to notice mistakes, not keep secrets.
+  // A checksum is enough: it must detect mistakes, not keep secrets.
   crc32(JSON.stringify([collection, order, ...predicates.map(asText).sort()])).toString(36);
 
 /** The cursor that continues a query after `position`. */
@@ -25,14 +25,14 @@ export function encodeCursor(collection: CollectionName, query: CursorQuery, pos
 }
 
 /**
- * The position a cursor stands for.
- * @throws ValidationError where it is not a cursor, or one of another query
+ * The position that a cursor stands for.
+ * @throws ValidationError if it is not a cursor, or belongs to another query
  */
 export function decodeCursor(cursor: string, collection: CollectionName, query: CursorQuery): Position {
   const [of, value, id] = parse(cursor);
-  // Somebody may have made it up: what no store can hold must not reach one.
+  // A cursor may be forged: values that a store cannot hold must not reach it.
   if (typeof of !== 'string' || !isStorable(id) || typeof id !== 'string' || !(value === null || isStorable(value))) {
-    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the page before' }]);
+    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the previous page' }]);
   }
   if (of !== fingerprint(collection, query)) {
     const message = 'belongs to another query; send it with the same filters and order, or start without a cursor';

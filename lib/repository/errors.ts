@@ -1,4 +1,4 @@
-/** Every error a caller can meet: one class per cause, a stable `code`, and a message that says what to do. */
+/** Every error that a caller can get: one class per cause, a stable `code`, and a message that says what to do. */
 import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { type Problem, problemsInWords } from '../model/json-values.ts';
@@ -28,7 +28,7 @@ export class ValidationError extends StorageError {
 
 const named = (collection: CollectionName, id: string): string => `${collection} ${JSON.stringify(id)}`;
 
-/** There is no entity of this id. */
+/** There is no entity with this id. */
 export class EntityNotFoundError extends StorageError {
   readonly code = 'entity_not_found';
   readonly collection: CollectionName;
@@ -41,7 +41,7 @@ export class EntityNotFoundError extends StorageError {
   }
 }
 
-/** A creation found the id taken. */
+/** An entity to be created exists already. */
 export class EntityExistsError extends StorageError {
   readonly code = 'entity_exists';
   readonly collection: CollectionName;
@@ -56,15 +56,15 @@ export class EntityExistsError extends StorageError {
   }
 }
 
-/** Somebody else wrote the entity since the caller read it. */
+/** Another writer has changed the entity since the caller read it. */
 export class ConcurrencyConflictError extends StorageError {
   readonly code = 'concurrency_conflict';
   readonly collection: CollectionName;
   readonly id: string;
   readonly expectedVersion: number | 'exists';
-  /** 0 where the entity does not exist. */
+  /** 0 if the entity does not exist. */
   readonly currentVersion: number;
-  /** The entity that won, where it exists: merge into it and write over its version. */
+  /** The current entity, if it exists: merge into it and write over its version. */
   readonly current: Entity | undefined;
 
   constructor(
@@ -124,19 +124,19 @@ export class EntityInUseError extends StorageError {
   }
 }
 
-/** A transaction touches more entities than every store can commit together. */
+/** A transaction touches more entities than all stores can commit together. */
 export class TransactionTooLargeError extends StorageError {
   readonly code = 'transaction_too_large';
 
   constructor(limit: number) {
     super(
       `The transaction touches more than ${limit} entities, counting what it reads, writes and checks and the parents ` +
-        'that must exist. Split it, or use a batch where atomicity is not needed.',
+        'that must exist. Split it, or use a batch if atomicity is not needed.',
     );
   }
 }
 
-/** The store declares that it cannot do this. */
+/** The store does not support the operation, as its capabilities declare. */
 export class UnsupportedOperationError extends StorageError {
   readonly code = 'unsupported_operation';
 }
@@ -147,7 +147,7 @@ export class StorageUnavailableError extends StorageError {
   override readonly retryable = true;
 }
 
-/** What is stored cannot be read as it was written. Nothing is overwritten until an operator decides. */
+/** Stored data is damaged. Nothing is overwritten until an operator decides. */
 export class StorageDamagedError extends StorageError {
   readonly code = 'storage_damaged';
 }
@@ -157,7 +157,7 @@ export class ConfigurationError extends StorageError {
   readonly code = 'configuration_invalid';
 }
 
-/** A migration cannot begin, or had to stop. Both stores hold whole entities; the message says how to go on. */
+/** A migration cannot start, or had to stop. Both stores hold whole entities; the message says how to continue. */
 export class MigrationError extends StorageError {
   readonly code = 'migration_failed';
 }

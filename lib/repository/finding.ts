@@ -1,13 +1,13 @@
-/** One thing that `hfstorage doctor` looked at. */
+/** The result of one check of `hfstorage doctor`. */
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'error';
-  /** What was looked at, such as a file. */
+  /** What was checked, such as a file. */
   readonly subject: string;
   readonly message: string;
   /** What to do about it, in one sentence. */
   readonly remedy?: string;
-  /** Set where acknowledged saves may be missing from now on: it stays an error, although the store is whole again. */
+  /** Set if acknowledged saves may be missing: this stays an error, although the store is whole again. */
   readonly loss?: true;
-  /** Set where nothing more can be looked at, because the store would have to be made or changed for it. */
+  /** Set if nothing more can be checked without creating or changing the store. */
   readonly final?: boolean;
 }

@@ -1,12 +1,12 @@
 /**
- * The one kind of write. A store commits an atomic list of guarded writes; what a guard and a write mean is defined
- * here, once, so that every store gives the same answers.
+ * The only kind of write. A store commits an atomic list of guarded writes; the meaning of guards and writes is defined
+ * once, here, so that every store behaves the same.
  */
 import { type CollectionName, idFieldOf, type Reference } from '../model/collections.ts';
 import type { Entity, JsonObject, JsonValue } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
 
-/** The version an entity must have: 0 for "must not exist", 'exists' for any version, undefined for no matter. */
+/** The version that an entity must have: 0 for "must not exist", 'exists' for any version, undefined for no expectation. */
 export type Expectation = number | 'exists' | undefined;
 
 interface Guarded {
@@ -15,7 +15,7 @@ interface Guarded {
   readonly expect?: Expectation;
 }
 
-/** Creates the entity or replaces all of it. `created_at` in `fields` counts for a new entity only. */
+/** Creates the entity or replaces it completely. `created_at` in `fields` counts only for a new entity. */
 export interface PutWrite extends Guarded {
   readonly kind: 'put';
   readonly fields: JsonObject;
@@ -46,7 +46,7 @@ export type GuardedWrite = PutWrite | PatchWrite | DeleteWrite | CheckWrite;
 
 export type RejectionReason = 'conflict' | 'exists' | 'missing' | 'referenced' | 'too_large';
 
-/** Thrown by a store when a guard of an atomic list does not hold. Nothing of the list was written. */
+/** Thrown by a store if a guard of an atomic list does not hold. Nothing of the list was written. */
 export class WriteRejected extends Error {
   readonly index: number;
   readonly reason: RejectionReason;
@@ -55,7 +55,7 @@ export class WriteRejected extends Error {
 
   /**
    * @param index position of the write in its list
-   * @param current the entity as it is, where it exists
+   * @param current the current entity, if it exists
    * @param reference for 'referenced': the reference that still points to the entity
    */
   constructor(index: number, reason: RejectionReason, current?: Entity | undefined, reference?: Reference) {
@@ -67,11 +67,11 @@ export class WriteRejected extends Error {
   }
 }
 
-/** Version of an entity, 0 where there is none; records written by others may carry no version, which counts as 1. */
+/** Version of an entity, 0 if there is none; records of other programs may have no version, which counts as 1. */
 export const versionOf = (entity: Partial<Entity> | undefined): number =>
   entity === undefined ? 0 : (entity.version ?? 1);
 
-/** Why a write must be rejected over `current`, or undefined. References to a deleted entity are the store's to look up. */
+/** Why a write over `current` must be rejected, or undefined. The store itself looks up references to a deleted entity. */
 export function guardFailure(write: GuardedWrite, current: Entity | undefined): RejectionReason | undefined {
   const { kind, expect } = write;
   if (current === undefined) {
@@ -84,15 +84,15 @@ export function guardFailure(write: GuardedWrite, current: Entity | undefined): 
 }
 
 /**
- * The entity that a put leaves behind.
- * @param createdAt of the entity that it replaces
+ * The entity that results from a put.
+ * @param createdAt the `created_at` of the entity that it replaces
  */
 export function putEntity(write: PutWrite, createdAt: JsonValue | undefined, version: number): Entity {
   const { created_at = write.at, ...fields } = write.fields;
   return { ...fields, created_at: createdAt ?? created_at, updated_at: write.at, version };
 }
 
-/** The entity that a put or patch leaves behind. The guard must hold. */
+/** The entity that results from a put or patch. The guard must hold. */
 export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undefined): Entity {
   const version = versionOf(current) + 1;
   if (write.kind === 'put') return putEntity(write, current?.created_at, version);
@@ -104,14 +104,14 @@ export function applyWrite(write: PutWrite | PatchWrite, current: Entity | undef
   return entity;
 }
 
-/** What a loaded entity may replace: an older version, also the same version, or any, newer ones included. */
+/** What a loaded entity may replace: an older version, also the same version, or any version, even a newer one. */
 export type LoadOver = 'older' | 'same' | 'any';
 
-/** Whether an entity of a version may be loaded over what is there. */
+/** Whether an entity with a version may be loaded over the current one. */
 export const mayLoad = (over: LoadOver, version: number, current: Partial<Entity> | undefined): boolean =>
   over === 'any' || versionOf(current) < version || (over === 'same' && versionOf(current) === version);
 
-/** Each entity once by its id, the one of the newest version: what a load of them all leaves behind. */
+/** The newest version of each entity, by id: the result of loading all of them. */
 export function newestById(collection: CollectionName, entities: readonly Entity[]): Map<string, Entity> {
   const newest = new Map<string, Entity>();
   for (const entity of entities) {
@@ -121,6 +121,6 @@ export function newestById(collection: CollectionName, entities: readonly Entity
   return newest;
 }
 
-/** The id an entity carries. */
+/** The id of an entity. */
 export const idOf = (collection: CollectionName, entity: Readonly<Record<string, unknown>>): string =>
   entity[idFieldOf(collection)] as string;

@@ -1,16 +1,16 @@
-/** Backups by a store's own means: quicker than the portable ones, and of use to the same kind of store only. */
+/** Backups by a store's own means: faster than portable ones, but usable only for the same kind of store. */
 
 export interface NativeCopyOptions {
-  /** A folder that is there and empty, for the files. DynamoDB writes none. */
+  /** An existing, empty folder for the files. DynamoDB writes none. */
   readonly folder: string;
-  /** Of the backup. */
+  /** Id of the backup. */
   readonly id: string;
-  /** Called with what was copied since the last call, and with all there is, where that is known. */
+  /** Called with the count copied since the last call, and with the total, if it is known. */
   readonly progress?: ((what: string, count: number, total?: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What there is afterwards: files, or backups that a service keeps. */
+/** The result: files, or backups that a service keeps. */
 export type NativeCopy =
   | { readonly files: readonly string[]; readonly consistent: boolean }
   | { readonly kept: readonly KeptBackup[]; readonly consistent: boolean };
@@ -19,6 +19,6 @@ export type NativeCopy =
 export interface KeptBackup {
   readonly table: string;
   readonly name: string;
-  /** What the service wants to hear when it is to be restored. */
+  /** Identifies the backup to the service for a restore. */
   readonly arn: string;
 }

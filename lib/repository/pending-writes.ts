@@ -5,36 +5,36 @@ import { cloneJson } from '../model/json-values.ts';
 import { sizeProblem } from '../model/validation.ts';
 import { applyWrite, type GuardedWrite, guardFailure, type RejectionReason, WriteRejected } from './guarded-write.ts';
 
-/** An entity that a transaction has met. */
+/** An entity that a transaction has read or written. */
 export interface Known {
-  /** As the store has it, for this transaction. */
+  /** The entity in the store, from the transaction's point of view. */
   stored: Entity | undefined;
-  /** As the transaction has left it. */
+  /** The entity after the writes of the transaction so far. */
   current: Entity | undefined;
 }
 
-/** A copy that a caller may own. */
+/** A copy for a caller, who owns it. */
 export const copyOf = (entity: Entity | undefined): Entity | undefined =>
   entity === undefined ? undefined : cloneJson(entity);
 
 /**
- * What a transaction has read, and what it is going to write: guards are decided here, in memory, for every store whose
- * transactions send their writes at the end.
+ * The entities that a transaction has read, and its buffered writes. Guards are decided here, in memory, for every store
+ * whose transactions send their writes at the end.
  */
 export class PendingWrites {
   readonly #known = new Map<CollectionName, Map<string, Known>>(collectionNames.map((name) => [name, new Map()]));
 
-  /** The entities of a collection that were met, by id. */
+  /** The known entities of a collection, by id. */
   of(collection: CollectionName): ReadonlyMap<string, Known> {
     return this.#known.get(collection) as Map<string, Known>;
   }
 
-  /** Notes an entity as the store has it. */
-  learn(collection: CollectionName, id: string, stored: Entity | undefined): void {
+  /** Records an entity as read from the store. */
+  setStored(collection: CollectionName, id: string, stored: Entity | undefined): void {
     this.#known.get(collection)?.set(id, { stored, current: stored });
   }
 
-  /** The ids among these that were not met yet, each once. */
+  /** The ids among these that are not known yet, each once. */
   unknown(collection: CollectionName, ids: Iterable<string>): string[] {
     const known = this.of(collection);
     return [...new Set(ids)].filter((id) => !known.has(id));
@@ -45,9 +45,9 @@ export class PendingWrites {
   }
 
   /**
-   * Does all writes of a list here, or none. Their targets must be known.
+   * Applies all writes of a list in memory, or none. Their targets must be known.
    * @param isReferenced whether an entity of the reference's collection refers to an id
-   * @returns what each left behind: the entity itself, not to be handed out
+   * @returns the resulting entity of each: the object itself, not to be handed out
    * @throws WriteRejected
    */
   async decide(
@@ -91,7 +91,7 @@ async function resultOf(
     return undefined;
   }
   const entity = applyWrite(write, current);
-  // A put was measured with the input; what a patch adds up to is known only here.
+  // The size of a put was checked with the input; the size of a patched entity is known only here.
   if (write.kind === 'patch' && sizeProblem(entity) !== undefined) throw rejected(index, 'too_large', current);
   return entity;
 }

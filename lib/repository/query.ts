@@ -1,11 +1,11 @@
-/** What a query is, in one form for every store. */
+/** Queries, in one form for every store. */
 import { type CollectionName, idFieldOf } from '../model/collections.ts';
 import type { Scalar } from '../model/order.ts';
 
 export const filterOperators = ['eq', 'ne', 'in', 'gt', 'gte', 'lt', 'lte', 'begins_with'] as const;
 export type FilterOperator = (typeof filterOperators)[number];
 
-/** A value (equal), a list (any of), or operators that must all hold. Absent fields match `ne` only. */
+/** A value (equal), a list (any of), or operators that must all hold. Absent fields match only `ne`. */
 export type Filter = Scalar | readonly Scalar[] | { readonly [O in FilterOperator]?: Scalar | readonly Scalar[] };
 export type Filters = Readonly<Record<string, Filter>>;
 
@@ -15,9 +15,9 @@ export interface QueryOptions {
   readonly orderBy?: string | undefined;
   /** 1..1000, default 100. */
   readonly limit?: number | undefined;
-  /** `nextCursor` of the page before, of the same query. */
+  /** `nextCursor` of the previous page of the same query. */
   readonly cursor?: string | undefined;
-  /** Whether to say how the query was answered. It costs: the SQL store runs the query a second time. */
+  /** Whether to report how the query was answered. This has a cost: the SQL store runs the query a second time. */
   readonly explain?: boolean | undefined;
 }
 
@@ -37,20 +37,20 @@ export interface Order {
   readonly descending: boolean;
 }
 
-/** A position in an order: the order field's value there (undefined: absent) and the id that breaks ties. */
+/** A position in an order: the value of the order field (undefined: absent) and the id, which breaks ties. */
 export interface Position {
   readonly value: Scalar | undefined;
   readonly id: string;
 }
 
-/** A query as a store sees it: every predicate must hold; ties go by id, in the direction of the order. */
+/** A query as a store sees it: every predicate must hold; the id breaks ties, in the direction of the order. */
 export interface Query {
   readonly predicates: readonly Predicate[];
   readonly order: Order;
   readonly limit: number;
-  /** Where the page before ended. */
+  /** Where the previous page ended. */
   readonly after?: Position | undefined;
-  /** Whether the page is to say how it was found. */
+  /** Whether to report how the page was found. */
   readonly explain: boolean;
 }
 

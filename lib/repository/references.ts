@@ -1,12 +1,12 @@
 /**
- * The rules of references, for every store: a child needs its parents, a parent that is still referenced may not be
- * deleted, and a child may take a field from its parent. Stores enforce them as part of the atomic list of writes.
+ * The rules for references, on every store: a child needs its parents, a parent that is still referenced must not be
+ * deleted, and a child may inherit a field from its parent. Stores enforce them as part of the atomic list of writes.
  */
 import { type CollectionName, fieldsOf, type Reference, referencesFrom, referencesTo } from '../model/collections.ts';
 import type { JsonObject } from '../model/entities.ts';
 import type { CheckWrite } from './guarded-write.ts';
 
-/** The references through which an entity of a collection, as long as any child has one to it, may not be deleted. */
+/** The references that keep an entity of a collection from being deleted while any child has one to it. */
 export const blockingReferences = (collection: CollectionName): readonly Reference[] => referencesTo(collection);
 
 /** The checks that every parent named in `fields` exists, one for each parent. */
@@ -20,7 +20,7 @@ export function parentChecks(collection: CollectionName, fields: JsonObject): Ch
   return [...checks.values()];
 }
 
-/** Where a field that was left out takes its value from. */
+/** Where an omitted field takes its value from. */
 export interface DefaultSource {
   readonly field: string;
   /** The field that names the parent. */

@@ -13,14 +13,14 @@ import {
 } from './errors.ts';
 import { type GuardedWrite, versionOf, WriteRejected } from './guarded-write.ts';
 
-/** The error of a missing parent, named by the child's field that refers to it. */
+/** The error for a missing parent, which names the child's field that refers to it. */
 export function missingReference(child: CollectionName, parent: CollectionName, id: string): StorageError {
   if (parent === 'templates') return new TemplateNotFoundError(id);
   const field = referencesFrom(child).find((reference) => reference.parent === parent)?.field ?? 'id';
   return new ReferenceNotFoundError(field, parent, id);
 }
 
-/** The write of the list that refers to an entity, and so had it checked. */
+/** The write of the list that refers to an entity, which is why the entity was checked. */
 const childOf = (writes: readonly GuardedWrite[], { collection, id }: GuardedWrite): GuardedWrite | undefined =>
   writes.find((write) => {
     if (write.kind !== 'put' && write.kind !== 'patch') return false;
@@ -28,9 +28,7 @@ const childOf = (writes: readonly GuardedWrite[], { collection, id }: GuardedWri
     return referencesFrom(write.collection).some(({ field, parent }) => parent === collection && fields[field] === id);
   });
 
-/**
- * What a rejected write means to the caller. Other errors come back as they are.
- */
+/** Turns a rejected write into the caller's error. Other errors are returned unchanged. */
 export function rejectionToError(error: unknown, writes: readonly GuardedWrite[]): unknown {
   if (!(error instanceof WriteRejected)) return error;
   const write = writes[error.index] as GuardedWrite;

@@ -1,4 +1,4 @@
-/** The interface every program uses, on whichever store. */
+/** The interface that every program uses, on any store. */
 import type { CollectionName } from '../model/collections.ts';
 import type { EntityChanges, EntityInput, EntityOf } from '../model/entities.ts';
 import type { StorageError } from './errors.ts';
@@ -7,21 +7,21 @@ import type { CountOptions, QueryOptions } from './query.ts';
 import type { Capabilities, Explanation } from './storage-strategy.ts';
 
 export interface WriteOptions {
-  /** The version the entity must have: 0 where it must not exist, 'exists' for any. A `version` in the entity asks the same. */
+  /** The version that the entity must have: 0 if it must not exist, 'exists' for any. A `version` in the entity means the same. */
   readonly expectedVersion?: Expectation;
 }
 
 export interface QueryResult<C extends CollectionName> {
   readonly items: EntityOf<C>[];
-  /** Present where more follows. */
+  /** Present if more entities follow. */
   readonly nextCursor?: string;
-  /** Present where the query asked for it with `explain`. */
+  /** Present if the query requested it with `explain`. */
   readonly explanation?: Explanation;
 }
 
 export interface CountResult {
   readonly count: number;
-  /** Entities by value of the `groupBy` field, in the order of the values; those without the field are in none. */
+  /** Count by value of the `groupBy` field, in the order of the values; entities without the field are in no group. */
   readonly groups?: Readonly<Record<string, number>>;
 }
 
@@ -31,7 +31,7 @@ export interface BatchGetResult<C extends CollectionName> {
   readonly missing: string[];
 }
 
-/** What became of one entity of a batch. */
+/** The outcome for one entity of a batch. */
 export type BatchSaveResult<C extends CollectionName> =
   | { readonly status: 'saved'; readonly id: string; readonly entity: EntityOf<C> }
   | {
@@ -40,10 +40,10 @@ export type BatchSaveResult<C extends CollectionName> =
       readonly error: StorageError;
     };
 
-/** Operations on single entities and queries: on the store itself, or inside a transaction. */
+/** Operations on single entities, and queries: on the store itself, or inside a transaction. */
 export interface Transaction {
   /**
-   * Creates the entity, or replaces all of it.
+   * Creates the entity, or replaces it completely.
    * @returns the entity as stored
    * @throws ValidationError, ReferenceNotFoundError, EntityExistsError (expected version 0), ConcurrencyConflictError
    */
@@ -66,7 +66,7 @@ export interface Transaction {
   ): Promise<EntityOf<C>>;
   /** @throws EntityNotFoundError, EntityInUseError, ConcurrencyConflictError */
   deleteEntity(collection: CollectionName, id: string, options?: WriteOptions): Promise<void>;
-  /** @throws ValidationError naming what cannot be filtered or ordered by */
+  /** @throws ValidationError naming the filters and orders that cannot be used */
   queryEntities<C extends CollectionName>(collection: C, options?: QueryOptions): Promise<QueryResult<C>>;
   countEntities(collection: CollectionName, options?: CountOptions): Promise<CountResult>;
   /**
@@ -83,28 +83,28 @@ export type NewEntity = {
 
 export interface Repository extends Transaction {
   readonly capabilities: Capabilities;
-  /** Up to 1,000 ids; one that comes twice is returned once. */
+  /** Up to 1,000 ids; an entity whose id is given twice is returned once. */
   getEntities<C extends CollectionName>(collection: C, ids: readonly string[]): Promise<BatchGetResult<C>>;
   /**
-   * Saves up to 1,000 entities, each on its own, and says of each what became of it, in order.
-   * @throws ValidationError where an id comes twice
+   * Saves up to 1,000 entities, each on its own, and returns the outcome of each, in order.
+   * @throws ValidationError if an id occurs twice
    */
   saveEntities<C extends CollectionName>(
     collection: C,
     entities: readonly EntityInput<C>[],
   ): Promise<BatchSaveResult<C>[]>;
   /**
-   * Creates all entities or none, however many; parents come before their children. None may exist.
+   * Creates all entities or none, however many; parents come before their children. None of them may exist.
    * @throws ValidationError, EntityExistsError, ReferenceNotFoundError
    */
   createTogether(entities: readonly NewEntity[]): Promise<EntityOf<CollectionName>[]>;
   /**
-   * Commits what `work` did when it returns; rolls back when it throws. Serializable; at most 100 entities. `work` may
-   * run more than once, so its effects should be on `tx` alone.
+   * Commits the writes of `work` when it returns; rolls back if it throws. Serializable; at most 100 entities. `work` may
+   * run more than once, so it should have effects only on `tx`.
    * @throws TransactionTooLargeError and whatever `work` throws
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** @throws StorageUnavailableError or StorageDamagedError where the store cannot be used now */
+  /** @throws StorageUnavailableError or StorageDamagedError if the store cannot be used now */
   health(): Promise<void>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,11 +1,11 @@
-/** Queries evaluated in memory: for stores, or parts of queries, without an index to do it. */
+/** Evaluates queries in memory, for stores and parts of queries without an index. */
 import type { CollectionName } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { compareScalars, compareUtf8, isScalar } from '../model/order.ts';
 import type { Position } from './query.ts';
 import { type Order, type Predicate, positionOf } from './query.ts';
 
-/** Whether an entity meets a predicate. Absent fields meet `ne` only. */
+/** Whether an entity meets a predicate. Absent fields meet only `ne`. */
 export function meets(entity: Entity, predicate: Predicate): boolean {
   const found = entity[predicate.field];
   if (!isScalar(found)) return predicate.operator === 'ne';
@@ -30,7 +30,7 @@ export function meets(entity: Entity, predicate: Predicate): boolean {
   }
 }
 
-/** Compares places in an order: absent values last in both directions, ties by id in the direction of the order. */
+/** Compares positions in an order: absent values last in both directions, ties by id in the direction of the order. */
 export function comparePositions(order: Order, a: Position, b: Position): number {
   const sign = order.descending ? -1 : 1;
   if (a.value === undefined || b.value === undefined) {
@@ -41,12 +41,12 @@ export function comparePositions(order: Order, a: Position, b: Position): number
 }
 
 /**
- * The first `limit` of many entities in an order, after a position, holding no more than `limit` of them at a time
- * (a binary heap with the last of the kept ones on top: n log limit comparisons).
+ * Selects the first `limit` of many entities in an order, after a position, holding at most `limit` of them at a time
+ * (a binary heap with the last kept entity on top: n log limit comparisons).
  */
 export class TopEntities {
   readonly #heap: { readonly position: Position; readonly entity: Entity }[] = [];
-  #passedOver = false;
+  #exceeded = false;
 
   readonly collection: CollectionName;
   readonly order: Order;
@@ -62,10 +62,10 @@ export class TopEntities {
 
   /** Whether entities beyond the kept ones were offered. */
   get more(): boolean {
-    return this.#passedOver;
+    return this.#exceeded;
   }
 
-  /** Whether as many are kept as are wanted. */
+  /** Whether `limit` entities are kept. */
   get isFull(): boolean {
     return this.#heap.length >= this.limit;
   }
@@ -85,7 +85,7 @@ export class TopEntities {
       this.#siftUp(heap.length - 1);
       return;
     }
-    this.#passedOver = true;
+    this.#exceeded = true;
     if (comparePositions(order, position, (heap[0] as { position: Position }).position) >= 0) return;
     heap[0] = { position, entity };
     this.#siftDown();

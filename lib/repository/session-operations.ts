@@ -1,4 +1,4 @@
-/** The operations of `Transaction`, once, over any session of a store: the policy that every store shares. */
+/** The operations of `Transaction` on any session of a store: the policy that all stores share. */
 import { type CollectionName, collections } from '../model/collections.ts';
 import type { Entity, EntityChanges, EntityInput, EntityOf } from '../model/entities.ts';
 import { compareUtf8 } from '../model/order.ts';
@@ -14,7 +14,7 @@ import { missingReference, rejectionToError } from './rejections.ts';
 import type { CountResult, QueryResult, Transaction, WriteOptions } from './repository.ts';
 import type { StoreSession } from './storage-strategy.ts';
 
-/** @throws ValidationError where it is not the name of a collection */
+/** @throws ValidationError if it is not the name of a collection */
 export function requireCollection(collection: CollectionName): void {
   if (!Object.hasOwn(collections, collection)) {
     const message = `${JSON.stringify(collection)} is not a collection; these are: ${Object.keys(collections).join(', ')}`;
@@ -22,14 +22,14 @@ export function requireCollection(collection: CollectionName): void {
   }
 }
 
-/** @throws ValidationError where it cannot be an id of the collection */
+/** @throws ValidationError if it cannot be an id of the collection */
 export function requireId(collection: CollectionName, id: string): void {
   requireCollection(collection);
   const problem = idProblem(collection, id);
   if (problem !== undefined) throw new ValidationError([{ path: collections[collection].idField, message: problem }]);
 }
 
-/** One expectation from the option and the entity's own `version`. */
+/** Combines the option and the entity's own `version` into one expectation. */
 function reconcile(option: Expectation, sent: number | undefined): Expectation {
   if (option !== undefined && option !== 'exists' && !(Number.isInteger(option) && option >= 0)) {
     throw new ValidationError([{ path: 'expected_version', message: 'must be an integer of at least 0' }]);
@@ -37,7 +37,7 @@ function reconcile(option: Expectation, sent: number | undefined): Expectation {
   if (sent === undefined) return option;
   if (option === undefined) return sent;
   if (option === sent || (option === 'exists' && sent > 0)) return sent;
-  const message = `is ${sent}, but the call expects ${option === 0 ? 'a new entity' : `version ${option}`}; leave one out`;
+  const message = `is ${sent}, but the call expects ${option === 0 ? 'a new entity' : `version ${option}`}; omit one of them`;
   throw new ValidationError([{ path: 'version', message }]);
 }
 
@@ -45,7 +45,7 @@ export interface OperationSettings {
   readonly enforceReferences: boolean;
 }
 
-/** An entity checked and complete, ready to be written. */
+/** A checked and complete entity, ready to be written. */
 interface Prepared {
   readonly id: string;
   readonly put: PutWrite;
@@ -56,9 +56,7 @@ export class SessionOperations implements Transaction {
   readonly settings: OperationSettings;
   readonly touch: (collection: CollectionName, id: string) => void;
 
-  /**
-   * @param touch told of every entity that is read, written or checked, before it happens
-   */
+  /** @param touch called for every entity before it is read, written or checked */
   constructor(
     session: StoreSession,
     settings: OperationSettings,
@@ -133,7 +131,7 @@ export class SessionOperations implements Transaction {
     return { count, groups: Object.fromEntries([...groups].sort(([a], [b]) => compareUtf8(a, b))) };
   }
 
-  /** The write of an entity, and the checks that what it refers to exists. */
+  /** The write of an entity, and the checks that its parents exist. */
   withParentChecks(put: PutWrite): GuardedWrite[] {
     return this.settings.enforceReferences ? [put, ...parentChecks(put.collection, put.fields)] : [put];
   }
@@ -147,7 +145,7 @@ export class SessionOperations implements Transaction {
   }
 
   /**
-   * The parents from which entities of `collection` that leave fields out take them, by id.
+   * The parents from which entities of `collection` inherit omitted fields, by id.
    * @param known parents by `collection/id` that need not be read
    */
   async readDefaultParents(
@@ -177,7 +175,7 @@ export class SessionOperations implements Transaction {
   }
 
   /**
-   * Fills in what comes from the parents and makes the write.
+   * Fills in the fields that come from parents, and makes the write.
    * @throws ValidationError, ReferenceNotFoundError
    */
   complete(
@@ -195,7 +193,7 @@ export class SessionOperations implements Transaction {
           throw missingReference(collection, source.parent, parentId);
         }
         const from = `${source.parent} ${JSON.stringify(parentId)}`;
-        const message = `is required: it was left out, and ${from} is not there to take it from`;
+        const message = `is required: it was omitted, and ${from}, its default source, does not exist`;
         throw new ValidationError([{ path: source.field, message }]);
       }
       fields[source.field] = value;
@@ -205,7 +203,7 @@ export class SessionOperations implements Transaction {
     return { id, put: { kind: 'put', collection, id, expect, fields, at: now() } };
   }
 
-  /** Commits one entity's write with its checks, and returns what the first of them left behind. */
+  /** Commits the write of one entity with its checks, and returns the resulting entity. */
   async #write(writes: readonly GuardedWrite[]): Promise<Entity | undefined> {
     for (const { collection, id } of writes) this.touch(collection, id);
     try {

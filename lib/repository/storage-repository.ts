@@ -135,7 +135,7 @@ export class StorageRepository extends SessionOperations implements Repository {
     await this.close();
   }
 
-  /** A session that ends with its transaction, and refuses queries where the store cannot protect them. */
+  /** A session that ends with its transaction, and refuses queries if the store cannot protect them. */
   #guarded(session: StoreSession, requireOpen: () => void): StoreSession {
     const requireQueries = (): void => {
       requireOpen();
@@ -175,7 +175,7 @@ function requireDistinct(collection: CollectionName, entities: readonly unknown[
     if (typeof id !== 'string') continue;
     const first = seen.get(id);
     if (first !== undefined) {
-      const message = `has the id of entities[${first}], ${JSON.stringify(id)}; an id may come once in a batch`;
+      const message = `has the id of entities[${first}], ${JSON.stringify(id)}; an id may occur only once in a batch`;
       throw new ValidationError([{ path: `entities[${i}]`, message }]);
     }
     seen.set(id, i);

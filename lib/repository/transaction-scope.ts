@@ -2,15 +2,15 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { UnsupportedOperationError } from './errors.ts';
 
 /**
- * Knows whether code runs inside the callback of a transaction or lock of a store. A write made there on the repository
- * itself would wait for that transaction, and so for ever: it is refused instead, on every store.
+ * Detects code that runs inside the callback of a transaction or lock of a store. A write on the repository itself would
+ * wait there for that transaction, and thus forever: it is refused instead, on every store.
  */
 export class TransactionScope {
   readonly #current = new AsyncLocalStorage<{ open: boolean }>();
 
   /**
-   * Runs `work` by `run`, as inside.
-   * @param run may run what it is given several times
+   * Runs `work` through `run`, within the scope.
+   * @param run may call its argument several times
    */
   async enter<S, T>(
     work: (session: S) => Promise<T>,
@@ -28,8 +28,8 @@ export class TransactionScope {
   requireOutside(): void {
     if (this.#current.getStore()?.open !== true) return;
     throw new UnsupportedOperationError(
-      'This write was made on the repository inside a transaction or lock, where it would wait for that to end. Make it ' +
-        'on what the callback receives.',
+      'This write was made on the repository inside a transaction or lock, where it would wait forever. Make it on the ' +
+        'object that the callback receives.',
     );
   }
 }

@@ -22,11 +22,11 @@ const copies: { readonly [S in StrategyName]: Copy } = {
 };
 
 /**
- * Backs a store up by its own means: SQLite's online backup, `pg_dump`, on-demand backups of DynamoDB, a copy of JSON files.
+ * Backs up a store by its own means: SQLite's online backup, `pg_dump`, DynamoDB's on-demand backups, a copy of JSON files.
  * @throws BackupError, or what opening the store throws
  */
 export const copyNatively = ({ storage }: Config, options: NativeCopyOptions): Promise<NativeCopy> =>
   copies[storage.strategy](storage, options);
 
-/** Whether a native backup of this store is files, for which there must be a folder. */
+/** Whether a native backup of this store consists of files, which need a folder. */
 export const copiesToFiles = ({ storage }: Config): boolean => storage.strategy !== 'dynamodb';

@@ -3,7 +3,7 @@ import { parseConfig } from '../config/parse-config.ts';
 import { StorageRepository } from '../repository/storage-repository.ts';
 import type { StorageStrategy } from '../repository/storage-strategy.ts';
 
-// Imported only when used: a program, and above all a Lambda function, loads one store's libraries.
+// Imported lazily, so that a program, above all a Lambda function, loads the libraries of one store only.
 const openers: { readonly [S in StrategyName]: (storage: Config['storage']) => Promise<StorageStrategy> } = {
   json: async ({ json_strategy }) => (await import('./json/json-strategy.ts')).openJsonStrategy(json_strategy),
   sql: async ({ sql_strategy, enforce_references }) =>
@@ -14,7 +14,7 @@ const openers: { readonly [S in StrategyName]: (storage: Config['storage']) => P
 
 /**
  * Opens the store that a configuration names. Close the repository after use, or declare it with `await using`.
- * @param config from `loadConfig`, or as written in a file: it is checked and completed
+ * @param config from `loadConfig`, or in the form of a configuration file, which is validated and completed
  * @throws ConfigurationError, StorageUnavailableError, StorageDamagedError
  */
 export async function openRepository(config: Config | ConfigInput): Promise<StorageRepository> {

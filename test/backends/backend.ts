@@ -1,14 +1,14 @@
-/** Asks for a server that tests need. The first who asks waits until it has been started, the others until it is there. */
+/** Requests a server that tests need. The first request starts it, and all wait until it is ready. */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 export type BackendName = 's3' | 'postgresql' | 'dynamodb';
 
-/** What a unit test finds where the others find the address: it must run without servers. */
+/** The value that unit tests get instead of the address: they must run without servers. */
 export const NO_BACKENDS = 'none';
 
-/** Where it was thrown helps nobody who has to install something. */
+/** The stack does not help a reader who has to install something. */
 function lineOf(message: string): Error {
   const error = new Error(message);
   error.stack = message;
@@ -33,7 +33,7 @@ async function ask(name: BackendName): Promise<void> {
 const asked = new Map<BackendName, Promise<void>>();
 
 /**
- * Makes sure that a server is there and sets the variables that tell where it is: `HFSTORAGE_TEST_S3_ENDPOINT` and
+ * Ensures that a server is running and sets the variables with its address: `HFSTORAGE_TEST_S3_ENDPOINT` and
  * `HFSTORAGE_TEST_S3_BUCKET`, `HFSTORAGE_TEST_POSTGRES_URL`, or `HFSTORAGE_TEST_DYNAMODB_ENDPOINT`.
  * @throws Error of one line that says what to install; nothing is skipped silently
  */

@@ -16,9 +16,9 @@ const starters: Readonly<Record<BackendName, () => Promise<Service>>> = {
 };
 
 export interface Backends {
-  /** Where test files ask, as `${url}/${name}`. Nobody else knows it. */
+  /** The secret address for the requests of test files, `${url}/${name}`. */
   readonly url: string;
-  /** Stops those that were started, even where stopping one fails. */
+  /** Stops all that were started, even if stopping one fails. */
   stop(): Promise<void>;
 }
 

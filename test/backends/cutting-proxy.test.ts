@@ -42,7 +42,7 @@ afterAll(async () => {
   await dropDatabase(DATABASE);
 });
 
-test('what goes through is counted and told', async () => {
+test('messages and bytes that pass through are counted and reported', async () => {
   await client.query('SELECT 1');
   await client.query('INSERT INTO t VALUES ($1)', [7]);
   await client.end();
@@ -57,7 +57,7 @@ test('what goes through is counted and told', async () => {
   expect(proxy.traffic.server.bytes).toBeGreaterThan(proxy.traffic.server.messages);
 });
 
-test('a message and an answer larger than a chunk arrive whole', async () => {
+test('a message and an answer larger than a chunk arrive complete', async () => {
   const text = 'é'.repeat(1_000_000);
   expect((await client.query('SELECT $1::text AS text', [text])).rows).toEqual([{ text }]);
 });
@@ -127,7 +127,7 @@ test('a network that hangs and then breaks', async () => {
   await (await connected()).query('SELECT 1');
 });
 
-test('new connections are refused on request, and those there are stay', async () => {
+test('new connections are refused on request, and existing ones stay', async () => {
   await proxy.refuse(true);
   await expect(connected()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await client.query('SELECT 1');
@@ -135,7 +135,7 @@ test('new connections are refused on request, and those there are stay', async (
   await (await connected()).query('SELECT 1');
 });
 
-test('a delay holds every chunk back', async () => {
+test('a delay holds back every chunk', async () => {
   proxy.delay(40);
   const start = performance.now();
   await client.query('SELECT 1');
@@ -143,6 +143,6 @@ test('a delay holds every chunk back', async () => {
   expect(performance.now() - start).toBeGreaterThan(75);
 });
 
-test('there is no TLS through it', async () => {
+test('it does not support TLS', async () => {
   await expect(connected({ ssl: true })).rejects.toThrow('The server does not support SSL connections');
 });

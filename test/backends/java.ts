@@ -7,7 +7,7 @@ const OLDEST = 17;
 // A Debian release has one of them.
 const PACKAGES = ['openjdk-17-jre-headless', 'openjdk-21-jre-headless'];
 
-/** Java's major version; NaN where the command is none. The numbers up to 8 are written 1.8. */
+/** Java's major version; NaN if the command is not Java. The numbers up to 8 are written 1.8. */
 function javaVersion(command: string): number {
   const { stderr } = spawnSync(command, ['-version'], { encoding: 'utf8', windowsHide: true });
   return Number(/version "(?:1\.)?(\d+)/.exec(stderr ?? '')?.[1]);
@@ -19,7 +19,7 @@ function installedJava(): string | undefined {
   return candidates.find((command) => javaVersion(command) >= OLDEST);
 }
 
-/** Not by spawnSync, which would hold up the start of the other servers for as long as the download takes. */
+/** Not with spawnSync, which would block the start of the other servers during the download. */
 const aptGet = (...args: string[]): Promise<boolean> =>
   promisify(execFile)('apt-get', ['-qq', ...args], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).then(
     () => true,

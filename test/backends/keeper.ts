@@ -26,7 +26,7 @@ server.on('exit', (code) => {
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   process.exit(code ?? 0);
 });
-// Ctrl-C reaches the whole process group. Without a handler this process would go first, and nobody would be left to
+// Ctrl-C reaches the whole process group. Without a handler this process would end first, and none would be left to
 // end a server that ignores the signal.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
 process.stdin.on('close', stop).resume();

@@ -1,4 +1,4 @@
-/** Servers that tests need: started on a free loopback port, waited for, and ended with the test run. */
+/** Servers that tests need: started on a free loopback port, and ended with the test run. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -13,15 +13,15 @@ const KEEPER = join(import.meta.dirname, 'keeper.ts');
 
 /** How the keeper runs and ends a server. */
 export interface KeeperOptions {
-  /** Whom the server runs as; this process's own user where absent. */
+  /** The user that runs the server; default: this process's user. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
-  /** What asks the server to end; SIGTERM where absent. */
+  /** The signal that ends the server; default: SIGTERM. */
   readonly endSignal?: NodeJS.Signals;
-  /** The server's data, removed once it has ended, even where the test run has crashed by then. */
+  /** The server's data, removed once it has ended, even if the test run has crashed by then. */
   readonly folder?: string;
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** A free port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -36,9 +36,9 @@ const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !
 
 /**
  * Starts a server under a keeper and waits until it answers.
- * @param isReady asked again and again until it says true; a throw counts as not yet
- * @returns what ends the server
- * @throws Error with the last lines of the server's output where it does not come up
+ * @param isReady called repeatedly until it returns true; a throw counts as not ready
+ * @returns a function that ends the server
+ * @throws Error with the last lines of the server's output if it does not start
  */
 export async function startServer(
   command: readonly string[],

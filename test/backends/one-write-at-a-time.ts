@@ -1,6 +1,6 @@
 /**
  * A proxy that lets one write through at a time. moto_server checks `If-Match` and stores the object in two steps, between
- * which another thread may come; S3 itself does both at once.
+ * which another thread may interfere; S3 itself does both atomically.
  */
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
@@ -25,7 +25,7 @@ export async function startProxy(port: number): Promise<OneWriteProxy> {
   let lastWrite: Promise<unknown> = Promise.resolve();
   const server = createServer(async (incoming, answer) => {
     try {
-      // A caller that dies half way through its body has written nothing.
+      // A caller that dies in the middle of its body has written nothing.
       const body = await buffer(incoming);
       const work = (): Promise<void> => forward(incoming, body, answer).catch(() => void answer.destroy());
       if (incoming.method === 'GET' || incoming.method === 'HEAD') return await work();

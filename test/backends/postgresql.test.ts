@@ -38,13 +38,13 @@ test('settings reach the server', async () => {
   expect(await ask(own.url, 'SHOW log_statement')).toEqual(['all']);
 });
 
-test('a setting that it does not know is told in its own words', async () => {
+test("an unknown setting is reported in the server's own words", async () => {
   await expect(startOwnPostgresql({ settings: { no_such: '1' } })).rejects.toThrow(
     'unrecognized configuration parameter "no_such"',
   );
 });
 
-test('a database of a test has the address it says, and goes though somebody is connected', async () => {
+test('a test database has the given address, and can be dropped while clients are connected', async () => {
   const name = `Te st-"ü"-${process.pid}`;
   const url = await createDatabase(name);
   expect(await ask(url, 'SELECT current_database()')).toEqual([name]);

@@ -22,7 +22,7 @@ const SETTINGS = {
   full_page_writes: 'off',
 };
 
-// The order of words in a dictionary, which is not that of bytes: a statement that forgets its collation is found out.
+// A dictionary order, which differs from byte order, so that a statement without its collation is detected.
 const LOCALE = ['--encoding=UTF8', '--locale-provider=icu', '--icu-locale=en-US', '--locale=C'];
 
 /** A folder with the data of one server. */
@@ -59,7 +59,7 @@ const urlOf = ({ password }: Cluster, port: number): string =>
 
 async function answers(connectionString: string): Promise<boolean> {
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 30_000 });
-  // A server that is still coming up may cut the connection after it was made.
+  // A server that is still starting may close a connection that it has accepted.
   client.on('error', () => {});
   await client.connect();
   await client.end();
@@ -76,7 +76,7 @@ function run(cluster: Cluster, port: number, settings: Readonly<Record<string, s
   );
 }
 
-/** Makes HFSTORAGE_TEST_POSTGRES_URL: a superuser's address of a server of this run's own, unless one is given. */
+/** Sets HFSTORAGE_TEST_POSTGRES_URL: a superuser's address of a server of this run, unless one is given. */
 export async function startPostgresql(): Promise<Service> {
   const given = process.env.HFSTORAGE_TEST_POSTGRES_URL;
   if (given !== undefined) {
@@ -94,7 +94,7 @@ export async function startPostgresql(): Promise<Service> {
 export interface OwnPostgresqlOptions {
   /** Settings of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Makes the server speak TLS, with copies of these files. It goes on accepting connections without. */
+  /** Makes the server speak TLS, with copies of these files. It still accepts connections without TLS. */
   readonly ssl?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -106,11 +106,11 @@ export interface OwnPostgresql {
   readonly password: string;
   /** The address of its database `postgres`. */
   readonly url: string;
-  /** Ends the server: `fast` ends the sessions and writes everything down, `immediate` is a crash to recover from. */
+  /** Stops the server: `fast` ends the sessions and writes everything to disk, `immediate` is a crash. */
   stop(mode: 'fast' | 'immediate'): Promise<void>;
   /** Starts it again, on the same port with the same data. */
   start(): Promise<void>;
-  /** Ends it where it runs and removes its data. */
+  /** Stops it if it is running, and removes its data. */
   remove(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** Programs in Python that the tests need: from the PATH, else from a private virtual environment made for each. */
+/** Programs in Python that the tests need: from the PATH, else from a private virtual environment for each. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -14,7 +14,7 @@ export interface PythonTool {
   readonly requirement: string;
   /** Which tests need it, such as `the tests that need S3`. */
   readonly purpose: string;
-  /** What else may be done than to install it. */
+  /** The alternative to installing it. */
   readonly otherwise?: string;
 }
 
@@ -33,13 +33,13 @@ const run = (command: string, ...args: string[]): boolean =>
 function makeEnvironment(folder: string, binaries: string, { requirement, purpose }: PythonTool): boolean {
   console.log(`Installing ${requirement} for ${purpose}, once, into node_modules/.cache …`);
   const python = ['python3', 'python'].find((name) => run(name, '--version'));
-  const made =
+  const isInstalled =
     python !== undefined &&
     run(python, '-m', 'venv', folder) &&
     run(join(binaries, windows ? 'python.exe' : 'python'), '-m', 'pip', 'install', '--quiet', requirement);
-  // Half an environment would be taken for a whole one by the next run.
-  if (!made) rmSync(folder, { recursive: true, force: true });
-  return made;
+  // The next run would mistake half an environment for a complete one.
+  if (!isInstalled) rmSync(folder, { recursive: true, force: true });
+  return isInstalled;
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Service } from './service.ts';
 
 const answers = async (endpoint: string): Promise<boolean> => (await fetch(endpoint)).status < 500;
 
-/** Several S3 servers overwrite silently where they were told not to; on those, every test of the S3 stores is worthless. */
+/** Some S3 servers silently ignore conditions on writes; on those, every test of the S3 stores would be worthless. */
 async function requireConditionalWrites(client: S3Client, Bucket: string): Promise<void> {
   const put = new PutObjectCommand({ Bucket, Key: 'probe', Body: '1', IfNoneMatch: '*' });
   await client.send(put);
@@ -33,7 +33,7 @@ async function removeBucket(client: S3Client, Bucket: string): Promise<void> {
   await client.send(new DeleteBucketCommand({ Bucket }));
 }
 
-/** Makes HFSTORAGE_TEST_S3_ENDPOINT and HFSTORAGE_TEST_S3_BUCKET: a bucket of this run's own. */
+/** Sets HFSTORAGE_TEST_S3_ENDPOINT and HFSTORAGE_TEST_S3_BUCKET: a bucket of this run. */
 export async function startS3(): Promise<Service> {
   const given = process.env.HFSTORAGE_TEST_S3_ENDPOINT;
   const port = given === undefined ? await freePort() : 0;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { offerBackends } from './backends.ts';
 import { running } from './service.ts';
 
-/** Credentials that no server refuses and that are nobody's, so that a test can never reach a real account. */
+/** Fake credentials that the test servers accept, so that a test can never reach a real account. */
 const STAND_IN_CREDENTIALS = {
   AWS_ACCESS_KEY_ID: 'test',
   AWS_SECRET_ACCESS_KEY: 'test',

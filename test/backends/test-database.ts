@@ -27,7 +27,7 @@ export async function createDatabase(name: string): Promise<string> {
   return url.href;
 }
 
-/** Drops a database where it exists, ending the sessions that still use it. */
+/** Drops a database if it exists, ending the sessions that still use it. */
 export async function dropDatabase(name: string): Promise<void> {
   await onServer((identifier) => `DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE)`);
 }

@@ -8,11 +8,11 @@ await needBackend('dynamodb');
 export interface TestTables {
   readonly endpoint: string;
   readonly region: string;
-  /** No other store of this test run or of any other has it. */
+  /** Unique to this store and this test run. */
   readonly table_prefix: string;
 }
 
-/** Settings for a store with tables of its own, which do not exist yet. Nobody need remove them: the test run does. */
+/** Settings for a store with its own tables, which do not exist yet. The test run removes them. */
 export function newTestTables(): TestTables {
   const { HFSTORAGE_TEST_DYNAMODB_ENDPOINT, HFSTORAGE_TEST_DYNAMODB_PREFIX, AWS_REGION = 'us-east-1' } = process.env;
   const table_prefix = `${HFSTORAGE_TEST_DYNAMODB_PREFIX}-${randomUUID()}`;

@@ -56,8 +56,8 @@ test('a new store has no findings', async () => {
   expect(ok).toEqual(
     expect.arrayContaining([
       `configuration: ${place.path('config.json')} is valid.`,
-      'templates: 0 looked at, nothing wrong.',
-      'machines: 0 looked at, nothing wrong.',
+      'templates: 0 checked, no problems.',
+      'machines: 0 checked, no problems.',
     ]),
   );
 });
@@ -100,7 +100,7 @@ test('people are told of the first records only, programs of all', async () => {
   await store({ ...specSample, requests, machines: {} });
   const { stdout, stderr } = await place.hfstorage(['doctor']);
   expect(stdout.match(/request_type is required/g)).toHaveLength(20);
-  expect(stdout).toContain('warning  requests: 10 more findings are not named here.');
+  expect(stdout).toContain('warning  requests: 10 more findings are not listed.');
   expect(stderr).toBe('0 errors, 21 warnings.\n');
   expect((await doctor()).report.warnings).toBe(30);
 });
@@ -135,9 +135,7 @@ test('where a repair cannot prove that nothing is missing, it says so and exits 
   const { code, errors, report } = await doctor('--repair');
   expect(code).toBe(3);
   expect(report).toMatchObject({ ok: false, errors: 1 });
-  expect(errors).toEqual([
-    expect.stringMatching(/saves after commit \d may be missing.*newest save that was found is of 20/),
-  ]);
+  expect(errors).toEqual([expect.stringMatching(/saves after commit \d may be missing.*newest save found is of 20/)]);
   expect(await doctor()).toMatchObject({ code: 0, errors: [] });
   const { stdout } = await place.hfstorage(['count', 'templates']);
   expect(stdout).toBe('2\n');

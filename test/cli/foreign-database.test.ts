@@ -52,7 +52,7 @@ test.each<readonly [string, readonly string[], number]>([
   const outcome = await place.hfstorage(args);
   expect(outcome.code).toBe(code);
   const said = outcome.stdout + outcome.stderr;
-  expect(said).toContain(`${database.config.name} holds tables of another program, which were left as they are: `);
+  expect(said).toContain(`${database.config.name} holds tables of another program, which were left unchanged: `);
   expect(said).toContain('requests with the unknown columns requested_count, provider_type;');
   expect(await state()).toEqual(before);
 });

@@ -1,4 +1,4 @@
-/** Random inputs of the model-based test: few ids and values, so that operations meet often. */
+/** Random inputs of the model-based test: few ids and values, so that operations often collide. */
 import fc from 'fast-check';
 import type { CollectionName } from '../../lib/model/collections.ts';
 import type { JsonValue } from '../../lib/model/entities.ts';
@@ -38,7 +38,7 @@ export const ids: Record<CollectionName, readonly string[]> = {
 };
 const idFields = { templates: 'template_id', requests: 'request_id', machines: 'machine_id' } as const;
 
-// U+FF5E and 😀 stand the other way round in JavaScript's order than in bytes.
+// U+FF5E and 😀 sort differently in JavaScript's order and by bytes.
 const text = fc.constantFrom('a', 'ab', 'A', 'b', '\uff5e', '😀', "'", '__proto__', '10', '9');
 const time = fc.constantFrom('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.001Z', '2025-12-31T23:00:00.000Z');
 const number = fc
@@ -56,7 +56,7 @@ const { json } = fc.letrec<{ json: JsonValue }>((tie) => ({
     fc.dictionary(anyText(1), tie('json'), { maxKeys: 3 }),
   ),
 }));
-// Through JSON and back: plain objects and no -0, as the store gives them back.
+// Through JSON and back: plain objects and no -0, as the store returns them.
 const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 const tame = json.filter((value) => value !== null).map(plain);
 const absent = fc.constant(null);
@@ -121,7 +121,7 @@ export const write: fc.Arbitrary<WriteAction> = target.chain((of) =>
 
 export const get: fc.Arbitrary<Target> = target;
 
-/** Entities of one collection with ids all different. */
+/** Entities of one collection with distinct ids. */
 export const batch = collection.chain((name) =>
   fc.subarray([...ids[name]], { minLength: 1 }).chain((chosen) => {
     const saves = chosen.map((id) => saveOf({ collection: name, id }));

@@ -12,7 +12,7 @@ import { machine, newId, request, saveAll, saveMachine, saveRequest, saveTemplat
 
 onEveryRepository((store, factory) => {
   describe('getEntities', () => {
-    test('gives what is there in the order of the ids, each once, and names what is missing', async () => {
+    test('returns existing entities in the order of the ids, each once, and lists missing ids', async () => {
       const { repository } = store();
       const [a, b, c] = [
         await saveTemplate(repository),
@@ -36,7 +36,7 @@ onEveryRepository((store, factory) => {
   });
 
   describe('saveEntities', () => {
-    test('says of each entity, in order, what became of it', async () => {
+    test('reports the outcome of each entity, in order', async () => {
       const { repository } = store();
       const existing = await saveTemplate(repository);
       const stale = await saveTemplate(repository);
@@ -79,7 +79,7 @@ onEveryRepository((store, factory) => {
       expect(await repository.getEntity('templates', invalid.template_id)).toBeUndefined();
     });
 
-    test('version 0 asks for a new entity', async () => {
+    test('version 0 requires a new entity', async () => {
       const { repository } = store();
       const existing = await saveTemplate(repository);
       const [result] = await repository.saveEntities('templates', [{ ...existing, version: 0, name: 'Other' }]);
@@ -91,7 +91,7 @@ onEveryRepository((store, factory) => {
       expect(await repository.getEntity('templates', existing.template_id)).toEqual(existing);
     });
 
-    test('a missing parent fails its child alone', async () => {
+    test('a missing parent fails only its child', async () => {
       const { repository } = store();
       const { template_id } = await saveTemplate(repository);
       const [good, bad] = [request(template_id), request(newId('template'))];
@@ -126,7 +126,7 @@ onEveryRepository((store, factory) => {
       expect(await repository.countEntities('machines')).toEqual({ count: 1000 });
     });
 
-    test('an id that comes twice refuses the whole batch', async () => {
+    test('a batch with a repeated id is refused as a whole', async () => {
       const { repository } = store();
       const one = template();
       const error = await rejection(repository.saveEntities('templates', [one, template(), { ...one, name: 'Again' }]));
@@ -134,7 +134,7 @@ onEveryRepository((store, factory) => {
       expect(await repository.getEntity('templates', one.template_id)).toBeUndefined();
     });
 
-    test('what has no usable id cannot come twice', async () => {
+    test('an entity without a usable id cannot be a repetition', async () => {
       const { repository } = store();
       const nameless = { ...template(), template_id: null } as never;
       const results = await repository.saveEntities('templates', [nameless, nameless, template()]);
@@ -160,7 +160,7 @@ onEveryRepository((store, factory) => {
     });
   });
 
-  test('a batch sees what single writes left, and the reverse', async () => {
+  test('a batch sees the results of single writes, and the reverse', async () => {
     const { repository } = store();
     const saved = await saveMachine(repository);
     await saveAll(repository, 'machines', [{ ...saved, status: 'STOPPED' }]);

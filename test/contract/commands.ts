@@ -30,7 +30,7 @@ const step = <T>(
 
 const LATEST_SAMPLE_TIME = '2026-01-01T00:00:00.001Z';
 
-/** Compares what the store answered with what the oracle expects, and lets the oracle take over the times. */
+/** Compares the answer of the store with the oracle's expectation, and copies the times into the oracle. */
 function settle(
   oracle: Oracle,
   collection: CollectionName,
@@ -120,7 +120,7 @@ const batches = arbitrary.batch.map((input) =>
   }),
 );
 
-/** Lets the oracle take over the times of what a transaction wrote. Nothing else may be other than it expects. */
+/** Copies the times of a transaction's writes into the oracle. Everything else must be as it expects. */
 async function takeTimesOfCommit(
   oracle: Oracle,
   repository: Transaction,
@@ -134,7 +134,7 @@ async function takeTimesOfCommit(
   }
 }
 
-/** Several writes and a read of everything inside; half of the transactions throw in the end. */
+/** Several writes and a read of everything inside; half of the transactions throw at the end. */
 const transactions = fc
   .record({ actions: fc.array(arbitrary.write, { maxLength: 5 }), commit: fc.boolean() })
   .map((input) =>
@@ -165,7 +165,7 @@ const openings = fc.constantFrom('reopen' as const, 'crash' as const).map((input
   }),
 );
 
-/** Parents to begin with: without them most machines would only ever be refused. */
+/** Initial parents: without them most machines would be refused. */
 export async function begin({ oracle }: Model, { repository }: OpenRepository): Promise<void> {
   const created_at = '2026-01-01T00:00:00.000Z';
   const text = { name: 'n', provider_api: 'p', vm_type: 'v', status: 's' };
@@ -179,7 +179,7 @@ export async function begin({ oracle }: Model, { repository }: OpenRepository): 
   }
 }
 
-/** Everything in the store is what the oracle holds. */
+/** The whole content of the store equals that of the oracle. */
 export async function compareAll({ oracle }: Model, { repository }: OpenRepository): Promise<void> {
   for (const collection of ['templates', 'requests', 'machines'] as const) {
     const found = await queryAll(repository, collection, { orderBy: 'created_at' });

@@ -1,7 +1,7 @@
 import type { RepositoryFactory } from './stores.ts';
 
 /**
- * Takes from an entity what the repository cannot know before its transaction has committed: over HTTP `updated_at`,
+ * Removes from an entity the fields that are unknown before the transaction commits: over HTTP `updated_at`,
  * which the service sets then.
  */
 export const knownBeforeCommit =

@@ -12,7 +12,7 @@ import { machine, newId, request, saveRequest, saveTemplate, template } from './
 
 const WRITERS = 20;
 
-/** Adds one by reading, writing over the version that was read, and starting again at each conflict. */
+/** Adds one by reading and writing over the version that was read, and retries on each conflict. */
 async function addOneByVersion(repository: Repository, id: string): Promise<void> {
   for (;;) {
     const read = await repository.getEntity('templates', id);
@@ -35,7 +35,7 @@ const addOneByTransaction = (repository: Repository, id: string): Promise<void> 
     await tx.updateEntity('templates', id, { max_number: read.max_number + 1 });
   });
 
-/** Lets two parties go on once both are here; alone, after a while: a store with locks lets only one in at a time. */
+/** Releases two parties once both have arrived, or one after a while: a store with locks admits only one at a time. */
 function meeting(): () => Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let arrived = 0;
@@ -48,7 +48,7 @@ function meeting(): () => Promise<void> {
 }
 
 onEveryRepository((store, factory) => {
-  /** Two repositories as two processes would have them, taken in turns. */
+  /** Two repositories, as in two processes, used in turns. */
   const inTurns = async (): Promise<(i: number) => Repository> => {
     const { repository } = store();
     const other = await store().second();
@@ -99,7 +99,7 @@ onEveryRepository((store, factory) => {
     });
   });
 
-  test('of many that create the same entity, one succeeds', async () => {
+  test('of several creations of the same entity, one succeeds', async () => {
     const repositoryOf = await inTurns();
     const id = newId('template');
     const creations = Array.from({ length: WRITERS }, (_item, i) =>
@@ -135,7 +135,7 @@ onEveryRepository((store, factory) => {
     expect(items.map(({ max_number }) => max_number).toSorted()).toEqual([-1, 1]);
   });
 
-  test('a transaction that relied on an entity being absent does not commit once it is there', async () => {
+  test('a transaction that relied on the absence of an entity does not commit once it exists', async () => {
     const repositoryOf = await inTurns();
     const [leader, ...marks] = [newId('template'), newId('template'), newId('template')];
     const meet = meeting();
@@ -196,7 +196,7 @@ onEveryRepository((store, factory) => {
     })();
     let latest = 1;
     for (let i = 0; !done; i++) {
-      // A store that answers from memory would otherwise keep the writer from its turn.
+      // A store that answers from memory would otherwise never let the writer run.
       await setImmediate();
       const { items } = await repositoryOf(i).getEntities('templates', ids);
       const values = new Set(items.map(({ max_number }) => max_number));

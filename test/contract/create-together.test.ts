@@ -53,7 +53,7 @@ onEveryRepository((store, factory) => {
     expect(await repository.countEntities('machines', { filters: { request_id } })).toEqual({ count: 2000 });
   });
 
-  test('where one exists already, none is created', async () => {
+  test('if one exists already, none is created', async () => {
     const { repository } = store();
     const existing = await saveTemplate(repository);
     const [before, after] = [newTemplate(), newTemplate()];
@@ -66,7 +66,7 @@ onEveryRepository((store, factory) => {
     expect(await repository.getEntity('templates', existing.template_id)).toEqual(existing);
   });
 
-  test('where a parent is missing, none is created', async () => {
+  test('if a parent is missing, none is created', async () => {
     const { repository } = store();
     const absent = newId('template');
     const entities = [newTemplate(), newRequest(request(absent))];
@@ -107,7 +107,7 @@ onEveryRepository((store, factory) => {
     expect(await repository.getEntity('templates', one.template_id)).toBeUndefined();
   });
 
-  test('a machine takes its template from its request, created with it or there before', async () => {
+  test('a machine takes its template from its request, created with it or existing before', async () => {
     const { repository } = store();
     const existing = await saveRequest(repository);
     const fresh = request(existing.template_id);
@@ -135,11 +135,11 @@ onEveryRepository((store, factory) => {
     });
     const seen = new Set<number>();
     while (!done) {
-      // A store that answers from memory would otherwise keep the writer from its turn.
+      // A store that answers from memory would otherwise never let the writer run.
       await setImmediate();
       const found = await reader.getEntity('requests', request_id);
       const { count } = await reader.countEntities('machines', { filters: { request_id } });
-      // The request was read first: where it was there, so were all of its machines.
+      // The request was read first: if it existed, all of its machines must exist, too.
       if (found !== undefined) seen.add(count);
       else if (factory.capabilities.maxAtomicWrites >= 501) expect([0, 500]).toContain(count);
     }

@@ -22,7 +22,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('templates', two.template_id)).toEqual(two);
   });
 
-  test('an entity that is not there is an error', async () => {
+  test('a missing entity is an error', async () => {
     const { repository } = store();
     const id = newId('template');
     const error = await rejection(repository.deleteEntity('templates', id));

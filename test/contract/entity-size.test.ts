@@ -7,7 +7,7 @@ import { saveTemplate, template } from './samples.ts';
 
 const bytesOf = (entity: object): number => Buffer.byteLength(JSON.stringify(entity));
 
-/** A template of exactly so many bytes, made of characters that take `text`'s bytes each. */
+/** A template of exactly this many bytes, filled with the characters of `text`. */
 function templateOf(bytes: number, text: string) {
   const entity = { ...template(), filler: '' };
   const room = bytes - bytesOf(entity);
@@ -45,7 +45,7 @@ onEveryRepository((store) => {
     });
   });
 
-  test('what was stored at the limit can be saved back and updated', async () => {
+  test('an entity stored at the limit can be saved back and updated', async () => {
     const { repository } = store();
     const saved = await repository.saveEntity('templates', templateOf(MAX_ENTITY_BYTES, 'x'));
     const again = await repository.saveEntity('templates', saved);
@@ -81,7 +81,7 @@ onEveryRepository((store) => {
     const ids = entities.map(({ template_id }) => template_id);
     const { items } = await repository.getEntities('templates', ids);
     expect(items.map(({ filler }) => filler)).toEqual(entities.map(({ filler }) => filler));
-    // DynamoDB answers a query in pages of 1 MB; the repository's page has to be whole all the same.
+    // DynamoDB answers a query in pages of 1 MB; the repository's page must still be complete.
     const found = await repository.queryEntities('templates', { filters: { template_id: ids } });
     expect(found.items).toHaveLength(12);
     for (const id of ids) await repository.deleteEntity('templates', id);

@@ -46,7 +46,7 @@ const unusableIds: readonly [string, unknown][] = [
 ];
 
 onEveryRepository((store, factory) => {
-  test('an entity that is not there is undefined', async () => {
+  test('a missing entity is undefined', async () => {
     expect(await store().repository.getEntity('machines', newId('machine'))).toBeUndefined();
   });
 

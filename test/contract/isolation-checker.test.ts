@@ -35,7 +35,7 @@ type Writes = ReadonlySet<Key>;
 type Conflict = (mine: Writes, theirs: Writes) => boolean;
 
 /**
- * A store without locks: transactions work on a snapshot, and run again where one that committed meanwhile is in
+ * A store without locks: transactions work on a snapshot, and are retried if one that committed meanwhile is in
  * conflict with what they wrote.
  */
 function optimistic(conflict: Conflict): { clients: Client[]; attempts(): number } {
@@ -70,9 +70,9 @@ function optimistic(conflict: Conflict): { clients: Client[]; attempts(): number
   return { clients: [client, client, client], attempts: () => attempts };
 }
 
-/** Nobody else has committed what I wrote: snapshot isolation. */
+/** No other transaction has committed the rows that this one wrote: snapshot isolation. */
 const bothWrote: Conflict = (mine, theirs) => !mine.isDisjointFrom(theirs);
-/** Where I wrote, nobody else has committed anything: serializable. */
+/** If this transaction wrote, no other has committed anything: serializable. */
 const bothCommit: Conflict = (mine, theirs) => mine.size > 0 && theirs.size > 0;
 
 const noticed = (check: Promise<void>): Promise<void> => expect(check).rejects.toBeInstanceOf(NotSerializable);
@@ -80,7 +80,7 @@ const noticed = (check: Promise<void>): Promise<void> => expect(check).rejects.t
 describe.each([...anomalies, ...predicateAnomalies])('$name', ({ name, ...anomaly }) => {
   const scenario = { rows, ...anomaly };
 
-  test('is noticed where there are no transactions', async () => {
+  test('is detected in a store without transactions', async () => {
     const clients = await clientsOf(repositories);
     const history = await happen(clients.map(withoutTransactions), scenario);
     await noticed(requireSerialOrder(scenario, history));
@@ -88,7 +88,7 @@ describe.each([...anomalies, ...predicateAnomalies])('$name', ({ name, ...anomal
 
   // Under snapshot isolation neither party of G1c sees what the other wrote, which is write skew.
   const skewed = /^G2|^G1c/.test(name);
-  test(`is ${skewed ? 'noticed' : 'prevented'} under snapshot isolation`, async () => {
+  test(`is ${skewed ? 'detected' : 'prevented'} under snapshot isolation`, async () => {
     const check = requireSerialOrder(scenario, await happen(optimistic(bothWrote).clients, scenario));
     await (skewed ? noticed(check) : check);
   });
@@ -106,7 +106,7 @@ test('attempts before the one that committed do not count', async () => {
   expect(logs.map((log) => log?.length)).toEqual([2, 2]);
 });
 
-test('reads that go back in time are noticed', async () => {
+test('reads that go back in time are detected', async () => {
   const [a, status] = ['requests/a', 'PENDING'] as const;
   const scenario: Scenario = { rows: { [a]: rows[a] as Fields }, parties: [(at) => at(1).set(a, 11)] };
   const before: Found = [[a, { machine_count: 10, status, version: 1 }]];
@@ -134,7 +134,7 @@ describe('random transactions', () => {
   test.each([
     ['no transactions', () => optimistic(bothCommit).clients.map(withoutTransactions)],
     ['snapshot isolation', () => optimistic(bothWrote).clients],
-  ])('notice %s', async (_, open) => {
+  ])('detect %s', async (_, open) => {
     await expect(check(open, 2000)).rejects.toMatchObject({ cause: expect.any(NotSerializable) });
   });
 

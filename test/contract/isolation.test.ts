@@ -1,5 +1,5 @@
 /**
- * Transactions of several clients at the same time: in the orders that go wrong without isolation, and at random. A
+ * Transactions of several clients at the same time: in the orders that fail without isolation, and at random. A
  * failure prints what each transaction read and what every serial order would have given. HFSTORAGE_TEST_SEED repeats the
  * random ones, though not their timing.
  */
@@ -17,7 +17,7 @@ import type { Client } from './isolation/rows.ts';
 import { requireSerialOrder } from './isolation/serial-orders.ts';
 import { onEveryRepository, testIfCapable } from './on-every-store.ts';
 
-/** Outside of trials no new programs are begun after so long: machines differ. */
+/** Outside trials no new programs start after this long: machines differ. */
 const ENOUGH_MS = isTrial ? Number.POSITIVE_INFINITY : 3_000;
 
 onEveryRepository((store, { capabilities: { queriesInTransactions }, reach, remote }) => {
@@ -44,7 +44,7 @@ onEveryRepository((store, { capabilities: { queriesInTransactions }, reach, remo
     const start = Date.now();
     let failed = false;
     const property = fc.asyncProperty(programs(queriesInTransactions, reach.noticesRecreation), async (input) => {
-      // What shrinks a failure has to run, however late it is.
+      // Shrinking a failure must continue, even after the time limit.
       if (!failed && Date.now() - start > ENOUGH_MS) return;
       const scenario = scenarioOf(input);
       try {

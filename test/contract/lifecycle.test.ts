@@ -14,7 +14,7 @@ const contents = async (repository: Repository) => ({
   machines: await queryAll(repository, 'machines', { orderBy: 'machine_id' }),
 });
 
-/** Writes of every kind, so that a store has something to remember of each. */
+/** Writes of every kind, so that a store has something to keep of each. */
 async function writeOfEveryKind({ repository, strategy }: OpenRepository): Promise<void> {
   const { template_id } = await saveTemplate(repository, { attributes: { text: 'ü 漢字 😀' } });
   const saved = await repository.saveEntity('requests', request(template_id));
@@ -37,14 +37,14 @@ async function writeOfEveryKind({ repository, strategy }: OpenRepository): Promi
 }
 
 onEveryRepository((_, factory) => {
-  test('a new store is empty and in good health', async () => {
+  test('a new store is empty and healthy', async () => {
     await using open = await factory.open();
     await open.repository.health();
     expect(await contents(open.repository)).toEqual({ templates: [], requests: [], machines: [] });
     expect(open.repository.capabilities).toEqual(factory.capabilities);
   });
 
-  test('everything is there after closing and opening again', async () => {
+  test('nothing is lost by closing and opening again', async () => {
     await using open = await factory.open();
     await writeOfEveryKind(open);
     const before = await contents(open.repository);
@@ -59,7 +59,7 @@ onEveryRepository((_, factory) => {
     expect(await contents(open.repository)).toStrictEqual(after);
   });
 
-  test('everything is there after a crash, also what came after an earlier crash', async () => {
+  test('nothing is lost by a crash, not even writes after an earlier crash', async () => {
     await using open = await factory.open();
     await writeOfEveryKind(open);
     const before = await contents(open.repository);
@@ -93,7 +93,7 @@ onEveryRepository((_, factory) => {
     const { queryStaleness } = factory.capabilities;
     for (let round = 0; round < (queryStaleness === 0 ? 5 : 2); round++) {
       await writeOfEveryKind(open);
-      // A store that declares no bound is nevertheless up to date by then in tests.
+      // A store that declares no bound is still up to date by then in tests.
       await sleep(Math.min(queryStaleness, 1000));
       expect(await contents(other)).toStrictEqual(await contents(open.repository));
       const saved = await saveTemplate(other);
@@ -103,7 +103,7 @@ onEveryRepository((_, factory) => {
     }
   });
 
-  test('closing twice is no error; a closed repository refuses every call', async () => {
+  test('closing twice is not an error; a closed repository refuses every call', async () => {
     await using open = await factory.open();
     const { template_id } = await saveTemplate(open.repository);
     const closed = await open.second();
@@ -127,7 +127,7 @@ onEveryRepository((_, factory) => {
     expect(await open.repository.countEntities('templates')).toEqual({ count: 1 });
   });
 
-  test('writes that are under way when the repository is closed are finished or refused, never half done', async () => {
+  test('writes in progress when the repository is closed are finished or refused, never half done', async () => {
     await using open = await factory.open();
     const closing = await open.second();
     const { template_id } = await saveTemplate(open.repository);

@@ -5,7 +5,7 @@ import { onEveryStore } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { machine, newId, request, saveTemplate, template } from './samples.ts';
 
-/** An entity as another store would hand it over. */
+/** An entity in the form that another store would return. */
 const stored = (version: number, fields: Parameters<typeof template>[0] = {}): Entity & { template_id: string } => ({
   ...template(fields),
   created_at: '2020-02-02T00:00:00.000Z',
@@ -94,7 +94,7 @@ onEveryStore((store, factory) => {
     expect(await store().strategy.load('requests', [])).toBe(0);
   });
 
-  test('a loaded entity is one like any other: written over, found, referred to', async () => {
+  test('a loaded entity is like any other: it can be replaced, found and referenced', async () => {
     const { repository, strategy } = store();
     const parent = stored(41);
     await strategy.load('templates', [parent]);
@@ -170,7 +170,7 @@ onEveryStore((store, factory) => {
       }
     });
 
-    test('whose parent is missing, where references are not enforced', async () => {
+    test('whose parent is missing, if references are not enforced', async () => {
       await using open = await factory.open({ enforceReferences: false });
       const orphan: Entity = { ...request(newId('nowhere')), request_type: 'provision', version: 3 };
       expect(await open.strategy.load('requests', [orphan])).toBe(1);

@@ -10,7 +10,7 @@ import { onEveryRepository } from './on-every-store.ts';
 import { Oracle } from './oracle.ts';
 import type { OpenRepository, Reach } from './stores.ts';
 
-/** Outside of trials no new sequence is begun after so long: machines differ. */
+/** Outside trials no new sequence starts after this long: machines differ. */
 const ENOUGH_MS = isTrial ? Number.POSITIVE_INFINITY : 15_000;
 
 async function runSequence(
@@ -29,12 +29,12 @@ async function runSequence(
 onEveryRepository((_, factory) => {
   const parameters = { numRuns: rounds(factory.remote ? 50 : 800), seed, endOnFailure: factory.remote };
 
-  test('does what the model does', async () => {
+  test('behaves like the model', async () => {
     const start = Date.now();
     let failed = false;
     const sequences = fc.commands(commands, { maxCommands: 60, size: 'max' });
     const property = fc.asyncProperty(sequences, async (sequence) => {
-      // What shrinks a failure has to run, however late it is.
+      // Shrinking a failure must continue, even after the time limit.
       if (!failed && Date.now() - start > ENOUGH_MS) return;
       try {
         await using store = await factory.open();

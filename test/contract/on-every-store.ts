@@ -4,7 +4,7 @@ import { type OpenRepository, type OpenStore, type RepositoryFactory, type Store
 
 type Tests<O, F> = (store: () => O, factory: F) => void;
 
-/** What the Jest file of one store has in place of the stores that each operation would open. */
+/** The store of a Jest file for one store, instead of the stores that each operation would open. */
 interface Shared {
   readonly factory: { readonly name: string };
   operation: string;
@@ -20,7 +20,7 @@ const opened = <O>(open: O | undefined): O => {
 
 /**
  * Makes all operations of this Jest file run on one store only, which they share.
- * @returns what loads the file of an operation
+ * @returns a function that loads the file of an operation
  */
 export function useSharedStore(factory: RepositoryFactory) {
   let open: OpenRepository | undefined;
@@ -64,15 +64,16 @@ function onEach<O extends OpenRepository, F extends { readonly name: string; ope
 }
 
 /**
- * Runs tests of what a Repository promises, on every store and on every way to reach one. The tests of one call share a
- * store, and where a Jest file runs the whole contract on one store, all of them do: so they use ids of their own (`newId`); a test that counts or queries everything opens its own from the factory.
+ * Runs tests of the contract of a Repository, on every store and every way to reach one. The tests of one call share a
+ * store, and if a Jest file runs the whole contract on one store, all tests do: so each uses its own ids (`newId`), and a
+ * test that counts or queries everything opens its own store from the factory.
  */
 export const onEveryRepository = (tests: Tests<OpenRepository, RepositoryFactory>): void => onEach(repositories, tests);
 
-/** As `onEveryRepository`, for tests of what only the store itself does: its port, its configuration, its processes. */
+/** Like `onEveryRepository`, for tests of the store itself: its port, its configuration, its processes. */
 export const onEveryStore = (tests: Tests<OpenStore, StoreFactory>): void => onEach(stores, tests);
 
-/** `test`, or where the store declares that it lacks the capability: a skip that says so in its name. */
+/** `test`, or a skip with the reason in its name if the store declares that it lacks the capability. */
 export function testIfCapable(capable: boolean, reason: string): (name: string, body: () => Promise<void>) => void {
   if (capable) return test;
   const { skip } = test;

@@ -29,7 +29,7 @@ onEveryRepository((store) => {
   });
 
   test.each([1, 3, 99])(
-    'a write over version %p where 2 is there is a conflict and carries what is there',
+    'a write over version %p is a conflict if the version is 2, and carries the current entity',
     async (expectedVersion) => {
       const { repository, id, current } = await saved();
       const changes = [
@@ -50,7 +50,7 @@ onEveryRepository((store) => {
     },
   );
 
-  test('the conflict is all that is needed to merge and try again', async () => {
+  test('the conflict contains everything needed to merge and retry', async () => {
     const { repository, id } = await saved();
     const error = await rejection(repository.updateEntity('templates', id, { max_number: 7 }, { expectedVersion: 1 }));
     const { current, currentVersion } = error as ConcurrencyConflictError;
@@ -115,7 +115,7 @@ onEveryRepository((store) => {
     });
   });
 
-  test('a version of an entity that is not there', async () => {
+  test('a version of a missing entity', async () => {
     const { repository } = store();
     const sent = template();
     const error = await rejection(repository.saveEntity('templates', sent, { expectedVersion: 5 }));

@@ -1,13 +1,14 @@
 /**
- * What the repository should do, in the plainest way there is: maps and loops. Written from the design, sharing nothing
- * with the code it judges. Inputs are valid; times are the store's, so they are taken over from what it answers.
+ * The expected behaviour of the repository, implemented as simply as possible: maps and loops. Written from the design,
+ * it shares nothing with the code under test. Inputs are valid; the store sets the times, so they are copied from its
+ * answers.
  */
 import type { CollectionName } from '../../lib/model/collections.ts';
 
 export type Fields = Record<string, unknown>;
 export type Row = Fields & { version: number };
 
-/** What an operation may end with: an entity (undefined after a deletion), or any one of these error codes. */
+/** The possible outcomes of an operation: an entity (undefined after a deletion), or one of these error codes. */
 export type Expected = { readonly row: Row | undefined } | { readonly codes: readonly string[] };
 
 export interface OracleFilter {
@@ -52,7 +53,7 @@ export class Oracle {
     return copy;
   }
 
-  /** Where the write succeeds, the row is stored; the caller then completes it with `settle`. */
+  /** If the write succeeds, the row is stored; the caller then completes it with `settle`. */
   save(collection: CollectionName, sent: Fields, expected: number | undefined): Expected {
     const id = sent[ID[collection]] as string;
     const old = this.rows[collection].get(id);
@@ -92,7 +93,7 @@ export class Oracle {
     return { row: undefined };
   }
 
-  /** Takes over the times that the store set. */
+  /** Copies the times that the store set. */
   settle(collection: CollectionName, row: Row, times: { created_at: unknown; updated_at: unknown }): Row {
     return this.#store(collection, row[ID[collection]] as string, { ...row, ...times }).row;
   }
@@ -127,7 +128,7 @@ export class Oracle {
     return [expected === 0 ? 'entity_exists' : 'concurrency_conflict'];
   }
 
-  /** The errors of parents that are not there. */
+  /** The errors for missing parents. */
   #orphan(collection: CollectionName, fields: Fields): string[] {
     return PARENTS[collection].flatMap(([field, parent]) => {
       const id = fields[field];

@@ -18,7 +18,7 @@ function deface(entity: object | undefined): void {
 const attributes = () => ({ list: [1, { a: 'b' }], deep: { value: 'kept' } });
 
 onEveryRepository((store) => {
-  test('what is returned belongs to the caller: changing it changes nothing that is stored', async () => {
+  test('returned entities belong to the caller: changing them does not change the store', async () => {
     const { repository, strategy } = store();
     const id = (await saveTemplate(repository, { attributes: attributes(), extra: [1] })).template_id;
     const pristine = structuredClone(await repository.getEntity('templates', id));
@@ -46,7 +46,7 @@ onEveryRepository((store) => {
     }
   });
 
-  test('what a write returns belongs to the caller too', async () => {
+  test('the result of a write belongs to the caller, too', async () => {
     const { repository } = store();
     const extra = ['kept'];
     const sent = () => template({ attributes: attributes(), extra });
@@ -67,7 +67,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('templates', created?.template_id as string)).toMatchObject(unchanged);
   });
 
-  test('what is sent is not kept: changing it later changes nothing, and it is not changed itself', async () => {
+  test("the caller's input is not kept: later changes to it have no effect, and it is not changed itself", async () => {
     const { repository, strategy } = store();
     const sent = template({
       attributes: attributes(),

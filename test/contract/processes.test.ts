@@ -21,7 +21,7 @@ function startWriter(
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], windowsHide: true });
 }
 
-/** Lets a writer go on until it has acknowledged so many saves, and kills it in the middle of the next ones. */
+/** Runs a writer until it has acknowledged this many saves, and kills it in the middle of the next ones. */
 async function killAfter(writer: ChildProcess, saves: number): Promise<string[]> {
   const acknowledged: string[] = [];
   const ended = once(writer, 'close');
@@ -47,7 +47,7 @@ onEveryStore((_, factory) => {
     expect(counter).toMatchObject({ max_number: 1 + 3 * TIMES, version: 1 + 3 * TIMES });
   });
 
-  test('what was acknowledged survives the kill of every writer, and the store goes on', async () => {
+  test('acknowledged saves survive the kill of every writer, and the store keeps working', async () => {
     await using open = await factory.open();
     const { template_id } = await saveTemplate(open.repository);
     for (const round of [1, 2]) {
@@ -64,7 +64,7 @@ onEveryStore((_, factory) => {
       await open.repository.deleteEntity('requests', saved.request_id);
       await open.reopen();
       const later = await queryAll(open.repository, 'requests', { filters: { template_id } });
-      // A server may still have carried out what a killed writer had sent, and nobody had acknowledged.
+      // A server may still have executed an unacknowledged call of a killed writer.
       expect(later.filter(({ request_id }) => ids.has(request_id))).toEqual(found);
     }
   });

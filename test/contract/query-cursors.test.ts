@@ -19,13 +19,13 @@ const saveNamed = (repository: Repository, names: readonly string[]) =>
 const namesOf = (items: readonly { readonly name: string }[]): string => items.map(({ name }) => name).join('');
 
 onEveryRepository((store, factory) => {
-  test('a page continues after the last entity, whatever was written in between', async () => {
+  test('a page continues after the last entity, regardless of writes in between', async () => {
     await using open = await factory.open();
     const { repository } = open;
     await saveNamed(repository, IN_ORDER);
     const first = await repository.queryEntities('templates', { orderBy: 'name', limit: 3 });
     expect(namesOf(first.items)).toBe('bdf');
-    // Before the cursor, right after it, later, the entity it stands on, and one that moves from ahead to behind.
+    // Before the cursor, right after it, later, the entity at the cursor, and one that moves from after it to before it.
     await saveNamed(repository, ['a', 'c', 'g', 'm', 'z']);
     await repository.deleteEntity('templates', 'f');
     await repository.deleteEntity('templates', 'j');
@@ -37,7 +37,7 @@ onEveryRepository((store, factory) => {
     expect(third.nextCursor).toBeUndefined();
   });
 
-  test('an entity that stays is met exactly once while others come and go', async () => {
+  test('an entity that stays is returned exactly once while others come and go', async () => {
     await using open = await factory.open();
     const { repository } = open;
     const staying = Array.from({ length: 20 }, (_, i) => `s${String(i).padStart(2, '0')}`);
@@ -47,7 +47,7 @@ onEveryRepository((store, factory) => {
     for (let page = 0; page === 0 || cursor !== undefined; page++) {
       const found = await repository.queryEntities('templates', { orderBy: '-name', limit: 3, cursor });
       seen.push(...found.items.map(({ name }) => name));
-      // Each page goes on past at least one of those that stay, or it goes round in circles.
+      // Each page must pass at least one of the entities that stay, or paging would never end.
       expect(page).toBeLessThan(100);
       cursor = found.nextCursor;
       await saveNamed(repository, [`t${page}`, `s${String(page).padStart(2, '0')}-new`, `r${page}`]);
@@ -71,7 +71,7 @@ onEveryRepository((store, factory) => {
     expect(namesOf(items)).toBe('hjlnp');
   });
 
-  test('a cursor whose followers are gone leads to an empty last page', async () => {
+  test('a cursor with no entities left after it leads to an empty last page', async () => {
     await using open = await factory.open();
     await saveNamed(open.repository, ['a', 'b']);
     const { nextCursor: cursor } = await open.repository.queryEntities('templates', { orderBy: 'name', limit: 1 });
@@ -101,7 +101,7 @@ onEveryRepository((store, factory) => {
     }
   });
 
-  describe('what is refused', () => {
+  describe('refused', () => {
     const broken = ['', 'x', '!!!', 'e30', Buffer.from('[1,2,3]').toString('base64url'), '😀', 'null', 5];
 
     test.each(broken)('%p is not a cursor', async (cursor) => {
@@ -127,7 +127,7 @@ onEveryRepository((store, factory) => {
       }
     });
 
-    test('not the same filters in another order', async () => {
+    test('but not the same filters in another order', async () => {
       await using open = await factory.open();
       await saveNamed(open.repository, IN_ORDER);
       const [vm_type, name] = ['t3.medium', { gt: 'b', lt: 'z' }];

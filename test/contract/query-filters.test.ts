@@ -43,12 +43,12 @@ const cases: readonly [Filters, string][] = [
   [{ created_at: { gte: '2026-01-02T00:00:00Z', lt: '2026-01-03T00:00:00.001Z' } }, 'bc'],
   [{ created_at: '2026-01-02T01:00:00+01:00' }, 'b'],
   [{ created_at: { begins_with: '2026-01-0' } }, 'abc'],
-  // Absent values match `ne` and nothing else.
+  // Absent values match only `ne`.
   [{ completed_at: { ne: '2026-02-01T00:00:00Z' } }, 'abcefghi'],
   [{ completed_at: { lt: '2999-01-01T00:00:00Z' } }, 'de'],
   [{ completed_at: { gt: '2026-02-01T00:00:00Z' } }, 'e'],
   [{ completed_at: ['2026-02-01T22:00:00Z'] }, 'e'],
-  // SQL's wildcards are characters like any other.
+  // SQL's wildcards are ordinary characters.
   [{ status: { begins_with: 'DONE_' } }, 'e'],
   [{ status: { begins_with: 'DONE_50%' } }, 'e'],
   [{ status: { begins_with: '%' } }, ''],

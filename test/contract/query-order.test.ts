@@ -22,7 +22,7 @@ async function saveRequests(repository: Repository, requests: readonly Partial<E
 }
 
 onEveryRepository((_, factory) => {
-  test('without orderBy the oldest come first; ties go by id', async () => {
+  test('without orderBy the oldest come first; the id breaks ties', async () => {
     await using open = await factory.open();
     await saveRequests(open.repository, [
       { request_id: 'c', created_at: '2026-01-01T00:00:00Z' },
@@ -48,7 +48,7 @@ onEveryRepository((_, factory) => {
     expect(await idsInOrder(open.repository, '-machine_count')).toBe('c a b d');
   });
 
-  test('absent values come last in both directions; ties go by id in the direction of the order', async () => {
+  test('absent values come last in both directions; the id breaks ties in the direction of the order', async () => {
     await using open = await factory.open();
     await saveRequests(open.repository, [
       { request_id: 'a' },
@@ -123,7 +123,7 @@ onEveryRepository((_, factory) => {
     ]);
   });
 
-  test('a page holds 100 unless told, 1,000 at most, and says exactly whether more follows', async () => {
+  test('a page holds 100 by default, at most 1,000, and indicates exactly whether more entities follow', async () => {
     await using open = await factory.open();
     const entities = Array.from({ length: 201 }, (_item, i) => template({ template_id: `t${1000 + i}` }));
     await saveAll(open.repository, 'templates', entities);

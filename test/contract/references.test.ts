@@ -63,7 +63,7 @@ onEveryRepository((store, factory) => {
     });
   });
 
-  test('a child moves to another parent that exists, and lets go of the first', async () => {
+  test('a child moves to another existing parent, and no longer refers to the first', async () => {
     const { repository } = store();
     const saved = await saveRequest(repository);
     const other = await saveTemplate(repository);
@@ -73,7 +73,7 @@ onEveryRepository((store, factory) => {
     expect(error).toBeInstanceOf(EntityInUseError);
   });
 
-  describe('a parent that is still referred to cannot be deleted:', () => {
+  describe('a parent that is still referenced cannot be deleted:', () => {
     test('a request by a machine', async () => {
       const { repository } = store();
       const { request_id, machine_id } = await saveMachine(repository);
@@ -105,7 +105,7 @@ onEveryRepository((store, factory) => {
     });
   });
 
-  test('parents may be replaced and updated while they are referred to', async () => {
+  test('parents may be replaced and updated while they are referenced', async () => {
     const { repository } = store();
     const parent = await saveRequest(repository);
     await repository.saveEntity('machines', machine(parent));
@@ -113,7 +113,7 @@ onEveryRepository((store, factory) => {
     expect((await repository.updateEntity('templates', parent.template_id, { name: 'Other' })).version).toBe(2);
   });
 
-  describe('where references are not enforced', () => {
+  describe('if references are not enforced', () => {
     test('children may come before their parents and outlive them', async () => {
       await using open = await factory.open({ enforceReferences: false });
       const { repository } = open;
@@ -131,7 +131,7 @@ onEveryRepository((store, factory) => {
       expect(result?.status).toBe('saved');
     });
 
-    test('a template that must come from a request cannot come from one that is not there', async () => {
+    test('a template cannot be taken from a missing request', async () => {
       await using open = await factory.open({ enforceReferences: false });
       const { template_id: _, ...bare } = machine({ request_id: 'later', template_id: '' });
       const error = await rejection(open.repository.saveEntity('machines', bare));

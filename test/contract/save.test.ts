@@ -5,7 +5,7 @@ import { rejection } from './rejection.ts';
 import { machine, newId, request, saveMachine, saveRequest, saveTemplate, template } from './samples.ts';
 
 onEveryRepository((store) => {
-  test('a new entity gets version 1 and both times, and is returned as it is stored', async () => {
+  test('a new entity gets version 1 and both times, and is returned as stored', async () => {
     const { repository } = store();
     const before = new Date().toISOString();
     const sent = template({ image_id: 'ami-1', subnet_ids: ['a', 'b'], attributes: { ncpus: ['Numeric', '2'] } });
@@ -16,7 +16,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('templates', saved.template_id)).toEqual(saved);
   });
 
-  test('what is left out and has a default gets it', async () => {
+  test('omitted fields get their defaults', async () => {
     const { repository } = store();
     const saved = await saveRequest(repository);
     expect(saved.request_type).toBe('provision');
@@ -89,7 +89,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('machines', saved.machine_id)).toEqual(withoutAddress);
   });
 
-  test('what was read can be saved back as it is', async () => {
+  test('an entity can be saved back unchanged', async () => {
     const { repository } = store();
     const saved = await saveMachine(repository, { started_at: '2026-11-22T10:00:00.123456Z', extra: { deep: [null] } });
     const read = await repository.getEntity('machines', saved.machine_id);
@@ -118,7 +118,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('templates', sent.template_id)).toBeUndefined();
   });
 
-  test('a refused replacement leaves the entity as it was', async () => {
+  test('a refused replacement does not change the entity', async () => {
     const { repository } = store();
     const saved = await saveTemplate(repository);
     await rejection(repository.saveEntity('templates', { ...saved, max_number: -2 }));

@@ -41,7 +41,7 @@ onEveryStore((_, factory) => {
     expect(await scanAll(open.strategy, 'machines', 4, 10)).toEqual([]);
   });
 
-  test('the segments together hold every entity once, as it is stored', async () => {
+  test('the segments together hold every entity once, as stored', async () => {
     await using open = await factory.open();
     const entities = ids.map((id) => template({ template_id: id, extra: { of: id } }));
     await saveAll(open.repository, 'templates', entities);
@@ -78,7 +78,7 @@ onEveryStore((_, factory) => {
     expect([...first.items, ...rest.items]).toEqual(whole);
   });
 
-  test('an entity that stays is met exactly once while others come, change and go', async () => {
+  test('an entity that stays is returned exactly once while others come, change and go', async () => {
     await using open = await factory.open();
     const { repository, strategy } = open;
     const parent = await saveRequest(repository);

@@ -56,7 +56,7 @@ onEveryStore((_, factory) => {
   });
 
   if (!snapshotReads) {
-    test('a store that cannot show one moment says so', async () => {
+    test('a store without snapshots reports that', async () => {
       await using open = await factory.open();
       expect(await rejection(open.strategy.snapshot())).toBeInstanceOf(UnsupportedOperationError);
     });

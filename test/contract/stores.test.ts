@@ -1,4 +1,4 @@
-/** The suite is worth as much as its stores are apart: one that leaks lets tests pass and fail by chance. */
+/** The suite depends on isolated stores: a store that leaks would let tests pass and fail by chance. */
 import { expect, test } from '@jest/globals';
 import { onEveryRepository } from './on-every-store.ts';
 import { saveTemplate } from './samples.ts';

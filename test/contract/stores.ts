@@ -12,11 +12,11 @@ import { type BackendName, needBackend } from '../backends/backend.ts';
 /** A repository of one test, on data that no other test can see. */
 export interface OpenRepository extends AsyncDisposable {
   readonly repository: Repository;
-  /** The store below; absent where the repository reaches it over a network. */
+  /** The underlying store; absent if the repository reaches it over a network. */
   readonly strategy?: StorageStrategy | undefined;
   /** Closes the repository and opens another on the same data. */
   reopen(): Promise<void>;
-  /** Drops the repository as a killed process would, without closing it, and opens another on the same data. */
+  /** Abandons the repository like a killed process, without closing it, and opens another on the same data. */
   crash(): Promise<void>;
   /** Another repository on the same data, as another process would open it; closed with the store. */
   second(): Promise<Repository>;
@@ -35,15 +35,15 @@ export interface StoreOptions {
   readonly enforceReferences?: boolean;
 }
 
-/** What a repository hands on of what its store does. Every store itself does all of it. */
+/** The features of its store that a repository exposes. Every store itself has all of them. */
 export interface Reach {
-  /** Whether queries can say how they were answered. */
+  /** Whether queries can report how they were answered. */
   readonly explains: boolean;
   /** Whether what a write in a transaction returns has the very `updated_at` that is stored. */
   readonly knowsTimeOfCommit: boolean;
   /** Whether more than 100 entities can be created together, and 100 entities of a transaction be written more often. */
   readonly manyWrites: boolean;
-  /** Whether a transaction notices that an entity it read was deleted and created again, at the same version. */
+  /** Whether a transaction detects that an entity it read was deleted and created again, at the same version. */
   readonly noticesRecreation: boolean;
 }
 
@@ -56,7 +56,7 @@ export interface RepositoryFactory {
   readonly reach: Reach;
   /** Whether every write goes over a network: randomised tests then run fewer rounds. */
   readonly remote: boolean;
-  /** The server that it needs; absent where it needs none. */
+  /** The server that it needs, if any. */
   readonly backend?: BackendName;
   open(options?: StoreOptions): Promise<OpenRepository>;
 }
@@ -65,14 +65,14 @@ export interface StoreFactory extends RepositoryFactory {
   open(options?: StoreOptions): Promise<OpenStore>;
 }
 
-/** Where a store keeps its data, and how to be rid of it. */
-interface Place {
+/** Where a store keeps its data, and how to remove it. */
+interface Location {
   readonly storage: ConfigInput['storage'];
   remove(): Promise<void>;
 }
 
-async function openStore(place: Place, { enforceReferences = true }: StoreOptions): Promise<OpenStore> {
-  const config = { storage: { ...place.storage, enforce_references: enforceReferences } };
+async function openStore(location: Location, { enforceReferences = true }: StoreOptions): Promise<OpenStore> {
+  const config = { storage: { ...location.storage, enforce_references: enforceReferences } };
   const others: Repository[] = [];
   let repository = await openRepository(config);
   const store: OpenStore = {
@@ -88,7 +88,7 @@ async function openStore(place: Place, { enforceReferences = true }: StoreOption
       repository = await openRepository(config);
     },
     async crash() {
-      // Kept only to be let go of in the end: the operating system would do that for a killed process.
+      // Kept only to be released at the end: the operating system would do that for a killed process.
       others.push(repository);
       repository = await openRepository(config);
     },
@@ -100,7 +100,7 @@ async function openStore(place: Place, { enforceReferences = true }: StoreOption
     async close() {
       for (const other of others.splice(0)) await other.close();
       await repository.close();
-      await place.remove();
+      await location.remove();
     },
     [Symbol.asyncDispose]: () => store.close(),
   };
@@ -172,7 +172,7 @@ const postgresqlStore: StoreFactory = {
   reach: fullReach,
   remote: true,
   open: async (options = {}) => {
-    // Only now: the import waits for the server, which the other stores need not have.
+    // Imported late, since the import waits for the server, which the other stores do not need.
     const { createDatabase, dropDatabase } = await import('../backends/test-database.ts');
     const name = `hfstorage-${randomUUID()}`;
     const { hostname, port, username, password } = new URL(await createDatabase(name));
@@ -217,7 +217,7 @@ export const stores: readonly StoreFactory[] = [
   // A cache and a buffer so small that reads leave the cache and the journal is compacted in nearly every test.
   jsonStore('gzip', { storage_type: 'single_file', enable_compression: true, cache_size: 5, write_buffer_size: 4096 }),
   sqliteStore(''),
-  // A cache so small that results are dropped for want of room in nearly every test.
+  // A cache so small that results are evicted in nearly every test.
   sqliteStore(' with query cache', { enable_query_cache: true, query_cache_size: 3 }),
   postgresqlStore,
   dynamodbStore,

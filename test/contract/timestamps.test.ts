@@ -60,7 +60,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('requests', fields.request_id)).toBeUndefined();
   });
 
-  test('an unknown field is no timestamp, whatever it looks like', async () => {
+  test('an unknown field is not a timestamp, whatever it looks like', async () => {
     const { repository } = store();
     const saved = await saveTemplate(repository, { expires_at: '2026-11-22T10:00:00+02:00' });
     expect(saved.expires_at).toBe('2026-11-22T10:00:00+02:00');

@@ -16,7 +16,7 @@ import { machine, newId, request, saveMachine, saveRequest, saveTemplate, templa
 onEveryRepository((store, factory) => {
   const known = knownBeforeCommit(factory);
 
-  test('commits everything when the work returns, and gives back what it returned', async () => {
+  test('commits everything when the work returns, and returns its result', async () => {
     const { repository } = store();
     const [changed, gone] = [await saveTemplate(repository), await saveTemplate(repository)];
     const fresh = template();
@@ -39,7 +39,7 @@ onEveryRepository((store, factory) => {
     expect(await store().repository.transaction(async () => undefined)).toBeUndefined();
   });
 
-  describe('rolls everything back and passes on what the work throws:', () => {
+  describe('rolls everything back and rethrows the error of the work:', () => {
     const failures: readonly [string, unknown][] = [
       ['an error', new Error('mine')],
       ['a text', 'text'],
@@ -65,7 +65,7 @@ onEveryRepository((store, factory) => {
       expect(await repository.getEntity('templates', fresh.template_id)).toBeUndefined();
       expect(await repository.getEntity('templates', changed.template_id)).toEqual(changed);
       expect(await repository.getEntity('templates', gone.template_id)).toEqual(gone);
-      // And the store goes on.
+      // And the store keeps working.
       expect((await saveTemplate(repository, { template_id: fresh.template_id })).version).toBe(1);
     });
 
@@ -104,7 +104,7 @@ onEveryRepository((store, factory) => {
     });
   });
 
-  test('reads see what the transaction wrote', async () => {
+  test('reads see the writes of the transaction', async () => {
     const { repository } = store();
     const saved = await saveTemplate(repository);
     const id = saved.template_id;
@@ -145,7 +145,7 @@ onEveryRepository((store, factory) => {
     expect(await repository.getEntity('templates', t.template_id)).toBeUndefined();
   });
 
-  test('a refusal that the work catches leaves the rest of the transaction as it is', async () => {
+  test('a refusal that the work catches does not affect the rest of the transaction', async () => {
     const { repository } = store();
     const [one, two] = [await saveTemplate(repository), await saveTemplate(repository)];
     await repository.transaction(async (tx) => {
@@ -157,7 +157,7 @@ onEveryRepository((store, factory) => {
     expect((await repository.getEntity('templates', two.template_id))?.name).toBe('After');
   });
 
-  test('operations may run side by side inside a transaction', async () => {
+  test('operations may run concurrently inside a transaction', async () => {
     const { repository } = store();
     const { template_id } = await saveTemplate(repository);
     const requests = Array.from({ length: 20 }, () => request(template_id));
@@ -168,7 +168,7 @@ onEveryRepository((store, factory) => {
     expect(count).toBe(20);
   });
 
-  test('nobody sees what is not committed', async () => {
+  test('uncommitted writes are invisible to others', async () => {
     const { repository } = store();
     const reader = await store().second();
     const [one, two] = [await saveTemplate(repository), await saveTemplate(repository)];
@@ -187,7 +187,7 @@ onEveryRepository((store, factory) => {
     }
   });
 
-  test('nobody ever sees what is rolled back', async () => {
+  test('rolled-back writes are never visible', async () => {
     const { repository } = store();
     const reader = await store().second();
     const { template_id } = await saveTemplate(repository);
@@ -202,7 +202,7 @@ onEveryRepository((store, factory) => {
     for (const read of await Promise.all(reads)) expect(read?.name).toBe('Standard');
   });
 
-  test('a transaction that has ended can do nothing more', async () => {
+  test('a transaction that has ended refuses every call', async () => {
     const { repository } = store();
     const saved = await saveMachine(repository);
     const fresh = template();
@@ -226,7 +226,7 @@ onEveryRepository((store, factory) => {
     expect(await repository.getEntity('templates', fresh.template_id)).toBeUndefined();
   });
 
-  test('what a transaction was given and gave back is its own', async () => {
+  test('the input and the results of a transaction are not shared with the caller', async () => {
     const { repository } = store();
     const sent = { ...(await saveRequest(repository)), tags: { list: [1] } };
     await repository.transaction(async (tx) => {
@@ -241,7 +241,7 @@ onEveryRepository((store, factory) => {
     expect((await repository.getEntity('requests', sent.request_id))?.tags).toEqual({ list: [1] });
   });
 
-  test('a machine in a transaction may refer to what another transaction left', async () => {
+  test('a machine in a transaction may refer to the result of another transaction', async () => {
     const { repository } = store();
     const parent = await repository.transaction((tx) => saveRequest(tx));
     const child = await repository.transaction((tx) => tx.saveEntity('machines', machine(parent)));

@@ -25,7 +25,7 @@ onEveryRepository((store) => {
     expect(await repository.getEntity('templates', saved.template_id)).toEqual(updated);
   });
 
-  test('null removes a field, declared or not, there or not', async () => {
+  test('null removes a field, declared or not, present or not', async () => {
     const { repository } = store();
     const saved = await saveMachine(repository, { private_ip: '10.0.0.1', extra: { a: null } });
     const updated = await repository.updateEntity('machines', saved.machine_id, {
@@ -53,7 +53,7 @@ onEveryRepository((store) => {
     expect(updated.image_id).toBe('ami-1');
   });
 
-  test('created_at and updated_at are not for callers to change', async () => {
+  test('callers cannot change created_at and updated_at', async () => {
     const { repository } = store();
     const saved = await saveTemplate(repository);
     const updated = await repository.updateEntity('templates', saved.template_id, {
@@ -80,7 +80,7 @@ onEveryRepository((store) => {
     expect(updated.completed_at).toBe('2026-11-22T11:00:00.000Z');
   });
 
-  test('an entity that is not there is an error', async () => {
+  test('a missing entity is an error', async () => {
     const id = newId('machine');
     const error = await rejection(store().repository.updateEntity('machines', id, { status: 'RUNNING' }));
     expect(error).toBeInstanceOf(EntityNotFoundError);

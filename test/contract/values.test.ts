@@ -5,14 +5,14 @@ import { onEveryRepository } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { newId, saveTemplate, template } from './samples.ts';
 
-/** A list in a list in a list…, `levels` of them. */
+/** A list nested `levels` deep. */
 const nested = (levels: number): JsonValue => {
   let value: JsonValue = 'bottom';
   for (let level = 0; level < levels; level++) value = level % 2 === 0 ? [value] : { in: value };
   return value;
 };
 
-/** One character of each of Unicode's 17 planes, and the ends of what UTF-8 and UTF-16 write in different ways. */
+/** One character of each of Unicode's 17 planes, and the limits between encodings of different length in UTF-8 and UTF-16. */
 const everyPlane = [
   ...Array.from({ length: 17 }, (_, plane) => String.fromCodePoint(plane * 0x10000 + 0x1234)),
   ...[0x01, 0x1f, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfeff, 0xfffd, 0xffff, 0x10000, 0x10ffff].map((point) =>
@@ -116,7 +116,7 @@ onEveryRepository((store, factory) => {
       expect(read?.top).toStrictEqual(0);
     });
 
-    test('fields named like what objects inherit', async () => {
+    test('fields named like inherited members of objects', async () => {
       const { repository } = store();
       const text = '{"__proto__":{"polluted":true},"constructor":"c","toString":null,"hasOwnProperty":[1]}';
       const sent = { ...template(), ...JSON.parse(text) };
@@ -136,7 +136,7 @@ onEveryRepository((store, factory) => {
       expect(Object.keys(updated)).not.toContain('constructor');
     });
 
-    test('a declared text of as many characters as allowed, of any plane', async () => {
+    test('a declared text of the maximum length, with characters of any plane', async () => {
       const { repository } = store();
       const name = '😀'.repeat(255);
       const vm_type = '漢'.repeat(50);

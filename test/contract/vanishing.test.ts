@@ -8,7 +8,7 @@ import { template } from './samples.ts';
 import { type OpenStore, stores } from './stores.ts';
 import { vanishingMachines, vanishings } from './vanishing.ts';
 
-/** Stores may rely on what they saw a moment ago. */
+/** Stores may trust a check that is this recent. */
 const A_MOMENT_MS = 5;
 
 const kept = template({ template_id: 'kept' });
@@ -35,7 +35,7 @@ describe.each(stores)('$name', ({ name, open }) => {
   test.each(Object.entries(vanishings(name)))('%s: every call fails until it is back', async (_, vanish) => {
     await using store = await open();
     await store.repository.saveEntity('templates', kept);
-    // Data files are written when a JSON store is closed; others are looked at as they were made.
+    // Data files are written when a JSON store is closed; other stores need no reopening.
     if (name.startsWith('json')) await store.reopen();
     const before = await store.repository.saveEntity('templates', { ...kept, max_number: 2 });
     const back = await vanish(store);

@@ -1,4 +1,4 @@
-/** What can happen to a store behind the back of a service that has it open, and how each is undone. */
+/** Ways in which a store can vanish or be replaced while a service has it open, and how to undo each. */
 import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -21,17 +21,17 @@ import { createDatabase, dropDatabase } from '../backends/test-database.ts';
 import { template } from './samples.ts';
 import type { OpenStore } from './stores.ts';
 
-/** Makes a store vanish, or takes its place. @returns what brings it back as it was */
+/** Makes a store vanish, or replaces it. @returns a function that restores it */
 type Vanish = (store: OpenStore) => Promise<() => Promise<void>>;
 
-/** Moves everything out of a folder. @returns what clears the folder and moves it back */
+/** Moves everything out of a folder. @returns a function that clears the folder and moves everything back */
 async function emptied(folder: string): Promise<() => Promise<void>> {
-  const aside = `${folder}-aside`;
-  await mkdir(aside);
-  for (const name of await readdir(folder)) await rename(join(folder, name), join(aside, name));
+  const moved = `${folder}-aside`;
+  await mkdir(moved);
+  for (const name of await readdir(folder)) await rename(join(folder, name), join(moved, name));
   return async () => {
     await rm(folder, { recursive: true, force: true });
-    await rename(aside, folder);
+    await rename(moved, folder);
   };
 }
 
@@ -92,7 +92,7 @@ async function inSqlite(path: string, text: string): Promise<void> {
   database.close();
 }
 
-/** Renamed, not dropped, so that it can come back with what is in it. */
+/** Renamed, not dropped, so that it can be restored with its content. */
 async function withoutTable(name: CollectionName, run: (text: string) => Promise<void>): Promise<() => Promise<void>> {
   await run(`ALTER TABLE ${name} RENAME TO ${name}_aside`);
   return () => run(`ALTER TABLE ${name}_aside RENAME TO ${name}`);
@@ -209,14 +209,14 @@ const objectsMoved: Vanish = async (store) => {
 
 const onS3: Readonly<Record<string, Vanish>> = { 'its objects are deleted': objectsMoved };
 
-/** Takes away a table that none of the calls of a test uses; undefined where a store has no tables. */
+/** Removes a table that none of the calls of a test uses; undefined if a store has no tables. */
 export function vanishingMachines(store: string): Vanish | undefined {
   if (store.startsWith('sqlite')) return (open) => withoutTable('machines', (text) => inSqlite(databaseOf(open), text));
   if (store === 'postgresql') return (open) => withoutTable('machines', (text) => inPostgresql(open, text));
   return store === 'dynamodb' ? deletedTables(['machines']) : undefined;
 }
 
-/** What can happen to a store of this name. */
+/** The ways in which a store of this name can vanish. */
 export function vanishings(store: string): Readonly<Record<string, Vanish>> {
   if (store.startsWith('json on S3')) return onS3;
   if (store.startsWith('json')) return onJson;

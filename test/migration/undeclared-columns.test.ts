@@ -92,7 +92,7 @@ describe.each(databaseKinds)('$name', (kind) => {
     expect({ code, warnings }).toEqual({
       code: 0,
       warnings: [
-        "The column cost_center is none of this program's: no read, migration or portable backup has what it holds.",
+        'The column cost_center is unknown to this program: no read, migration or portable backup includes its values.',
       ],
     });
   });

@@ -18,7 +18,7 @@ describe('the model', () => {
     for (const { collection, parent } of references) expect(position(parent)).toBeLessThan(position(collection));
   });
 
-  test.each(['__proto__', 'constructor', 'Templates', '', undefined, 5])('%p is no collection', (name) => {
+  test.each(['__proto__', 'constructor', 'Templates', '', undefined, 5])('%p is not a collection', (name) => {
     expect(isCollectionName(name)).toBe(false);
   });
 
@@ -35,7 +35,7 @@ describe('the model', () => {
     }
   });
 
-  test.each(collectionNames)('%s: the id comes first and every index is on fields that order', (name) => {
+  test.each(collectionNames)('%s: the id comes first and every index is on sortable fields', (name) => {
     const [first] = fieldsOf(name).keys();
     expect(first).toBe(idFieldOf(name));
     for (const { name: index, partitionKey, sortKey } of declarationOf(name).indexes) {
@@ -47,7 +47,7 @@ describe('the model', () => {
     for (const [, { description }] of fieldsOf(name)) expect(description).toMatch(/\.$/);
   });
 
-  test('the indexes that SPEC.md names, and those that save its queries from a scan', () => {
+  test('the indexes that SPEC.md names, and those that its queries need to avoid a scan', () => {
     const indexes = collectionNames.flatMap((name) =>
       declarationOf(name).indexes.map((index) => `${name} ${index.name}`),
     );

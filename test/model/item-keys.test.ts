@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { decodeKey, encodeKey } from '../../lib/model/item-keys.ts';
 
 describe('keys of items', () => {
-  test.each(['status', '', 'a/b', 'ü 漢字 😀', 'Constructor', '_proto_', '%20'])('%s stays as it is', (key) => {
+  test.each(['status', '', 'a/b', 'ü 漢字 😀', 'Constructor', '_proto_', '%20'])('%s stays unchanged', (key) => {
     expect(encodeKey(key)).toBe(key);
     expect(decodeKey(key)).toBe(key);
   });
@@ -18,7 +18,7 @@ describe('keys of items', () => {
     },
   );
 
-  test('every key comes back, and no two are the same', () => {
+  test('every key is decoded to itself, and no two are encoded alike', () => {
     const special = fc.constantFrom('"', '\\', '\n', '\ue000', '0022', '__proto__', 'a');
     const keys = fc.oneof(
       fc.string({ unit: 'grapheme' }),

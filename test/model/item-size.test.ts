@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { itemBytes } from '../../lib/model/item-size.ts';
 import { checkEntity } from '../../lib/model/validation.ts';
 
-// How many of each fill an item of 409,600 bytes together with an id, as found by trial on DynamoDB Local 3.3.1.
+// How many of each fill an item of 409,600 bytes together with an id, measured on DynamoDB Local 3.3.1.
 const MEASURED: readonly (readonly [name: string, fit: number, entity: (n: number) => Record<string, unknown>])[] = [
   ['ones', 136_513, (n) => ({ id: '1', a: Array(n).fill(1) })],
   ['zeros', 204_796, (n) => ({ id: '1', a: Array(n).fill(0) })],
@@ -22,7 +22,7 @@ const MEASURED: readonly (readonly [name: string, fit: number, entity: (n: numbe
 test.each(MEASURED)('%s are counted as DynamoDB counts them', (_, fit, entity) => {
   const bytes = itemBytes(entity(fit));
   expect(bytes).toBeLessThanOrEqual(409_600);
-  // The trial was by steps of up to 50 elements.
+  // Measured in steps of up to 50 elements.
   expect(itemBytes(entity(fit + 51))).toBeGreaterThan(409_600);
 });
 

@@ -31,7 +31,7 @@ describe('isPlainObject', () => {
 });
 
 describe('setOwn', () => {
-  test('sets __proto__ as a field like any other', () => {
+  test('sets __proto__ like any other field', () => {
     const target: Record<string, unknown> = {};
     setOwn(target, '__proto__', { polluted: true });
     setOwn(target, 'constructor', 1);

@@ -37,7 +37,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }));
 
-/** JSON text with white space wherever it may stand. */
+/** JSON text with white space wherever it is allowed. */
 function spaced(json: unknown): string {
   if (Array.isArray(json)) return `[ ${json.map(spaced).join(' ,\n')}\t]`;
   if (typeof json !== 'object' || json === null) return JSON.stringify(json);
@@ -50,7 +50,7 @@ function spaced(json: unknown): string {
 const shown = (json: unknown): string => JSON.stringify(json);
 
 describe('parseJson', () => {
-  test('reads keys with escapes as they were written, whatever was read before (nodejs/node#63785)', () => {
+  test('reads keys with escapes correctly, regardless of earlier texts (nodejs/node#63785)', () => {
     parseJson('{"h":[],"\\\\":0}');
     expect(Object.keys(parseJson('{"h":1,"\\"":2}') as object)).toEqual(['h', '"']);
     expect(Object.keys(parseJson('{"h":1,"\\n":2}') as object)).toEqual(['h', '\n']);
@@ -74,7 +74,7 @@ describe('parseJson', () => {
     }
   });
 
-  test('a member that comes twice counts as the last; __proto__ is a plain member; numbers may be long', () => {
+  test('of a repeated member the last one counts; __proto__ is a plain member; numbers may be long', () => {
     expect(parseJson('{"\\n":1,"a":1,"\\n":2}')).toEqual({ '\n': 2, a: 1 });
     expect(Object.hasOwn(parseJson('{"__proto__":1,"\\n":2}') as object, '__proto__')).toBe(true);
     expect(parseJson(`{"\\n":${'1'.repeat(500)}e-490}`)).toEqual({ '\n': Number(`${'1'.repeat(500)}e-490`) });

@@ -10,7 +10,7 @@ const instant = fc.date({
 });
 const two = (value: number): string => String(value).padStart(2, '0');
 
-/** The same instant as written somewhere else on earth. */
+/** The same instant with another offset. */
 function writtenAt(offsetMinutes: number, time: Date): string {
   const local = new Date(time.getTime() + offsetMinutes * 60_000).toISOString().slice(0, -1);
   const size = Math.abs(offsetMinutes);
@@ -18,7 +18,7 @@ function writtenAt(offsetMinutes: number, time: Date): string {
 }
 
 describe('normalizeTimestamp', () => {
-  test('gives the same text for an instant, wherever it was written', () => {
+  test('gives the same text for an instant, whatever its offset', () => {
     fc.assert(
       fc.property(instant, fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 }), (time, offset) => {
         expect(normalizeTimestamp(writtenAt(offset, time))).toBe(time.toISOString());
@@ -26,7 +26,7 @@ describe('normalizeTimestamp', () => {
     );
   });
 
-  test('leaves what is normal as it is, and the text sorts as the time does', () => {
+  test('does not change a normal timestamp, and the text sorts like the time', () => {
     fc.assert(
       fc.property(instant, instant, (a, b) => {
         const [x, y] = [normalizeTimestamp(a.toISOString()) as string, normalizeTimestamp(b.toISOString()) as string];
@@ -36,7 +36,7 @@ describe('normalizeTimestamp', () => {
     );
   });
 
-  test('never throws, and answers in one shape only', () => {
+  test('never throws, and returns a single format', () => {
     const near = fc.stringMatching(
       /^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-6]\d:[0-6]\d(\.\d{1,10})?(Z|[+-][0-2]\d:?[0-6]\d)$/,
     );
@@ -49,7 +49,7 @@ describe('normalizeTimestamp', () => {
     );
   });
 
-  test('cuts fractions, never rounds them', () => {
+  test('truncates fractions, never rounds them', () => {
     expect(normalizeTimestamp('2026-12-31T23:59:59.999999999Z')).toBe('2026-12-31T23:59:59.999Z');
     expect(normalizeTimestamp('2026-12-31T23:59:59.0009Z')).toBe('2026-12-31T23:59:59.000Z');
   });
@@ -60,7 +60,7 @@ describe('normalizeTimestamp', () => {
     '2026-04-31T00:00:00Z',
     '0000-01-01T00:00:00Z',
     ' 2026-01-01T00:00:00Z',
-  ])('%p is no time', (text) => {
+  ])('%p is not a timestamp', (text) => {
     expect(normalizeTimestamp(text)).toBeUndefined();
   });
 

@@ -12,7 +12,7 @@ const failureOf = (bytes: Uint8Array): NotUtf8Error => {
 };
 
 describe('text in UTF-8', () => {
-  test('is what was encoded', () => {
+  test('is decoded to the original text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(decodeUtf8(Buffer.from(text))).toBe(
@@ -24,7 +24,7 @@ describe('text in UTF-8', () => {
     );
   });
 
-  test('loses a byte order mark at its beginning, and no other', () => {
+  test('loses only a byte order mark at its beginning', () => {
     expect(decodeUtf8(Buffer.from('\ufeff{"a":"\ufeff"}'))).toBe('{"a":"\ufeff"}');
     expect(decodeUtf8(Buffer.from('\ufeff'))).toBe('');
   });
@@ -37,7 +37,7 @@ describe('text in UTF-8', () => {
     ['a surrogate', [0x0a, 0x0a, 0xed, 0xa0, 0x80], 2, 3],
     ['beyond Unicode', [0xf4, 0x90, 0x80, 0x80], 0, 1],
     ['a byte that stands nowhere', [0xf0, 0x9f, 0x98, 0x80, 0xff], 4, 1],
-  ])('is refused with the position of what is wrong: %s', (_, bytes, offset, line) => {
+  ])('is refused with the position of the first invalid byte: %s', (_, bytes, offset, line) => {
     const error = failureOf(Uint8Array.from(bytes));
     expect(error).toBeInstanceOf(NotUtf8Error);
     expect({ offset: error.offset, line: error.line }).toEqual({ offset, line });

@@ -15,10 +15,10 @@ const messagesOf = (collection: CollectionName, fields: Record<string, unknown>)
   );
 
 describe('checkEntity', () => {
-  test.each(['templates', 'requests', 'machines'] as const)('%s: every required field is asked for', (collection) => {
+  test.each(['templates', 'requests', 'machines'] as const)('%s: every required field is checked', (collection) => {
     const { problems } = checkEntity(collection, {});
     const paths = problems.map(({ path }) => path);
-    // A machine's template comes from its request where it is left out.
+    // An omitted template of a machine comes from its request.
     const needed = Object.keys(valid[collection]).filter((name) => collection !== 'machines' || name !== 'template_id');
     expect(paths.toSorted()).toEqual(needed.toSorted());
     expect(new Set(problems.map(({ message }) => message))).toEqual(new Set(['is required']));
@@ -87,7 +87,7 @@ describe('checkEntity', () => {
 });
 
 describe('checkChanges', () => {
-  test('tells what to set from what to remove, and drops what never changes', () => {
+  test('separates fields to set from fields to remove, and drops those that never change', () => {
     const checked = checkChanges('requests', 'r', {
       request_id: 'r',
       status: 'DONE',
@@ -109,7 +109,7 @@ describe('checkChanges', () => {
 });
 
 describe('checkField and idProblem', () => {
-  test('timestamps come back in UTC', () => {
+  test('timestamps are returned in UTC', () => {
     expect(checkField('requests', 'completed_at', '2026-01-01T00:00:00+01:00')).toEqual({
       value: '2025-12-31T23:00:00.000Z',
     });
@@ -118,7 +118,7 @@ describe('checkField and idProblem', () => {
     });
   });
 
-  test('an id says what is wrong with it', () => {
+  test('the problem of an id is reported', () => {
     expect(idProblem('machines', '😀'.repeat(255))).toBeUndefined();
     expect(idProblem('machines', '')).toBe('must not be empty');
     expect(idProblem('machines', undefined)).toMatch(/^must be/);
@@ -128,7 +128,7 @@ describe('checkField and idProblem', () => {
 });
 
 describe('recordProblems', () => {
-  test("SPEC.md's samples are named, not changed", () => {
+  test("SPEC.md's samples are reported, not changed", () => {
     // SPEC.md's own machine has no template, its split-file template no max_number.
     const machine = { machine_id: 'machine-456', request_id: 'req-123', status: 'RUNNING', private_ip: '10.0.1.100' };
     expect(recordProblems('machines', machine as never)).toEqual([{ path: 'template_id', message: 'is required' }]);

@@ -9,7 +9,7 @@ const query = {
 } as const;
 
 describe('cursors', () => {
-  test('bring back the position they were made of, and fit into a URL', () => {
+  test('decode to their position, and need no escaping in a URL', () => {
     const text = fc.string({ unit: 'binary', maxLength: 20 }).filter((of) => !of.includes('\0'));
     const value = fc.oneof(fc.constant(undefined), text, fc.integer());
     const id = text.filter((of) => of !== '');
@@ -37,12 +37,12 @@ describe('cursors', () => {
     }
   });
 
-  test('a number beyond the limits of entities is kept: a record that others wrote may have it', () => {
+  test('a number beyond the limits of entities is kept: a record of another program may have it', () => {
     const position = { value: 1e300, id: 'a' };
     expect(decodeCursor(encodeCursor('requests', query, position), 'requests', query)).toEqual(position);
   });
 
-  test('what no store can hold is refused: somebody may have made the cursor up', () => {
+  test('values that no store can hold are refused: the cursor may be forged', () => {
     const positions = [
       { value: 'x', id: 'a\0' },
       { value: '\0', id: 'a' },
@@ -54,7 +54,7 @@ describe('cursors', () => {
     }
   });
 
-  test('anything else is refused, never read wrongly', () => {
+  test('anything else is refused, never misread', () => {
     const text = fc.oneof(
       fc.string(),
       fc.base64String(),

@@ -27,7 +27,7 @@ const writeOf = (kind: GuardedWrite['kind'], expect: Expectation): GuardedWrite 
 };
 
 describe('guardFailure', () => {
-  // Rows: kind and expectation; then the answer where there is nothing, and over version 3.
+  // Rows: kind and expectation; then the answer if there is no entity, and over version 3.
   test.each<[GuardedWrite['kind'], Expectation, string | undefined, string | undefined]>([
     ['put', undefined, undefined, undefined],
     ['put', 0, undefined, 'exists'],
@@ -51,7 +51,7 @@ describe('guardFailure', () => {
     expect(guardFailure(writeOf(kind, expectation), current)).toBe(overCurrent);
   });
 
-  test('a record that others wrote without a version exists, at version 1', () => {
+  test('a record of another program without a version exists, at version 1', () => {
     const { version: _, ...rest } = current;
     const bare = rest as unknown as Entity;
     expect(versionOf(undefined)).toBe(0);
@@ -80,7 +80,7 @@ describe('applyWrite', () => {
     });
   });
 
-  test('a patch sets and removes, and leaves the entity before as it was', () => {
+  test('a patch sets and removes, and does not change the previous entity', () => {
     const before = structuredClone(current);
     const set = JSON.parse('{"__proto__":{"a":1},"image_id":"i"}');
     const after = applyWrite({ ...base, kind: 'patch', set, remove: ['name', 'never'], at: AT }, current);

@@ -16,7 +16,7 @@ const problemsOf = (call: () => unknown): string[] => {
 };
 
 describe('checkQuery', () => {
-  test('brings filters into one form', () => {
+  test('normalizes filters', () => {
     expect(predicatesOf({ status: 'A' })).toEqual([{ field: 'status', operator: 'eq', value: 'A' }]);
     expect(predicatesOf({ status: ['A', 'B', 'A'] })).toEqual([
       { field: 'status', operator: 'in', values: ['A', 'B'] },
@@ -46,7 +46,7 @@ describe('checkQuery', () => {
     });
   });
 
-  test('names everything that is wrong at once, and what could be used instead', () => {
+  test('reports all problems at once, with the alternatives', () => {
     const problems = problemsOf(() =>
       checkQuery('requests', { filters: { colour: 'x', status: { like: 'x' } as never }, orderBy: '-size', limit: 0 }),
     );
@@ -62,7 +62,7 @@ describe('checkQuery', () => {
   test.each<[Filters, string]>([
     [{ machine_count: 'x' }, 'machine_count must be an integer'],
     [{ machine_count: 1.5 }, 'machine_count must be an integer'],
-    [{ machine_count: { begins_with: 1 } }, 'machine_count is a number, which has no beginning; use eq, gt or lt'],
+    [{ machine_count: { begins_with: 1 } }, 'machine_count is a number, which has no prefix; use eq, gt or lt'],
     [{ status: { in: 'A' } }, 'status needs a list of values for the operator in'],
     [{ status: { eq: ['A'] } }, 'status must be a string'],
     [{ created_at: 'x' }, "created_at must be an ISO 8601 date and time with offset (in a URL, '+' is written %2B)"],
@@ -82,7 +82,7 @@ describe('checkCount', () => {
 });
 
 describe('positionOf', () => {
-  test('takes scalars only: anything else counts as absent', () => {
+  test('accepts only scalars: anything else counts as absent', () => {
     const order = { field: 'status', descending: false };
     const entity = { request_id: 'r' };
     expect(positionOf('requests', order, { ...entity, status: 'A' })).toEqual({ value: 'A', id: 'r' });

@@ -11,7 +11,7 @@ const order: fc.Arbitrary<Order> = fc.record({
   field: fc.constantFrom('status', 'machine_count', 'completed_at'),
   descending: fc.boolean(),
 });
-/** Records that others wrote may hold anything in a field. */
+/** Records of other programs may hold anything in a field. */
 const anything = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'b', '😀', '\uff5e', 'aa') },
   { weight: 3, arbitrary: fc.integer({ min: -2, max: 2 }) },
@@ -25,13 +25,13 @@ const entities = fc
   );
 
 describe('TopEntities', () => {
-  test('keeps what sorting and slicing would', () => {
+  test('gives the same result as sorting and slicing', () => {
     fc.assert(
       fc.property(entities, order, fc.integer({ min: 1, max: 12 }), fc.nat(50), (all, by, limit, start) => {
-        const place = (entity: Entity) => positionOf('requests', by, entity);
-        const sorted = all.toSorted((a, b) => comparePositions(by, place(a), place(b)));
+        const positionIn = (entity: Entity) => positionOf('requests', by, entity);
+        const sorted = all.toSorted((a, b) => comparePositions(by, positionIn(a), positionIn(b)));
         const last = start === 0 ? undefined : sorted[start - 1];
-        const top = new TopEntities('requests', by, limit, last && place(last));
+        const top = new TopEntities('requests', by, limit, last && positionIn(last));
         for (const entity of all) top.offer(entity);
         const rest = last === undefined ? sorted : sorted.slice(start);
         expect(top.inOrder()).toEqual(rest.slice(0, limit));
@@ -96,7 +96,7 @@ describe('meets', () => {
     );
   });
 
-  test.each([[undefined], [null], [true], [['a']], [{}]])('%j matches ne alone', (found) => {
+  test.each([[undefined], [null], [true], [['a']], [{}]])('%j matches only ne', (found) => {
     const entity = request('r', { f: found as never });
     for (const operator of ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'begins_with'] as const) {
       expect(meets(entity, { field: 'f', operator, value: 'a' })).toBe(operator === 'ne');

@@ -11,6 +11,6 @@ test('a byte order mark at the beginning of a body is no part of it, in text and
 test('bytes that are not UTF-8 are refused with their place', () => {
   const body = Buffer.from('{"a":\n"\u00fc"}', 'latin1');
   expect(() => parseBody(body, headers)).toThrow(
-    'The body cannot be read: it is not UTF-8 text: byte 7 (0xfc, in line 2) cannot stand there.',
+    'The body cannot be read: it is not UTF-8 text: byte 7 (0xfc, in line 2) is invalid at this position.',
   );
 });

@@ -35,8 +35,8 @@ const BANNER =
 const optionalModules = {
   json: '*/json/json-strategy.ts',
   sql: '*/sql/open-sql-strategy.ts',
-  sqlite: '*/sqlite/sqlite-database.ts',
-  postgresql: '*/postgresql/postgresql-database.ts',
+  sqlite: '*/sqlite/open-sqlite-database.ts',
+  postgresql: '*/postgresql/open-postgresql-database.ts',
   dynamodb: '*/dynamodb/open-dynamodb-strategy.ts',
   secrets: '@aws-sdk/client-secrets-manager',
   signer: '@aws-sdk/rds-signer',

@@ -9,20 +9,20 @@ import type { DynamodbStrategyConfig } from '../../config/dynamodb-strategy.ts';
 import { StorageError } from '../../repository/errors.ts';
 import type { Finding } from '../../repository/finding.ts';
 import { asStorageError } from './calls/faults.ts';
-import { makeIndex } from './tables/create-index.ts';
+import { createIndex } from './tables/create-index.ts';
 import { describeTable, ensureTables, requireKey } from './tables/create-tables.ts';
 import { inspectTable, missingIndexes, SAFEGUARD } from './tables/inspect-table.ts';
 import { type TableDefinition, tableDefinitions } from './tables/table-definitions.ts';
 
 interface DoctorOptions {
-  /** Makes missing tables and indexes instead of looking, and says which. */
+  /** Creates missing tables and indexes instead of inspecting them, and reports which. */
   readonly repair: boolean;
-  /** How long a repair waits for each index: one of millions of items is not made in a moment. */
+  /** How long a repair waits for each index: indexing millions of items takes a while. */
   readonly indexWithinMs?: number;
 }
 
 /**
- * Looks at everything SPEC.md's troubleshooting checks by hand, the status and the billing of the tables; and at their
+ * Checks everything that SPEC.md's troubleshooting checks by hand: the status and the billing of the tables; also their
  * size, indexes, backups and protection.
  * @param client stays open
  */
@@ -43,11 +43,11 @@ export async function* diagnoseDynamodb(
         continue;
       }
       requireKey(table, definition);
-      if (repair) yield* makeIndexes(client, table, definition, indexWithinMs);
+      if (repair) yield* createIndexes(client, table, definition, indexWithinMs);
       else yield* tableFindings(client, table, definition);
     }
     if (missing.length === 0) return;
-    if (repair) yield* makeTables(client, missing);
+    if (repair) yield* createTables(client, missing);
     else yield missingFinding(config, missing, definitions);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
@@ -63,17 +63,17 @@ function missingFinding(
   all: readonly TableDefinition[],
 ): Finding {
   if (missing.length === all.length) {
-    const message = 'The tables do not exist yet; opening the store makes them.';
+    const message = 'The tables do not exist yet; opening the store creates them.';
     return { level: 'ok', subject, message, final: true };
   }
-  const message = `Missing, although other tables are there: ${namesOf(missing)}. Opening the store makes what is missing, empty.`;
+  const message = `Missing, although other tables exist: ${namesOf(missing)}. Opening the store creates the missing ones, empty.`;
   const remedy = 'If a table was deleted, restore it from a backup first.';
   return { level: 'warning', subject, message, remedy, final: true };
 }
 
-async function* makeTables(client: DynamoDBClient, missing: readonly TableDefinition[]): AsyncGenerator<Finding> {
+async function* createTables(client: DynamoDBClient, missing: readonly TableDefinition[]): AsyncGenerator<Finding> {
   await ensureTables(client, missing);
-  for (const { name } of missing) yield { level: 'ok', subject: name, message: 'The table was made.' };
+  for (const { name } of missing) yield { level: 'ok', subject: name, message: 'The table was created.' };
 }
 
 async function* tableFindings(
@@ -93,14 +93,15 @@ async function recoveryFinding(client: DynamoDBClient, subject: string): Promise
     return describeRecovery(subject, ContinuousBackupsDescription?.PointInTimeRecoveryDescription);
   } catch (error) {
     const { name } = error as Error;
-    const message = 'Whether point-in-time recovery is on cannot be told';
+    const message = 'It is unknown whether point-in-time recovery is on';
     // DynamoDB Local.
-    if (name === 'UnknownOperationException') return { level: 'ok', subject, message: `${message}: it has none here.` };
+    if (name === 'UnknownOperationException')
+      return { level: 'ok', subject, message: `${message}: this DynamoDB does not have it.` };
     if (name === 'AccessDeniedException') {
       const remedy = 'Grant dynamodb:DescribeContinuousBackups to this role.';
-      return { level: 'warning', subject, message: `${message}: AWS does not allow it to look.`, remedy };
+      return { level: 'warning', subject, message: `${message}: AWS denied access.`, remedy };
     }
-    throw asStorageError(error, `look at the backups of the table ${subject}`);
+    throw asStorageError(error, `describe the backups of the table ${subject}`);
   }
 }
 
@@ -112,7 +113,7 @@ function describeRecovery(subject: string, recovery: PointInTimeRecoveryDescript
   return { level: 'warning', subject, message: 'Point-in-time recovery is off.', remedy: SAFEGUARD };
 }
 
-async function* makeIndexes(
+async function* createIndexes(
   client: DynamoDBClient,
   table: TableDescription,
   definition: TableDefinition,
@@ -120,11 +121,11 @@ async function* makeIndexes(
 ): AsyncGenerator<Finding> {
   const subject = definition.name;
   for (const index of missingIndexes(table, definition)) {
-    if (await makeIndex(client, definition, index, withinMs)) {
-      yield { level: 'ok', subject, message: `The index ${index.name} was made.` };
+    if (await createIndex(client, definition, index, withinMs)) {
+      yield { level: 'ok', subject, message: `The index ${index.name} was created.` };
       continue;
     }
-    const message = `The index ${index.name} is not ACTIVE yet: DynamoDB is still at work on the table.`;
+    const message = `The index ${index.name} is not ACTIVE yet: DynamoDB is still changing the table.`;
     yield { level: 'warning', subject, message, remedy: 'Run `hfstorage doctor --repair` again later.' };
     return;
   }

@@ -5,15 +5,15 @@ import { conditionText, type ExpressionValues } from './writes/condition-express
 import type { DynamodbTransaction } from './writes/dynamodb-transaction.ts';
 import type { ExtraCondition } from './writes/write-commands.ts';
 
-/** A condition that must hold for an update, as SPEC.md writes it. */
+/** A condition that must hold for an update, in the form of SPEC.md. */
 export interface UpdateCondition {
-  /** Such as `attribute_exists(request_id) AND version = :expected`. Names of fields stand as they are. */
+  /** Such as `attribute_exists(request_id) AND version = :expected`, with literal field names. */
   readonly conditionExpression: string;
-  /** By their names in the expression: `{ ':expected': 3 }`. */
+  /** Values by their names in the expression: `{ ':expected': 3 }`. */
   readonly expressionValues?: ExpressionValues;
 }
 
-/** The condition, for the expression of a command. @throws ValidationError where it is none, when it is used */
+/** The condition, for the expression of a command. Throws a ValidationError on use if it is invalid. */
 export const extraCondition =
   (collection: CollectionName, { conditionExpression, expressionValues = {} }: UpdateCondition): ExtraCondition =>
   (expression) =>
@@ -29,8 +29,8 @@ export class DynamodbOperations extends SessionOperations {
   }
 
   /**
-   * As `updateEntity`, if a condition holds for the entity as it is stored when the transaction commits. Where it does
-   * not, the transaction fails with ConcurrencyConflictError.
+   * Like `updateEntity`, if a condition holds for the stored entity when the transaction commits. If it does not, the
+   * transaction fails with ConcurrencyConflictError.
    */
   async conditionalUpdate<C extends CollectionName>(
     collection: C,

@@ -2,23 +2,24 @@ import type { QueryCommandInput, ScanCommandInput } from '@aws-sdk/lib-dynamodb'
 import { type CollectionName, declarationOf, idFieldOf } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { MAX_PAGE_ENTITIES } from '../../model/limits.ts';
-import { compareScalars, compareUtf8, type Scalar } from '../../model/order.ts';
+import { compareScalars, type Scalar } from '../../model/order.ts';
 import { ValidationError } from '../../repository/errors.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import { meets, TopEntities } from '../../repository/selection.ts';
 import type { Count, Page, ScanOptions, ScanPage } from '../../repository/storage-strategy.ts';
 import type { DynamodbCalls } from './calls/dynamodb-calls.ts';
 import { Expression } from './items/expressions.ts';
-import { ABSENT_TIME, entityOf, type Item, isHidden, keyOf } from './items/item-codec.ts';
+import { entityOf, type Item, isHidden, keyOf } from './items/item-codec.ts';
+import { boundsOf, type PartitionOptions, partitionQuery } from './partition-query.ts';
 import { type IndexPlan, planOf } from './query-plan.ts';
 import { conditionText, type ExpressionValues } from './writes/condition-expressions.ts';
 
-/** Parts of a table that are scanned at the same time. */
+/** Segments of a table that are scanned in parallel. */
 const SCAN_SEGMENTS = 4;
-/** Queries by different values of a partition key at the same time. */
+/** Queries of different partitions that run in parallel. */
 const MAX_CONCURRENT_QUERIES = 10;
 
-/** What reading has cost. */
+/** The cost of reading. */
 interface Cost {
   read: number;
   readUnits: number;
@@ -30,7 +31,7 @@ interface Settings {
   readonly consistent: boolean;
 }
 
-/** A query of an index in DynamoDB's own terms. */
+/** A query of an index in DynamoDB's own syntax. */
 export interface GsiQuery {
   /** Such as `template_id-created_at-index`. */
   readonly indexName: string;
@@ -40,7 +41,7 @@ export interface GsiQuery {
   readonly limit?: number;
 }
 
-/** Reads entities outside of transactions. */
+/** Reads entities outside transactions. */
 export class DynamodbReader {
   readonly #calls: DynamodbCalls;
   readonly #settings: Settings;
@@ -50,7 +51,7 @@ export class DynamodbReader {
     this.#settings = settings;
   }
 
-  /** The items of these ids, in their order, hidden ones included. */
+  /** The items with these ids, in the same order, including hidden ones. */
   async items(
     collection: CollectionName,
     ids: readonly string[],
@@ -112,7 +113,7 @@ export class DynamodbReader {
     do {
       const page = await this.#calls.scan({
         TableName: this.#settings.tableName(collection),
-        // Of migrations and backups, which must not miss what was acknowledged.
+        // For migrations and backups, which must not miss acknowledged writes.
         ConsistentRead: true,
         Segment: segment,
         TotalSegments: segments,
@@ -134,7 +135,7 @@ export class DynamodbReader {
   ): Promise<Entity[]> {
     const names = declarationOf(collection).indexes.map(({ name }) => name);
     if (!names.includes(indexName)) {
-      const message = `is no index of ${collection}; these are: ${names.join(', ') || 'none'}`;
+      const message = `is not an index of ${collection}; its indexes: ${names.join(', ') || 'none'}`;
       throw new ValidationError([{ path: 'indexName', message }]);
     }
     if (!Number.isInteger(limit) || limit < 1) {
@@ -158,7 +159,7 @@ export class DynamodbReader {
     return entities;
   }
 
-  /** Whether an entity refers to an id, besides some. Read from an index, which may be behind. */
+  /** Whether any entity other than `except` refers to an id. Reads an index, which may lag behind. */
   async isReferenced(
     collection: CollectionName,
     field: string,
@@ -176,7 +177,7 @@ export class DynamodbReader {
     return { TableName: this.#settings.tableName(collection), ConsistentRead: this.#settings.consistent };
   }
 
-  /** Offers what can be on the page. Where the index has its order, each partition is read only as far as needed. */
+  /** Offers the entities that may be on the page. If the index has its order, each partition is read only as far as needed. */
   async #readPartitions(
     collection: CollectionName,
     plan: IndexPlan,
@@ -194,12 +195,12 @@ export class DynamodbReader {
       });
       for await (const entity of this.#queried(collection, input, cost)) {
         offer(top, entity, plan.rest);
-        // Not before: of equal times, one that is still to come may have the smaller id.
+        // Not earlier: among equal times, an entity that is still to come may have a smaller id.
         if (inOrder && top.more && isBeyond(entity, top.last, order.field, order.descending)) break;
       }
     });
     if (!(inOrder && order.descending)) return;
-    // Entities without a time come last in every order, though their mark comes first in this one.
+    // Entities without a time come last in every order, although their mark comes first in this one.
     await this.#eachValue(plan, async (value) => {
       if (top.more) return;
       const input = this.#partition(collection, plan, value, { descending: false, absentOnly: true });
@@ -207,30 +208,13 @@ export class DynamodbReader {
     });
   }
 
-  /** A query of one partition of an index. */
   #partition(
     collection: CollectionName,
     { index }: IndexPlan,
     value: Scalar,
-    options: { descending: boolean; limit?: number; absentOnly?: boolean } & Bounds,
+    options: PartitionOptions,
   ): QueryCommandInput {
-    const expression = new Expression();
-    const conditions = [`${expression.name(index.partitionKey)} = ${expression.value(value)}`];
-    const time = expression.name.bind(expression, index.sortKey);
-    const upper = options.upper ?? (options.descending ? LAST_TIME : undefined);
-    if (options.absentOnly) conditions.push(`${time()} = ${expression.value(ABSENT_TIME)}`);
-    else if (options.lower !== undefined && upper !== undefined) {
-      conditions.push(`${time()} BETWEEN ${expression.value(options.lower)} AND ${expression.value(upper)}`);
-    } else if (options.lower !== undefined) conditions.push(`${time()} >= ${expression.value(options.lower)}`);
-    else if (upper !== undefined) conditions.push(`${time()} <= ${expression.value(upper)}`);
-    return {
-      TableName: this.#settings.tableName(collection),
-      IndexName: index.name,
-      KeyConditionExpression: conditions.join(' AND '),
-      ScanIndexForward: !options.descending,
-      ...(options.limit !== undefined && { Limit: options.limit }),
-      ...expression.placeholders,
-    };
+    return partitionQuery(this.#settings.tableName(collection), index, value, options);
   }
 
   async *#queried(collection: CollectionName, input: QueryCommandInput, cost: Cost): AsyncGenerator<Entity> {
@@ -272,7 +256,7 @@ export class DynamodbReader {
   }
 }
 
-/** The entity of an item that callers may see. */
+/** The entity of an item, unless it is hidden. */
 const visible = (collection: CollectionName, item: Item | undefined): Entity | undefined =>
   item === undefined || isHidden(item) ? undefined : entityOf(collection, item);
 
@@ -280,40 +264,9 @@ function offer(top: TopEntities, entity: Entity, predicates: readonly Predicate[
   if (predicates.every((predicate) => meets(entity, predicate))) top.offer(entity);
 }
 
-/** Whether an entity comes after another in an order, and not only by its id. */
+/** Whether an entity comes after another by the field itself, not only by its id. */
 function isBeyond(entity: Entity, last: Entity | undefined, field: string, descending: boolean): boolean {
   const [a, b] = [entity[field], last?.[field]];
   if (typeof a !== 'string' || typeof b !== 'string') return false;
   return descending ? compareScalars(a, b) < 0 : compareScalars(a, b) > 0;
-}
-
-/** The last time there is, below the mark of absent ones. */
-const LAST_TIME = '9999-12-31T23:59:59.999Z';
-
-/** The part of a partition that can matter, both ends included. */
-interface Bounds {
-  readonly lower?: string;
-  readonly upper?: string;
-}
-
-/** Bounds of the sort key by the predicates and, in its order, by the cursor. */
-function boundsOf({ index, rest }: IndexPlan, inOrder?: Query): Bounds {
-  const lowers: string[] = [];
-  const uppers: string[] = [];
-  for (const predicate of rest) {
-    if (predicate.field !== index.sortKey || predicate.operator === 'in' || typeof predicate.value !== 'string')
-      continue;
-    if (['eq', 'gt', 'gte'].includes(predicate.operator)) lowers.push(predicate.value);
-    if (['eq', 'lt', 'lte'].includes(predicate.operator)) uppers.push(predicate.value);
-  }
-  const after = inOrder?.after?.value;
-  if (typeof after === 'string') (inOrder?.order.descending ? uppers : lowers).push(after);
-  const lower = lowers.sort(compareUtf8).at(-1);
-  const upper = uppers.sort(compareUtf8)[0];
-  // An empty range is an error to DynamoDB; nothing meets the predicates then, whatever is read.
-  const empty = lower !== undefined && upper !== undefined && compareUtf8(lower, upper) > 0;
-  return {
-    ...(lower !== undefined && { lower }),
-    ...(upper !== undefined && { upper: empty ? (lower as string) : upper }),
-  };
 }

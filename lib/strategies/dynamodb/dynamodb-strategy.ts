@@ -5,18 +5,12 @@ import type { Entity, EntityChanges, EntityOf } from '../../model/entities.ts';
 import type { Problem } from '../../model/json-values.ts';
 import { now } from '../../model/timestamps.ts';
 import { checkChanges } from '../../model/validation.ts';
-import {
-  ConcurrencyConflictError,
-  TransactionTooLargeError,
-  UnsupportedOperationError,
-  ValidationError,
-} from '../../repository/errors.ts';
+import { UnsupportedOperationError, ValidationError } from '../../repository/errors.ts';
 import {
   type GuardedWrite,
   guardFailure,
   newestById,
   type PatchWrite,
-  versionOf,
   WriteRejected,
 } from '../../repository/guarded-write.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
@@ -34,30 +28,23 @@ import type {
 } from '../../repository/storage-strategy.ts';
 import { TransactionScope } from '../../repository/transaction-scope.ts';
 import { concurrently } from './calls/concurrently.ts';
-import {
-  backOff,
-  type Cancellation,
-  CONTENTION_MS,
-  contended,
-  type DynamodbCalls,
-  isOwn,
-  requireHope,
-} from './calls/dynamodb-calls.ts';
+import { type DynamodbCalls, isOwn } from './calls/dynamodb-calls.ts';
 import { DynamodbOperations, extraCondition, type UpdateCondition } from './dynamodb-operations.ts';
 import { DynamodbReader, type GsiQuery } from './dynamodb-reader.ts';
 import { entityOf, type Item, WRITE_ID } from './items/item-codec.ts';
 import { itemProblems } from './items/item-problems.ts';
 import { tableName } from './tables/table-definitions.ts';
-import { understood } from './writes/condition-expressions.ts';
-import { DynamodbTransaction, type TransactionWrite } from './writes/dynamodb-transaction.ts';
-import { ListCommit, MAX_ATOMIC_WRITES, type OpenList, packed } from './writes/list-commit.ts';
-import { commandAlone, leftBy, visible } from './writes/single-call.ts';
+import { withCallersCondition } from './writes/condition-expressions.ts';
+import { DynamodbTransaction } from './writes/dynamodb-transaction.ts';
+import { ListCommit, MAX_ATOMIC_WRITES, type OpenList, packLists } from './writes/list-commit.ts';
+import { runTransaction } from './writes/run-transaction.ts';
+import { resultOf, singleCall, visible } from './writes/single-call.ts';
 import { StagedCreation } from './writes/staged-creation.ts';
 import { loadItem, patchItem } from './writes/write-commands.ts';
 
 /**
- * Entities as items of DynamoDB tables. A write of one entity that nothing else depends on is one conditional call; any
- * other list is one TransactWriteItems.
+ * Entities as items of DynamoDB tables. An independent write of one entity is one conditional call; any other list is one
+ * TransactWriteItems.
  */
 export class DynamodbStorageStrategy implements StorageStrategy {
   readonly name = 'dynamodb';
@@ -67,7 +54,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     loadsInvalidRecords: true,
     snapshotReads: false,
     parallelScans: true,
-    // It is looked for in an index, which may be behind.
+    // References are looked up in an index, which may lag behind.
     protectsParents: false,
     queryStaleness: Number.POSITIVE_INFINITY,
   };
@@ -78,12 +65,12 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   readonly #release: () => void;
   readonly #settings: OperationSettings;
   readonly #scope = new TransactionScope();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #running = new Set<Promise<unknown>>();
   #closed = false;
 
   /**
-   * @param release lets go of connections
-   * @param settings of `updateEntity` and `withTransaction`, which bypass the Repository
+   * @param release closes connections
+   * @param settings for `updateEntity` and `withTransaction`, which bypass the Repository
    */
   constructor(
     config: DynamodbStrategyConfig,
@@ -121,35 +108,35 @@ export class DynamodbStorageStrategy implements StorageStrategy {
 
   async write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
     this.#requireWritable();
-    const outcome = await this.#finished(this.#writeList(writes));
+    const outcome = await this.#tracked(this.#writeList(writes));
     if ('error' in outcome) throw outcome.error;
     return outcome.entities;
   }
 
   async writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     this.#requireWritable();
-    return this.#finished(this.#writeLists(lists));
+    return this.#tracked(this.#writeLists(lists));
   }
 
   async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireWritable();
-    return this.#finished(this.#scope.enter(work, (scoped) => this.#untilCommitted(scoped)));
+    return this.#tracked(this.#scope.enter(work, (scoped) => this.#runTransaction(scoped)));
   }
 
-  /** As `transaction`, with the operations of a Repository's transaction and SPEC.md's `conditional_update`. */
+  /** Like `transaction`, with the operations of a Repository's transaction and SPEC.md's `conditional_update`. */
   async withTransaction<T>(work: (tx: DynamodbOperations) => Promise<T>): Promise<T> {
     this.#requireWritable();
-    return this.#finished(
+    return this.#tracked(
       this.#scope.enter(work, (scoped) =>
-        this.#untilCommitted((session) => scoped(new DynamodbOperations(session, this.#settings))),
+        this.#runTransaction((session) => scoped(new DynamodbOperations(session, this.#settings))),
       ),
     );
   }
 
   /**
    * SPEC.md's `update_entity` with a `condition_expression`: changes fields of an entity if a condition holds for it. One
-   * call, unless the condition fails or fields are changed that the model does not declare on an item of another program.
-   * @throws ConcurrencyConflictError where the condition does not hold, EntityNotFoundError, ValidationError
+   * call, unless the condition fails or undeclared fields of another program's item are changed.
+   * @throws ConcurrencyConflictError if the condition does not hold, EntityNotFoundError, ValidationError
    */
   async updateEntity<C extends CollectionName>(
     collection: C,
@@ -161,35 +148,38 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     requireId(collection, id);
     const { fields: set, removed: remove, version: expect, problems } = checkChanges(collection, id, changes);
     if (problems.length > 0) throw new ValidationError(problems);
-    const alone = !this.#settings.enforceReferences || referencesFrom(collection).every(({ field }) => !(field in set));
+    const isIndependent =
+      !this.#settings.enforceReferences || referencesFrom(collection).every(({ field }) => !(field in set));
     const patch: PatchWrite = { kind: 'patch', collection, id, set, remove, at: now(), expect };
     const extra = [extraCondition(collection, condition)];
     const writeId = randomUUID();
-    const update = alone ? patchItem(this.#tableName(collection), patch, writeId, extra) : undefined;
+    const update = isIndependent ? patchItem(this.#tableName(collection), patch, writeId, extra) : undefined;
     const result =
       update === undefined
         ? undefined
-        : await understood('conditionExpression', () => this.#finished(this.#calls.write({ update }, true)));
+        : await withCallersCondition('conditionExpression', () => this.#tracked(this.#calls.write({ update }, true)));
     if (result?.done === true) return entityOf(collection, result.item as Item) as EntityOf<C>;
-    // An earlier attempt, whose answer was lost, has done it.
+    // An earlier attempt, whose answer was lost, has succeeded.
     if (result?.current?.[WRITE_ID] === writeId) return entityOf(collection, result.current) as EntityOf<C>;
     return this.withTransaction((tx) => tx.conditionalUpdate(collection, id, changes, condition));
   }
 
   /**
    * SPEC.md's `query_by_gsi`: entities of one partition of an index, in the order of its sort key.
-   * @param query.keyCondition such as `template_id = :template_id AND created_at >= :since`; names stand as they are
-   * @param query.limit most entities; 1,000 where left out
-   * @throws ValidationError where there is no such index, or the condition is none
+   * @param query.keyCondition such as `template_id = :template_id AND created_at >= :since`, with literal field names
+   * @param query.limit maximum number of entities; default 1,000
+   * @throws ValidationError if there is no such index, or the condition is invalid
    */
   async queryByGsi<C extends CollectionName>(collection: C, query: GsiQuery): Promise<EntityOf<C>[]> {
     this.#requireOpen();
     requireCollection(collection);
-    return (await understood('keyCondition', () => this.#reader.queryByGsi(collection, query))) as EntityOf<C>[];
+    return (await withCallersCondition('keyCondition', () =>
+      this.#reader.queryByGsi(collection, query),
+    )) as EntityOf<C>[];
   }
 
   async snapshot(): Promise<never> {
-    throw new UnsupportedOperationError('DynamoDB cannot show its tables as they were at one moment. Use scan.');
+    throw new UnsupportedOperationError('DynamoDB has no consistent snapshot of all tables. Use scan.');
   }
 
   loadProblems(collection: CollectionName, entity: Entity): readonly Problem[] {
@@ -207,7 +197,7 @@ export class DynamodbStorageStrategy implements StorageStrategy {
       const problems = itemProblems(collection, entity);
       if (problems.length > 0) throw new ValidationError(problems, `${collection} ${JSON.stringify(id)}`);
     }
-    const stored = await this.#finished(
+    const stored = await this.#tracked(
       concurrently([...newest.values()], async (entity) => {
         const writeId = randomUUID();
         const put = loadItem(this.#tableName(collection), collection, entity, writeId, over);
@@ -220,14 +210,14 @@ export class DynamodbStorageStrategy implements StorageStrategy {
 
   async health(): Promise<void> {
     this.#requireOpen();
-    // Consistent: DAX answers other reads from what it has kept, also of a table that is gone.
+    // Consistent reads: DAX answers others from its cache, even for a table that is gone.
     await Promise.all(collectionNames.map((collection) => this.#reader.items(collection, ['health'], true)));
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#running);
     this.#release();
   }
 
@@ -246,15 +236,15 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     }
   }
 
-  /** Does a write by one conditional call; undefined where it takes reading first. */
+  /** Performs a write with one conditional call; undefined if the item must be read first. */
   async #writeAlone(write: GuardedWrite): Promise<WriteOutcome | undefined> {
     const writeId = randomUUID();
     const table = this.#tableName(write.collection);
-    const command = commandAlone(table, write, writeId);
+    const command = singleCall(table, write, writeId);
     if (command === undefined) return undefined;
     const result = await this.#calls.write(command, true);
-    if (result.done) return { entities: [leftBy(write, result.item)] };
-    if (isOwn(result, command, writeId)) return { entities: [leftBy(write, result.current)] };
+    if (result.done) return { entities: [resultOf(write, result.item)] };
+    if (isOwn(result, command, writeId)) return { entities: [resultOf(write, result.current)] };
     const current = visible(write, result.current);
     const reason = guardFailure(write, current);
     return reason === undefined ? undefined : { error: new WriteRejected(0, reason, current) };
@@ -263,23 +253,23 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   async #writeLists(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     const outcomes: WriteOutcome[] = [];
     const failed = (error: unknown): WriteOutcome => ({ error: error as Error });
-    const packs = packed(lists);
+    const packs = packLists(lists);
     const send = async (pack: readonly OpenList[]): Promise<void> => {
       const [first] = pack as [OpenList];
-      const byItself = ({ writes }: OpenList): Promise<WriteOutcome> => this.#writeList(writes).catch(failed);
+      const onItsOwn = ({ writes }: OpenList): Promise<WriteOutcome> => this.#writeList(writes).catch(failed);
       const done =
         pack.length === 1
-          ? [await byItself(first)]
+          ? [await onItsOwn(first)]
           : await this.#commit
               .run(pack.map(({ writes }) => writes))
-              // Together they are more than DynamoDB takes, parents included.
+              // Together, parents included, they exceed DynamoDB's limit.
               .catch((error) =>
-                error instanceof ValidationError ? concurrently(pack, byItself) : pack.map(() => failed(error)),
+                error instanceof ValidationError ? concurrently(pack, onItsOwn) : pack.map(() => failed(error)),
               );
       for (const [i, { at }] of pack.entries()) outcomes[at] = done[i] as WriteOutcome;
     };
     const { alone = [], shared = [] } = Object.groupBy(packs, ({ length }) => (length === 1 ? 'alone' : 'shared'));
-    // One after the other: transactions that check the same parents get in each other's way.
+    // One after the other: transactions that check the same parents conflict with each other.
     const inTurn = async (): Promise<void> => {
       for (const pack of shared) await send(pack);
     };
@@ -287,36 +277,14 @@ export class DynamodbStorageStrategy implements StorageStrategy {
     return outcomes;
   }
 
-  /** Runs a transaction until it commits: again from the beginning where something it has read has changed. */
-  async #untilCommitted<T>(work: (session: DynamodbTransaction) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + CONTENTION_MS;
-    for (let attempt = 1; ; attempt++) {
-      const transaction = new DynamodbTransaction(this.#reader, this.#tableName);
-      const outcome = await work(transaction).then(
-        (value) => ({ value }),
-        (error: unknown) => ({ error }),
-      );
-      if ('error' in outcome) throw outcome.error;
-      const writeId = randomUUID();
-      const { writes, changes } = await transaction.commands(writeId);
-      // One read alone is of one moment.
-      if (writes.length === 0 || (writes.length === 1 && !changes)) return outcome.value;
-      if (writes.length > MAX_ATOMIC_WRITES) throw new TransactionTooLargeError(MAX_ATOMIC_WRITES);
-      const failures = await this.#calls.writeAll(
-        writes.map(({ command }) => command),
-        writeId,
-      );
-      if (failures === undefined) return outcome.value;
-      requireConditions(writes, failures);
-      requireHope(failures);
-      if (performance.now() > deadline) throw contended(failures);
-      await backOff(attempt);
-    }
+  #runTransaction<T>(work: (transaction: DynamodbTransaction) => Promise<T>): Promise<T> {
+    return runTransaction(this.#calls, () => new DynamodbTransaction(this.#reader, this.#tableName), work);
   }
 
-  #finished<T>(call: Promise<T>): Promise<T> {
-    this.#underWay.add(call);
-    return call.finally(() => this.#underWay.delete(call));
+  /** Lets `close` wait for a call. */
+  #tracked<T>(call: Promise<T>): Promise<T> {
+    this.#running.add(call);
+    return call.finally(() => this.#running.delete(call));
   }
 
   #requireOpen(): void {
@@ -327,17 +295,5 @@ export class DynamodbStorageStrategy implements StorageStrategy {
   #requireWritable(): void {
     this.#requireOpen();
     this.#scope.requireOutside();
-  }
-}
-
-/** @throws ConcurrencyConflictError where a condition of the caller's does not hold for an entity that nobody has changed */
-function requireConditions(writes: readonly TransactionWrite[], failures: readonly Cancellation[]): void {
-  for (const [i, { code, current }] of failures.entries()) {
-    const conditional = writes[i]?.conditional;
-    if (code !== 'ConditionalCheckFailed' || conditional === undefined) continue;
-    const { collection, id, item } = conditional;
-    if (current?.version !== item?.version || current?.[WRITE_ID] !== item?.[WRITE_ID]) continue;
-    const entity = current === undefined ? undefined : entityOf(collection, current);
-    throw new ConcurrencyConflictError(collection, id, 'exists', versionOf(entity), entity);
   }
 }

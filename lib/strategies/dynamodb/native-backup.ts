@@ -11,12 +11,12 @@ import { asStorageError } from './calls/faults.ts';
 import { poll } from './tables/create-tables.ts';
 import { tableDefinitions } from './tables/table-definitions.ts';
 
-/** DynamoDB makes a backup of any size in seconds; where it is busy, in minutes. */
+/** DynamoDB makes a backup of any size in seconds; in minutes if it is busy. */
 const READY_WITHIN_MS = 900_000;
 
 /**
- * Makes an on-demand backup of each table and waits until they can be restored. Each shows its table at one moment, but not
- * the three at the same one. Called again with the same id, it makes only those that are missing.
+ * Makes an on-demand backup of each table and waits until they can be restored. Each is a consistent snapshot of its table,
+ * but the three are not taken at the same moment. Called again with the same id, it makes only the missing ones.
  * @param client stays open
  * @throws UnsupportedOperationError on DynamoDB Local; BackupError, ConfigurationError, StorageUnavailableError
  */
@@ -33,13 +33,14 @@ export async function backUpTables(
       signal?.throwIfAborted();
       return (await isReady(client, kept)) || undefined;
     }, within - Date.now());
-    if (!ready) throw new BackupError(`DynamoDB is still making the backup ${kept.name} of ${kept.table}: look later.`);
+    if (!ready)
+      throw new BackupError(`DynamoDB is still making the backup ${kept.name} of ${kept.table}: check again later.`);
     progress?.('back up tables', 1, tables.length);
   }
   return { kept: begun, consistent: false };
 }
 
-/** Begins a backup, unless there is one of this name already. */
+/** Begins a backup, unless one with this name exists already. */
 async function begin(client: DynamoDBClient, table: string, name: string): Promise<KeptBackup> {
   try {
     const { BackupSummaries = [] } = await client.send(new ListBackupsCommand({ TableName: table }));
@@ -58,9 +59,9 @@ async function isReady(client: DynamoDBClient, { table, name, arn }: KeptBackup)
     const { BackupDescription } = await client.send(new DescribeBackupCommand({ BackupArn: arn }));
     status = BackupDescription?.BackupDetails?.BackupStatus;
   } catch (error) {
-    throw asBackupFailure(error, `look at the backup ${name} of ${table}`);
+    throw asBackupFailure(error, `describe the backup ${name} of ${table}`);
   }
-  if (status === 'DELETED') throw new BackupError(`Somebody has deleted the backup ${name} of ${table}.`);
+  if (status === 'DELETED') throw new BackupError(`The backup ${name} of ${table} was deleted.`);
   return status === 'AVAILABLE';
 }
 
@@ -68,7 +69,7 @@ function asBackupFailure(error: unknown, action: string): Error {
   const { name } = error as Error;
   if (name === 'UnknownOperationException') {
     return new UnsupportedOperationError(
-      'This DynamoDB has no on-demand backups, as DynamoDB Local has none. Take a portable backup, without --native.',
+      'This DynamoDB has no on-demand backups, for example because it is DynamoDB Local. Take a portable backup, without --native.',
       { cause: error },
     );
   }

@@ -8,7 +8,7 @@ import { DynamodbStorageStrategy } from './dynamodb-strategy.ts';
 import { ensureTables } from './tables/create-tables.ts';
 import { tableDefinitions } from './tables/table-definitions.ts';
 
-/** A client of the service that the configuration names. */
+/** A client for the endpoint that the configuration names. */
 export function openClient({
   region,
   profile,
@@ -21,7 +21,7 @@ export function openClient({
     ...(profile === undefined ? {} : { profile }),
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts: max_attempts,
-    // Slows down by itself where DynamoDB throttles.
+    // Slows down on its own if DynamoDB throttles.
     retryMode: 'adaptive',
     requestHandler: {
       connectionTimeout: timeout * 1000,
@@ -32,23 +32,23 @@ export function openClient({
   });
 }
 
-/** The client of entities, without DAX. */
+/** The client for entities, without DAX. */
 export function documentClient(client: DynamoDBClient): DynamoDBDocument {
   const documents = DynamoDBDocument.from(client, {
-    // The model refuses numbers beyond 2^53; items of others may hold them, and must be writable all the same.
+    // The model refuses numbers beyond 2^53; items of other programs may hold them, and must still be writable.
     marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
-    // A copy: the document client changes what it is given.
+    // A copy: the document client modifies the object.
     unmarshallOptions: { ...UNMARSHALL },
   });
-  // It goes through every item for a logger that is not there.
+  // It processes every item for a logger that is not configured.
   documents.middlewareStack.remove('loggerMiddleware');
   noteLostAnswers(documents);
   return documents;
 }
 
 /**
- * The client of entities: through DAX where that is wanted.
- * @throws ConfigurationError where DAX cannot be used
+ * The client for entities, through DAX if it is enabled.
+ * @throws ConfigurationError if DAX cannot be used
  */
 async function openDocuments(
   { enable_dax, dax_endpoint, region }: DynamodbStrategyConfig,
@@ -68,7 +68,7 @@ async function openDocuments(
   return new DaxDocument({ endpoint: dax_endpoint, region: region ?? (await client.config.region()) });
 }
 
-/** Opens the DynamoDB store. Its tables are made where they are missing, unless the configuration says otherwise. */
+/** Opens the DynamoDB store. Missing tables are created, unless the configuration says otherwise. */
 export async function openDynamodbStrategy(
   config: DynamodbStrategyConfig,
   enforceReferences: boolean,

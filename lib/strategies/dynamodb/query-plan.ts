@@ -1,4 +1,4 @@
-/** Which calls answer a query: an index where equality on its partition key is asked for, else a scan. */
+/** Plans how to answer a query: by an index if its partition key is compared for equality, else by a scan. */
 import { type CollectionName, declarationOf, type IndexDeclaration } from '../../model/collections.ts';
 import type { Scalar } from '../../model/order.ts';
 import type { Predicate } from '../../repository/query.ts';
@@ -11,7 +11,7 @@ export interface IndexPlan {
   readonly rest: readonly Predicate[];
 }
 
-/** The index whose partitions hold all that the predicates allow, the fewest of them; undefined where it takes a scan. */
+/** The index that answers the predicates from the fewest partitions; undefined if a scan is needed. */
 export function planOf(collection: CollectionName, predicates: readonly Predicate[]): IndexPlan | undefined {
   let best: IndexPlan | undefined;
   for (const index of declarationOf(collection).indexes) {
@@ -20,7 +20,7 @@ export function planOf(collection: CollectionName, predicates: readonly Predicat
       if (predicate.operator !== 'eq' && predicate.operator !== 'in') continue;
       const values = predicate.operator === 'in' ? predicate.values : [predicate.value];
       if (best !== undefined && best.values.length <= values.length) continue;
-      // An index key is never empty: nothing has such a value.
+      // An index key is never empty, so no entity has such a value.
       const possible = values.filter((value) => value !== '');
       best = { index, values: possible, rest: predicates.filter((other) => other !== predicate) };
     }

@@ -1,14 +1,14 @@
 import type { FileManager, JournalFile } from './file-manager.ts';
-import { JournalMoved } from './file-manager.ts';
+import { JournalChanged } from './file-manager.ts';
 import { encodeHeader, type JournalHeader } from './journal-format.ts';
 import { keepBackup } from './kept-copies.ts';
 import { backupOf, type Layout } from './layout.ts';
 
 /**
- * Begins a journal that continues no other, on top of the data files as they are. Their backups then hold what they hold,
- * and the backup of the journal is its first line, so that from the first commit on each file can be made anew from the
- * others. Nothing is lost by an end half way: the data files are not touched, and hold everything.
- * @param position where the journal ends that this one takes the place of
+ * Begins a journal that continues no other, on top of the current data files. Their backups then have the same content,
+ * and the backup of the journal is its first line, so that from the first commit on each file can be rebuilt from the
+ * others. A crash half way loses nothing: the data files are not touched, and hold everything.
+ * @param position where the journal that this one replaces ends
  * @returns bytes of the header
  */
 export async function beginJournal(
@@ -36,7 +36,7 @@ export async function beginJournal(
     await staged.publish(replaced);
   } catch (error) {
     // Another process has compacted this journal already, and kept it.
-    if (!(error instanceof JournalMoved)) throw error;
+    if (!(error instanceof JournalChanged)) throw error;
   }
   return head.length;
 }

@@ -12,12 +12,12 @@ import { needsRepair, repair } from './repair.ts';
 import { CUT_OFF } from './repair-findings.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 
-/** Free space below which compacting the journal, which writes the data files anew, may fail. */
+/** Free space below which compacting the journal, which rewrites the data files, may fail. */
 const spaceNeeded = (dataBytes: number): number => 3 * dataBytes + 10_000_000;
 
 /**
- * Looks at everything SPEC.md's troubleshooting checks by hand: permissions, valid JSON, disk space; and at the journal and the
- * backups.
+ * Checks everything that SPEC.md's troubleshooting checks by hand: permissions, valid JSON, disk space; also the journal and
+ * the backups.
  * @param options.repair rebuilds what is damaged, under the write lock
  */
 export async function* diagnoseJson(
@@ -41,7 +41,7 @@ export async function* diagnoseJson(
     if (!options.repair || !needsRepair(inspection)) return;
     const serializer = config.enable_compression ? gzipSerializer : plainSerializer;
     yield* await locks.write(async () => {
-      // Another process may have written while nobody was kept out.
+      // Another process may have written before the lock was taken.
       const now = await inspect(files, layout);
       return needsRepair(now) ? repair(files, layout, serializer, now) : [];
     });
@@ -59,9 +59,9 @@ async function inspectFolder(folder: string): Promise<Finding> {
     return { level: 'ok', subject: folder, message: 'The folder can be read and written.' };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      return { level: 'ok', subject: folder, message: 'The folder does not exist yet; opening the store makes it.' };
+      return { level: 'ok', subject: folder, message: 'The folder does not exist yet; opening the store creates it.' };
     }
-    const remedy = `Let the user of this process use it: chown or chmod u+rwx ${folder}, or mount it for writing.`;
+    const remedy = `Give the user of this process access: chown or chmod u+rwx ${folder}, or mount it for writing.`;
     return { level: 'error', subject: folder, message: 'The folder cannot be read and written.', remedy };
   }
 }
@@ -101,7 +101,7 @@ function* describe(files: FileManager, inspection: Inspection): Generator<Findin
   for (const { name, fault } of unrelated) {
     if (fault !== undefined) continue;
     const message = 'It was replaced or edited while commits were waiting in the journal.';
-    const remedy = `${REPAIR} It puts the waiting commits on top; move the journal and its .bak away first to drop them instead.`;
+    const remedy = `${REPAIR} It applies the waiting commits to it; to drop them instead, first move the journal and its .bak away.`;
     yield { level: 'error', subject: files.describe(name), message, remedy };
   }
 }
@@ -113,14 +113,14 @@ function describeJournal(files: FileManager, { journal, gone }: Inspection): Fin
     case 'missing':
       if (gone.includes(journal.name)) {
         const message =
-          'It is missing, although what lies beside it shows that it was there. Saves that waited in it are missing.';
-        return { level: 'error', subject, message, remedy: `Put it back. If it cannot be had: ${REPAIR}` };
+          'It is missing, although files beside it show that it existed. Saves that waited in it are missing.';
+        return { level: 'error', subject, message, remedy: `Put it back. If that is impossible: ${REPAIR}` };
       }
       return { level: 'ok', subject, message: 'There is no journal; nothing waits.' };
     case 'sound':
       return { level: 'ok', subject, message: `${waiting}.` };
     case 'torn': {
-      const remedy = 'After a crash nothing has to be done: the next save puts the rest aside.';
+      const remedy = 'After a crash nothing has to be done: the next save sets the rest aside.';
       return { level: 'warning', subject, message: `${waiting}. ${CUT_OFF}`, remedy };
     }
     case 'damaged': {
@@ -142,14 +142,14 @@ async function* describeLeftovers(files: FileManager, layout: Layout): AsyncGene
       const kind = /^\.(tmp|torn|damaged|edited)-/.exec(rest)?.[1];
       if (kind === undefined) continue;
       const message = leftovers[kind as keyof typeof leftovers];
-      yield { level: 'warning', subject: files.describe(found), message, remedy: 'Look at it, then delete it.' };
+      yield { level: 'warning', subject: files.describe(found), message, remedy: 'Inspect it, then delete it.' };
     }
   }
 }
 
 const leftovers = {
   tmp: 'A process that was killed left this file behind.',
-  torn: `The end of a journal, kept aside so that nothing is lost. ${CUT_OFF}`,
-  damaged: 'Kept aside by a repair so that nothing is lost.',
-  edited: 'Kept aside, since another program had edited it, so that nothing is lost.',
+  torn: `The end of a journal, set aside so that nothing is lost. ${CUT_OFF}`,
+  damaged: 'Set aside by a repair so that nothing is lost.',
+  edited: 'Set aside because another program had edited it, so that nothing is lost.',
 };

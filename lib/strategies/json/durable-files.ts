@@ -1,9 +1,9 @@
-/** Files that are written under another name and put in place when they are whole and on the disk. */
+/** Files that are written under another name and renamed once they are whole and on the disk. */
 import { open, rm } from 'node:fs/promises';
 import { PRIVATE_FILE } from '../../objects/file-owner.ts';
 import { Identifier } from './journal-format.ts';
 
-/** Makes renames and new names in a folder durable. Windows has no such call and keeps the order itself. */
+/** Makes renames and new names in a folder durable. Windows has no call for it and keeps the order itself. */
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');
@@ -17,7 +17,7 @@ export async function syncFolder(path: string): Promise<void> {
 /** A name no other process and no earlier crash can have used. */
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}-${crypto.randomUUID().slice(0, 8)}`;
 
-/** Writes a new file whole and durable, or leaves none. */
+/** Writes a new file completely and durably, or leaves none. */
 export async function writeNew(
   path: string,
   content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -41,7 +41,7 @@ export async function writeNew(
   return identifier;
 }
 
-/** Makes what was written to a new file durable. */
+/** Makes the content of a new file durable. */
 export async function syncFile(path: string): Promise<void> {
   await using file = await open(path, 'r+');
   await file.sync();

@@ -5,10 +5,9 @@ import { parseJson } from '../../model/parse-json.ts';
 type FieldIndex = Map<unknown, Set<string>>;
 
 /**
- * The entities of one collection in memory, with equality indexes on the fields the model indexes or refers by,
- * made when first used. Up to
- * `cacheSize` entities are kept parsed, the most recently used ones; the others as JSON text, which takes about half
- * the memory and is parsed at each use.
+ * The entities of one collection in memory, with equality indexes on the fields that the model declares as indexes or
+ * references, built on first use. The `cacheSize` most recently used entities are kept parsed; the others as JSON text,
+ * which takes about half the memory and is parsed at each use.
  */
 export class EntityTable {
   readonly collection: CollectionName;
@@ -40,8 +39,8 @@ export class EntityTable {
   }
 
   /**
-   * Adds a record as read from a file to a table that has none of this id and no index yet.
-   * @param json the record as JSON text: what is beyond the cache is kept as it is
+   * Adds a record as read from a file to a table that has none with this id and no index yet.
+   * @param json the record as JSON text, which is kept as it is once the cache is full
    */
   fill(id: string, record: JsonObject, json?: string): void {
     if (json !== undefined && this.#entities.size >= this.#cacheSize && isAdopted(this.collection, id, record)) {
@@ -74,7 +73,7 @@ export class EntityTable {
     this.#recent?.delete(id);
   }
 
-  /** As `get`, for one pass over everything: looking at an entity does not count as use. */
+  /** Like `get`, for one pass over everything: it does not count as use. */
   peek(id: string): Entity | undefined {
     const kept = this.#entities.get(id);
     return typeof kept === 'string' ? (parseJson(kept) as Entity) : kept;
@@ -84,12 +83,12 @@ export class EntityTable {
     return this.#entities.keys();
   }
 
-  /** All entities, in no order that matters. Looking at them does not count as use. */
+  /** All entities, in no particular order. Iterating does not count as use. */
   *entries(): Generator<[string, Entity]> {
     for (const [id, kept] of this.#entities) yield [id, typeof kept === 'string' ? (parseJson(kept) as Entity) : kept];
   }
 
-  /** The entities as they are now, for a reader that takes its time: entities are replaced, never changed. */
+  /** The current entities, for a slow reader: entities are replaced, never changed. */
   capture(): [string, Entity | string][] {
     return [...this.#entities];
   }
@@ -129,7 +128,7 @@ export class EntityTable {
     }
   }
 
-  /** Marks an entity as just used, and turns the least recently used ones into text while too many are parsed. */
+  /** Marks an entity as just used, and turns the least recently used ones back into text while too many are parsed. */
   #keepParsed(recent: Set<string>, id: string, entity: Entity): void {
     recent.delete(id);
     recent.add(id);

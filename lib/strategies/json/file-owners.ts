@@ -7,13 +7,13 @@ export class FileOwners {
   readonly #folder: string;
   readonly #models: readonly string[];
 
-  /** @param models names of the files whose mode and owner those have that are made beside them, the first ones before */
+  /** @param models names of the files from which new files take their mode and owner, in order of preference */
   constructor(folder: string, models: readonly string[]) {
     this.#folder = folder;
     this.#models = models;
   }
 
-  /** For a file: those of the data file that it belongs to, else of another file of the store; undefined for the first file. */
+  /** The owner of the data file that a file belongs to, else of another file of the store; undefined for the first file. */
   for(name: string): FileOwner | undefined {
     const own = this.#models.filter((model) => name === model || name.startsWith(`${model}.`));
     for (const model of [...own, ...this.#models, name]) {
@@ -23,15 +23,15 @@ export class FileOwners {
     return undefined;
   }
 
-  /** Gives a new file what the file of this name has, or is to have. */
+  /** Gives a new file the mode and owner that the file of this name has, or should have. */
   adopt(path: string, name: string): void {
     const owner = this.for(name);
     if (owner !== undefined) giveTo(owner, path, join(this.#folder, name));
   }
 
   /**
-   * Proves that this process may write the files anew.
-   * @throws StorageUnavailableError naming the one that it may not
+   * Checks that this process may replace the files without changing their owner.
+   * @throws StorageUnavailableError naming the file that it may not replace
    */
   requireMayKeep(): void {
     for (const model of this.#models) {

@@ -1,4 +1,4 @@
-/** What the files of a store look like to `hfstorage doctor`: read without changing anything, damaged or not. */
+/** Inspects the files of a store, damaged or not, for `hfstorage doctor`, without changing anything. */
 import type { FileManager } from './file-manager.ts';
 import {
   decodeHeader,
@@ -28,7 +28,7 @@ export interface InspectedFile {
   readonly file: DataFile;
   readonly name: string;
   readonly identity: FileIdentity | null;
-  /** Puts the content into tables; undefined where the file is missing or damaged. */
+  /** Puts the content into tables; undefined if the file is missing or damaged. */
   readonly parse: ((tables: Tables, foreign: ForeignMembers) => void) | undefined;
   /** Why it cannot be read. */
   readonly fault: string | undefined;
@@ -53,13 +53,13 @@ export interface Inspection {
   readonly files: readonly { readonly current: InspectedFile; readonly backup: InspectedFile }[];
   readonly journal: InspectedJournal;
   readonly journalBackup: InspectedJournal;
-  /** Data files whose content the journal does not know although commits wait in it. */
+  /** Data files with content that the journal does not know, although commits wait in it. */
   readonly unrelated: readonly InspectedFile[];
-  /** Names of files that are gone, although what lies beside them shows that they were there. */
+  /** Names of missing files that existed before, as files beside them show. */
   readonly gone: readonly string[];
 }
 
-/** What earlier repairs have put aside, the oldest first. */
+/** Copies that earlier repairs have set aside, the oldest first. */
 export interface KeptCopies {
   readonly contents: ReadonlyMap<string, readonly InspectedFile[]>;
   readonly journals: readonly InspectedJournal[];
@@ -86,7 +86,7 @@ async function inspectJournal(files: FileManager, name: string): Promise<Inspect
   if (bytes === undefined) return { ...nothing, state: 'missing', cutOff: false };
   const decoded = decodeHeader(bytes);
   if (decoded === undefined) {
-    // Without a header nothing says which record is the first, so that none counts as being in its place.
+    // Without a header nothing says which record is the first, so no record counts as being in order.
     const { beyond, cutOff } = decodeRecords(bytes, Number.NaN);
     return { ...nothing, state: 'headless', beyond: beyond.filter(({ ops }) => Array.isArray(ops)), cutOff };
   }
@@ -96,7 +96,7 @@ async function inspectJournal(files: FileManager, name: string): Promise<Inspect
   return { name, bytes: bytes.length, header: decoded.header, records, beyond, cutOff, state };
 }
 
-/** Whether a journal comes on top of this content of a data file, or announces it. */
+/** Whether a journal builds on this content of a data file, or announces it. */
 export const isKnownTo = ({ header, records }: InspectedJournal, { file, identity }: InspectedFile): boolean =>
   (header !== undefined && isBase(header, file.name, identity)) ||
   records.some(({ compaction }) => sameIdentity(identity, compaction?.[file.name]));
@@ -117,7 +117,7 @@ export async function inspect(files: FileManager, layout: Layout): Promise<Inspe
   return { files: inspected, journal, journalBackup, unrelated, gone: await goneFiles(files, inspected, journal) };
 }
 
-/** A file that is empty, although something was written there, was cut off: to be told from one that was never filled. */
+/** An empty file that was written before has been cut off: a fault, unlike a file that was never written. */
 const emptied = ({ header }: InspectedJournal, file: InspectedFile): InspectedFile =>
   file.isBlank &&
   (header?.base[file.name] ?? null) !== null &&
@@ -132,9 +132,9 @@ async function goneFiles(
 ): Promise<string[]> {
   const currents = inspected.map(({ current }) => current);
   if (state !== 'missing') {
-    const wasThere = ({ file, identity }: InspectedFile) =>
+    const isMissing = ({ file, identity }: InspectedFile) =>
       identity === null && (header?.base[file.name] ?? null) !== null;
-    return currents.filter(wasThere).map((file) => file.name);
+    return currents.filter(isMissing).map((file) => file.name);
   }
   const empty = currents.filter(({ identity, isBlank }) => identity === null || isBlank);
   const names = [...empty.map((file) => file.name), name];
@@ -142,7 +142,7 @@ async function goneFiles(
   return names.filter((_, i) => (traces[i] as string[]).length > 0);
 }
 
-/** Reads what earlier repairs have put aside. */
+/** Reads the copies that earlier repairs have set aside. */
 export async function inspectKept(files: FileManager, layout: Layout): Promise<KeptCopies> {
   const contents = new Map<string, InspectedFile[]>();
   for (const file of layout.files) {

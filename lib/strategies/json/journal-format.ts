@@ -1,7 +1,7 @@
 /**
- * The journal: what was written since the data files were. Lines of text, each `<crc32 of the rest> <JSON>`; the first is
- * the header, each of the others one commit. What a commit says is absolute (whole entities), so replaying a journal
- * over a data file that already holds part of it ends in the same state.
+ * The journal: the commits since the data files were written. Lines of text, each `<crc32 of the rest> <JSON>`; the first
+ * is the header, each of the others one commit. A commit contains whole entities, so replaying a journal over a data file
+ * that already holds part of it ends in the same state.
  */
 import { isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
@@ -9,7 +9,7 @@ import type { CollectionName } from '../../model/collections.ts';
 import type { JsonObject } from '../../model/entities.ts';
 import { parseJson } from '../../model/parse-json.ts';
 
-/** Which content a data file has. */
+/** Identifies the content of a data file. */
 export interface FileIdentity {
   readonly bytes: number;
   /** CRC-32 as eight hexadecimal digits. */
@@ -22,13 +22,13 @@ export type FileIdentities = Readonly<Record<string, FileIdentity | null>>;
 export interface JournalHeader {
   readonly journal: 1;
   readonly id: string;
-  /** Of the store, and the same in all its journals; journals of earlier versions have none. */
+  /** Identifies the store: the same in all its journals; journals of earlier versions have none. */
   readonly store?: string | undefined;
-  /** The data files that the commits come on top of. */
+  /** The data files that the commits build on. */
   readonly base: FileIdentities;
   /**
-   * Contents that a process which keeps no lock may still put in place of the base: they were announced, and nothing has
-   * taken the place of the file since, which would keep them out. The commits come on top of these as well.
+   * Contents that a process without a lock may still publish over the base: they were announced, and the file has not been
+   * replaced since, which would keep them out. The commits build on these as well.
    */
   readonly also?: Readonly<Record<string, readonly FileIdentity[]>>;
   /** Number of the first commit. */
@@ -37,7 +37,7 @@ export interface JournalHeader {
   readonly follows?: { readonly id: string; readonly from: number };
 }
 
-/** A place in the journal: after `position` bytes of journal `id`. */
+/** A position in the journal: after `position` bytes of journal `id`. */
 export interface JournalPosition {
   readonly id: string;
   readonly position: number;
@@ -55,23 +55,29 @@ export interface JournalRecord {
   /** The writer. */
   readonly by: string;
   readonly ops: readonly JournalOperation[];
-  /** Data files about to be replaced by ones that hold everything before this record. */
+  /** The data files that are about to be published, which hold everything before this record. */
   readonly compaction?: FileIdentities;
+}
+
+/** The data file contents that a record announces, with the number of the record. */
+export interface Announcement {
+  readonly n: number;
+  readonly files: FileIdentities;
 }
 
 const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0');
 
 export const identify = (bytes: Uint8Array): FileIdentity => ({ bytes: bytes.byteLength, crc32: hex(crc32(bytes)) });
 
-/** Whether a file has the content that is known of it; undefined where nothing is known. */
+/** Whether a file has its known content. @param known undefined if nothing is known */
 export const sameIdentity = (found: FileIdentity | null, known: FileIdentity | null | undefined): boolean =>
   known !== undefined && found?.bytes === known?.bytes && found?.crc32 === known?.crc32;
 
-/** Whether a journal with this header comes on top of this content of a file. */
+/** Whether a journal with this header builds on this content of a file. */
 export const isBase = ({ base, also }: JournalHeader, name: string, found: FileIdentity | null): boolean =>
   sameIdentity(found, base[name]) || (also?.[name] ?? []).some((identity) => sameIdentity(found, identity));
 
-/** Adds up the identity of a file that is written in pieces. */
+/** Computes the identity of a file that is written in pieces. */
 export class Identifier {
   #bytes = 0;
   #crc = 0;
@@ -102,16 +108,16 @@ export const putText = (collection: CollectionName, id: string, entity: string):
 export const deleteText = (collection: CollectionName, id: string): string =>
   `["delete","${collection}",${JSON.stringify(id)}]`;
 
-/** @param by tells commits of different writers that say the same apart */
+/** @param by the writer, which distinguishes identical commits of different writers */
 export const encodeRecord = (n: number, by: string, operations: readonly string[]): Buffer =>
   encodeLine(`{"n":${n},"by":"${by}","ops":[${operations.join(',')}]}`);
 export const encodeCompaction = (n: number, by: string, compaction: FileIdentities): Buffer =>
   encodeLine(`{"n":${n},"by":"${by}","ops":[],"compaction":${JSON.stringify(compaction)}}`);
 
-/** A line that was written whole, as its checksum says, but that holds no JSON in UTF-8. */
+/** A line that was written completely, as its checksum shows, but holds no JSON in UTF-8. */
 const UNREADABLE = Symbol('unreadable');
 
-/** The JSON of a line (without its newline), or undefined where its checksum does not hold. */
+/** The JSON of a line (without its newline), or undefined if its checksum is wrong. */
 function decodeLine(line: Buffer): unknown {
   if (line.length < 10 || line[8] !== 0x20) return undefined;
   const payload = line.subarray(9);
@@ -124,7 +130,7 @@ function decodeLine(line: Buffer): unknown {
   }
 }
 
-/** The header and where it ends, or undefined where there is no valid one. */
+/** The header and where it ends, or undefined if there is no valid one. */
 export function decodeHeader(bytes: Buffer): { header: JournalHeader; end: number } | undefined {
   const newline = bytes.indexOf(0x0a);
   if (newline < 0) return undefined;
@@ -135,13 +141,13 @@ export function decodeHeader(bytes: Buffer): { header: JournalHeader; end: numbe
 
 export interface DecodedRecords {
   readonly records: readonly JournalRecord[];
-  /** Bytes that the valid records in front take. */
+  /** Length of the valid records at the front, in bytes. */
   readonly end: number;
-  /** Bytes after `end`: a torn write at the tail where nothing valid follows, damage where something does. */
+  /** Bytes after `end`: a torn write at the tail if nothing valid follows, damage if something does. */
   readonly rest: 'none' | 'torn' | 'damaged';
   /** For 'damaged': the valid records after the damage. */
   readonly beyond: readonly JournalRecord[];
-  /** Whether bytes follow that are no valid record. */
+  /** Whether it ends in bytes that are no valid record. */
   readonly cutOff: boolean;
 }
 

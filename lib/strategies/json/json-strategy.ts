@@ -19,9 +19,10 @@ import type {
   WriteOutcome,
 } from '../../repository/storage-strategy.ts';
 import { TransactionScope } from '../../repository/transaction-scope.ts';
+import { Compaction } from './compaction.ts';
 import type { EntityTable } from './entity-table.ts';
-import { type FileManager, JournalMoved } from './file-manager.ts';
-import { putText } from './journal-format.ts';
+import { type FileManager, JournalChanged } from './file-manager.ts';
+import { type JournalPosition, putText } from './journal-format.ts';
 import { JsonDatabase } from './json-database.ts';
 import { layoutOf } from './layout.ts';
 import { openLocation } from './location.ts';
@@ -35,11 +36,11 @@ import { View } from './view.ts';
 const MIN_COMPACTION_BYTES = 1_000_000;
 /** ...or when its oldest commit has waited this long. */
 const COMPACT_AFTER_MS = 30_000;
-/** Where saves do not wait for the disk, how long they may be lost to a power failure. */
+/** If saves do not wait for the disk: how long a power failure may still lose them. */
 const SYNC_AFTER_MS = 1_000;
-/** The journal on S3 is written whole at each commit, so it is kept short. */
+/** On S3 each commit rewrites the whole journal, so it is kept short. */
 const MAX_REWRITTEN_BYTES = 128_000;
-/** After so many, other processes are writing all the time, and the last one to close compacts. */
+/** After this many, other processes are writing all the time, and the last one to close compacts. */
 const MAX_CLOSING_COMPACTIONS = 10;
 
 /**
@@ -60,6 +61,7 @@ export class JsonStorageStrategy implements StorageStrategy {
   readonly #files: FileManager;
   readonly #locks: LockManager;
   readonly #database: JsonDatabase;
+  readonly #compaction: Compaction;
   readonly #transactions: TransactionManager;
   readonly #durable: boolean;
   readonly #scope = new TransactionScope();
@@ -67,7 +69,7 @@ export class JsonStorageStrategy implements StorageStrategy {
   #compactionTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #compacting: Promise<void> | undefined;
-  /** Until when no compact is tried, in milliseconds of `performance.now()`: one has failed, perhaps for a full disk. */
+  /** Until when no compaction is tried, in milliseconds of `performance.now()`: one has failed, perhaps on a full disk. */
   #compactionPausedUntil = 0;
   #closed = false;
 
@@ -75,11 +77,10 @@ export class JsonStorageStrategy implements StorageStrategy {
     this.#files = files;
     this.#locks = locks;
     this.#durable = config.sync_writes;
-    this.#database = new JsonDatabase(files, layoutOf(config), {
-      serializer: config.enable_compression ? gzipSerializer : plainSerializer,
-      cacheSize: config.cache_size,
-      warn: (message) => process.emitWarning(message, 'StorageWarning'),
-    });
+    const warn = (message: string): void => process.emitWarning(message, 'StorageWarning');
+    this.#database = new JsonDatabase(files, layoutOf(config), { cacheSize: config.cache_size, warn });
+    const serializer = config.enable_compression ? gzipSerializer : plainSerializer;
+    this.#compaction = new Compaction(this.#database, serializer, warn);
     this.#transactions = new TransactionManager(this.#database, locks, {
       groupBytes: config.write_buffer_size,
       durable: config.sync_writes,
@@ -117,7 +118,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     return outcomes;
   }
 
-  /** Runs `work` under the write lock: nobody else reads half of it or writes between. */
+  /** Runs `work` under the write lock: no other caller sees a part of it or writes in between. */
   async transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireOpen();
     this.#scope.requireOutside();
@@ -127,16 +128,16 @@ export class JsonStorageStrategy implements StorageStrategy {
   }
 
   /**
-   * SPEC.md's `acquire_write_lock`: keeps every other writer and lock holder out while `work` runs. What it writes on
-   * the session is committed when it returns.
+   * SPEC.md's `acquire_write_lock`: keeps every other writer and lock holder out while `work` runs. Its writes on the
+   * session are committed when it returns.
    */
   withWriteLock<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     return this.transaction(work);
   }
 
   /**
-   * SPEC.md's `acquire_read_lock`: keeps writers out while `work` reads on the session. Among processes where the files
-   * are on a local disk; on S3 the session reads one version of the data, and other processes are not kept out.
+   * SPEC.md's `acquire_read_lock`: keeps writers out while `work` reads on the session. On a local disk this includes
+   * other processes; on S3 they are not kept out, but the session reads one version of the data.
    */
   async withReadLock<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     this.#requireOpen();
@@ -189,7 +190,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     try {
       await this.#transactions.settled();
       await this.#compacting;
-      // Once more where another process compacted at the same time: what we committed meanwhile is in the journal still.
+      // Repeated if another process compacted at the same time: our latest commits are then still in the journal.
       for (let i = 0; i < MAX_CLOSING_COMPACTIONS && this.#database.uncompactedBytes > 0; i++) await this.#compactNow();
     } catch (error) {
       // The commits are safe in the journal, and the next process compacts them.
@@ -213,7 +214,7 @@ export class JsonStorageStrategy implements StorageStrategy {
     collection: CollectionName,
     entities: readonly Entity[],
     over: LoadOver,
-    at: JsonDatabase['place'],
+    at: JournalPosition,
   ): Promise<number> {
     const table = this.#table(collection);
     const wanted = [...newestById(collection, entities)].filter(([id, entity]) =>
@@ -248,8 +249,8 @@ export class JsonStorageStrategy implements StorageStrategy {
   }
 
   /**
-   * On S3 a compaction that has become necessary is part of the call: a Lambda function is frozen once it has answered, and the
-   * journal, which is written whole at each commit, would grow without end.
+   * On S3 a necessary compaction is part of the call: a Lambda function is frozen once it has answered, and the journal,
+   * which each commit rewrites as a whole, would grow without end.
    */
   async #compactedIfNeeded(): Promise<void> {
     if (!this.#files.exclusive) await this.#compacting;
@@ -271,10 +272,10 @@ export class JsonStorageStrategy implements StorageStrategy {
 
   async #compactNow(): Promise<void> {
     try {
-      await this.#database.compact((work) => this.#locks.write(work));
+      await this.#compaction.run((work) => this.#locks.write(work));
     } catch (error) {
-      // Another process is compacting; nothing is left to do.
-      if (!(error instanceof JournalMoved)) throw error;
+      // Another process is compacting, so there is nothing left to do.
+      if (!(error instanceof JournalChanged)) throw error;
     }
   }
 
@@ -284,13 +285,13 @@ export class JsonStorageStrategy implements StorageStrategy {
   }
 }
 
-/** Work in the background has no caller to tell; the commits stay in the journal and it is tried again. */
+/** Background work has no caller to report to; the commits stay in the journal and the work is retried. */
 function warn(error: unknown): void {
   const message = error instanceof StorageError ? error.message : String(error);
-  process.emitWarning(`Background work of the JSON store failed and will be tried again: ${message}`, 'StorageWarning');
+  process.emitWarning(`Background work of the JSON store failed and will be retried: ${message}`, 'StorageWarning');
 }
 
-/** Opens the JSON store that the configuration describes, making its folder where it is missing. */
+/** Opens the JSON store that the configuration describes, creating its folder if it is missing. */
 export async function openJsonStrategy(config: JsonStrategyConfig): Promise<JsonStorageStrategy> {
   const { files, locks } = await openLocation(config);
   await files.prepare();

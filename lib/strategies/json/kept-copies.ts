@@ -1,51 +1,51 @@
-/** What is kept beside the data files and the journal, so that whatever is replaced or cut off can be had back. */
+/** The copies kept beside the data files and the journal, so that whatever is replaced or cut off can be restored. */
 import type { FileManager } from './file-manager.ts';
 import { type FileIdentity, identify, sameIdentity } from './journal-format.ts';
 import { backupOf } from './layout.ts';
 
-/** Why something was put aside; part of its name. */
-export type AsideReason = 'edited' | 'torn' | 'damaged';
+/** Why a copy was set aside; part of its name. */
+export type SetAsideReason = 'edited' | 'torn' | 'damaged';
 
-const asideName = (name: string, reason: AsideReason): string =>
+const setAsideName = (name: string, reason: SetAsideReason): string =>
   `${name}.${reason}-${new Date().toISOString().replaceAll(':', '')}`;
 
-/** Names of the copies that `repair` has put aside: of a file, and of its backup; the oldest first. */
+/** Names of the copies of a file and of its backup that `repair` has set aside, the oldest first. */
 export async function damagedCopiesOf(files: FileManager, name: string): Promise<string[]> {
   const copies = (await files.list(name)).filter((found) => /^(?:\.bak)?\.damaged-/.test(found.slice(name.length)));
   const time = (copy: string): string => copy.slice(copy.lastIndexOf('.damaged-'));
   return copies.sort((a, b) => (time(a) < time(b) ? -1 : 1));
 }
 
-/** What lies beside a file of this name and shows that it was there: its backup, and what was put aside. */
+/** Files that show that a file of this name existed: its backup, and copies that were set aside. */
 export const tracesOf = async (files: FileManager, name: string): Promise<string[]> =>
   (await files.list(name)).filter((found) => /^\.(?:bak|damaged-|edited-|torn-)/.test(found.slice(name.length)));
 
-/** Keeps what a file holds now under a name of its own, and returns that name. */
-export async function keepAside(files: FileManager, name: string, reason: AsideReason): Promise<string> {
-  const aside = asideName(name, reason);
-  await files.keepCopy(name, aside, { ownBytes: false });
-  return aside;
+/** Keeps a copy of a file under a name of its own, and returns that name. */
+export async function setAside(files: FileManager, name: string, reason: SetAsideReason): Promise<string> {
+  const copy = setAsideName(name, reason);
+  await files.keepCopy(name, copy, { ownBytes: false });
+  return copy;
 }
 
-/** Keeps a part of a file under a name of its own, and returns that name. */
-export async function keepPartAside(
+/** Keeps part of a file under a name of its own, and returns that name. */
+export async function setPartAside(
   files: FileManager,
   name: string,
-  reason: AsideReason,
+  reason: SetAsideReason,
   part: Uint8Array,
 ): Promise<string> {
-  const aside = asideName(name, reason);
+  const copy = setAsideName(name, reason);
   async function* content(): AsyncGenerator<Uint8Array> {
     yield part;
   }
-  const staged = await files.stage(aside, content());
+  const staged = await files.stage(copy, content());
   await staged.publish(null);
-  return aside;
+  return copy;
 }
 
 /**
- * Keeps what a data file holds as its backup.
- * @param isReplaced a file that stays in place gets a copy with bytes of its own, made once
+ * Keeps the content of a data file as its backup.
+ * @param isReplaced if false, the file stays, so its backup must not share its bytes, and is made only once
  */
 export async function keepBackup(
   files: FileManager,

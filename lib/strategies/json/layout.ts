@@ -1,4 +1,4 @@
-/** Which data files there are, and what is in them: SPEC.md's shapes. */
+/** The data files of a store and their format: SPEC.md's shapes. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import { type CollectionName, collectionNames, idFieldOf } from '../../model/collections.ts';
@@ -17,7 +17,7 @@ export interface DataFile {
 /** The files of a store. */
 export interface Layout {
   readonly files: readonly DataFile[];
-  /** Whether a file holds its collections by name, or is one collection itself. */
+  /** Whether the file holds its collections by name, or each file is one collection itself. */
   readonly wrapped: boolean;
   readonly journal: string;
   readonly lock: string;
@@ -30,24 +30,24 @@ export function layoutOf({ storage_type, filenames }: JsonStrategyConfig): Layou
   const files = wrapped
     ? [{ name: filenames.single_file, collections: collectionNames }]
     : collectionNames.map((name) => ({ name: filenames.split_files[name], collections: [name] }));
-  // One journal for all files, so that a transaction over several collections is one append.
+  // One journal for all files makes a transaction over several collections a single append.
   const stem = wrapped ? filenames.single_file : files.map(({ name }) => name.replace(/\.json$/, '')).join('+');
   return { files, wrapped, journal: `${stem}.journal`, lock: `${stem}.lock` };
 }
 
 export type Tables = ReadonlyMap<CollectionName, EntityTable>;
 
-/** Members of a wrapped file that are no collection of ours: kept as they are. */
+/** Members of a wrapped file that are not one of our collections: kept unchanged. */
 export type ForeignMembers = Map<string, JsonValue>;
 
-/** Whether a text is empty. It counts as no entities, where nothing was written there before. */
+/** Whether a text is empty. It counts as no entities if the file was never written before. */
 export const isBlank = (text: Buffer): boolean => text.every((byte) => SPACES.has(byte));
 const SPACES: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n'));
 
 /**
- * Puts what a file's text holds into the tables.
+ * Puts the content of a file into the tables.
  * @param text UTF-8
- * @throws Error where the text is not JSON of the file's shape
+ * @throws Error if the text is not JSON of the file's shape
  */
 export function parseFile(
   { wrapped }: Layout,
@@ -74,7 +74,7 @@ export function parseFile(
   }
 }
 
-/** Whether a split file holds `{"machines": {...}}` instead of the machines themselves; a machine may be called machines. */
+/** Whether a split file holds `{"machines": {...}}` instead of the machines themselves; a machine may have the id "machines". */
 function isWrapped(content: Record<string, unknown>, collection: CollectionName): boolean {
   const [only, ...others] = Object.keys(content);
   const member = content[collection];
@@ -99,8 +99,8 @@ function parseCollection(content: Record<string, unknown>, collection: Collectio
 const ENTITIES_PER_PIECE = 500;
 
 /**
- * The text of a file, in pieces, as the tables are at the time of the call, an entity a line. The event loop gets its
- * turn between the pieces.
+ * The text of a file in pieces, one entity a line, from the tables at the time of the call. Yields to the event loop
+ * between the pieces.
  */
 export function fileText(
   { wrapped }: Layout,

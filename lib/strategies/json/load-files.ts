@@ -1,4 +1,4 @@
-/** Reads a store from its files: the data files with the journal on top. */
+/** Reads a store from its files: the data files and the journal. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { collectionNames } from '../../model/collections.ts';
 import { StorageDamagedError, StorageUnavailableError } from '../../repository/errors.ts';
@@ -29,18 +29,18 @@ import { decodeText } from './serializer.ts';
 
 const MAX_LOAD_ATTEMPTS = 50;
 
-/** What the data files hold, and the commits that wait in the journal to be applied. */
+/** The content of the data files, and the commits that wait in the journal to be applied. */
 export interface LoadedFiles {
   readonly tables: Tables;
   readonly foreign: ForeignMembers;
   readonly identities: FileIdentities;
-  /** Data files that others have changed while nothing waited in the journal: what they hold now counts. */
+  /** Data files that other programs have changed while nothing waited in the journal: their new content counts. */
   readonly edited: readonly string[];
-  /** Undefined where there is no journal, or none that fits the files: the next commit begins one. */
+  /** Undefined if there is no journal, or none that matches the files: the next commit begins one. */
   readonly header: JournalHeader | undefined;
-  /** The `store` of the journal, also of one that does not fit the files. */
+  /** The `store` of the journal, even if it does not match the files. */
   readonly store: string | undefined;
-  /** The number that follows those of the journal, also of one that does not fit the files. */
+  /** The number after the last one in the journal, even if it does not match the files. */
   readonly next: number;
   /** Bytes of the header. */
   readonly headerEnd: number;
@@ -52,7 +52,7 @@ export interface LoadedFiles {
 export const newTables = (cacheSize: number): Tables =>
   new Map(collectionNames.map((name) => [name, new EntityTable(name, cacheSize)]));
 
-/** Does what a commit says. */
+/** Applies a commit to the tables. */
 export function applyRecord(tables: Tables, { ops }: JournalRecord): void {
   for (const [kind, collection, id, entity] of ops) {
     const table = tables.get(collection) as EntityTable;
@@ -62,7 +62,7 @@ export function applyRecord(tables: Tables, { ops }: JournalRecord): void {
 }
 
 /**
- * Reads the files, again where they changed meanwhile.
+ * Reads the files, and again if they changed meanwhile.
  * @throws StorageDamagedError, StorageUnavailableError
  */
 export async function loadFiles(
@@ -79,7 +79,7 @@ export async function loadFiles(
   throw new StorageUnavailableError(`${files.describe(layout.journal)} keeps changing while it is read. Try again.`);
 }
 
-/** @returns undefined where the files changed while they were read */
+/** @returns undefined if the files changed while they were read */
 async function loadOnce(
   files: FileManager,
   layout: Layout,
@@ -100,27 +100,27 @@ async function loadOnce(
     identities[file.name] = identity;
     const isKnown = header === undefined || isBase(header, file.name, identity);
     const isAnnounced = records.some(({ compaction }) => sameIdentity(identity, compaction?.[file.name]));
-    // An empty file is one that was cut off, unless nothing was ever written there.
+    // An empty file has been cut off, unless it was never written.
     const isEmpty = stored === undefined || isBlank(stored.bytes);
     if (isEmpty) empty.push(file.name);
     if (!isKnown && !isAnnounced) (isEmpty ? removed : edited).push(file.name);
     if (stored !== undefined) await parse(files, layout, file, stored.bytes, tables, foreign);
   }
-  // A file that is put in place while we read is announced in the journal first, so the journal has changed then.
+  // A file that is published while we read is announced in the journal first, so the journal has changed, too.
   const since = await journal.poll(bytes?.length ?? 0);
   if (since === 'replaced' || (since === 'grown' && edited.length + removed.length > 0)) return undefined;
   if (bytes === undefined) await requireNoTraces(files, [...empty, layout.journal]);
   if (removed.length > 0) throw removedFiles(files, removed);
   if (edited.length > 0 && records.length > 0) throw unrelatedFiles(files, layout, edited);
-  // Without commits on top, a file that somebody replaced while the store was closed is simply the new content.
+  // If no commits wait, a file that was replaced while the store was closed is simply the new content.
   const usable = edited.length === 0 ? header : undefined;
   const next = (header?.next ?? 1) + records.length;
   return { tables, foreign, identities, edited, header: usable, store: header?.store, next, headerEnd, records, end };
 }
 
 /**
- * Without a journal, the data files alone say what is stored: only where nothing shows that there was a journal, or a
- * data file that is not there now.
+ * Without a journal, the data files alone count as the store, but only if nothing shows that a journal or another data
+ * file existed.
  */
 async function requireNoTraces(files: FileManager, names: readonly string[]): Promise<void> {
   for (const name of names) {
@@ -128,8 +128,8 @@ async function requireNoTraces(files: FileManager, names: readonly string[]): Pr
     if (trace === undefined) continue;
     throw new StorageDamagedError(
       `${files.describe(name)} is missing or empty, although ${files.describe(trace)} shows that it was written before. ` +
-        'Nothing was overwritten. Put it back, or let `hfstorage doctor --repair` rebuild the store from what is there; to begin ' +
-        'with nothing, move all files of the store away.',
+        'Nothing was overwritten. Put it back, or let `hfstorage doctor --repair` rebuild the store from the files that are left; ' +
+        'to start empty, move all files of the store away.',
     );
   }
 }
@@ -171,13 +171,13 @@ async function parse(
 export const damagedJournal = (files: FileManager, layout: Layout, position: number): StorageDamagedError =>
   new StorageDamagedError(
     `${files.describe(layout.journal)} is damaged at byte ${position}: commits follow that cannot be put in order. Nothing ` +
-      'was overwritten. `hfstorage doctor` says what can be saved; `hfstorage doctor --repair` saves it.',
+      'was overwritten. `hfstorage doctor` lists what can be recovered; `hfstorage doctor --repair` recovers it.',
   );
 
 const headlessJournal = (files: FileManager, layout: Layout): StorageDamagedError =>
   new StorageDamagedError(
-    `The first line of ${files.describe(layout.journal)} cannot be read, so nothing says what its commits belong to. ` +
-      'Nothing was overwritten. `hfstorage doctor` says what can be saved; `hfstorage doctor --repair` saves it.',
+    `The first line of ${files.describe(layout.journal)} cannot be read, so it is unknown what its commits build on. ` +
+      'Nothing was overwritten. `hfstorage doctor` lists what can be recovered; `hfstorage doctor --repair` recovers it.',
   );
 
 const describeAll = (files: FileManager, names: readonly string[]): string =>
@@ -186,13 +186,13 @@ const describeAll = (files: FileManager, names: readonly string[]): string =>
 function removedFiles(files: FileManager, names: readonly string[]): StorageDamagedError {
   return new StorageDamagedError(
     `${describeAll(files, names)} is missing or empty, although it was written before. Nothing was overwritten. \`hfstorage ` +
-      'doctor --repair` rebuilds it from its backup; to begin with nothing, move all files of the store away.',
+      'doctor --repair` rebuilds it from its backup; to start empty, move all files of the store away.',
   );
 }
 
 function unrelatedFiles(files: FileManager, layout: Layout, names: readonly string[]): StorageDamagedError {
   return new StorageDamagedError(
     `${describeAll(files, names)} was replaced while saves were waiting in ${files.describe(layout.journal)}. Nothing was ` +
-      'overwritten. `hfstorage doctor` shows both; `hfstorage doctor --repair` puts the waiting saves on top of what is there.',
+      'overwritten. `hfstorage doctor` shows both; `hfstorage doctor --repair` applies the waiting saves to the current file.',
   );
 }

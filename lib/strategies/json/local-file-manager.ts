@@ -23,7 +23,7 @@ import { FileOwners } from './file-owners.ts';
 const flush = promisify(fdatasync);
 const code = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-/** `readFile` in one piece instead of many: the files are put in place whole and do not change while they are read. */
+/** Faster than `readFile`, which reads in pieces: data files are replaced as a whole and do not change while they are read. */
 async function readWhole(path: string): Promise<Buffer> {
   await using file = await open(path, 'r');
   const bytes = Buffer.allocUnsafe((await file.stat()).size);
@@ -32,17 +32,17 @@ async function readWhole(path: string): Promise<Buffer> {
 }
 
 /**
- * Files in a folder of the local disk. Writers of other processes are kept out by the lock manager. A file that is written
- * anew keeps its mode and owner, and where it is a link, the link: the file that it leads to is replaced.
+ * Files in a folder of the local disk. The lock manager keeps out the writers of other processes. A file that is replaced
+ * keeps its mode and owner; if it is a symbolic link, the link stays and its target is replaced.
  */
 export class LocalFileManager implements FileManager {
   readonly exclusive = true;
   readonly folder: string;
   readonly owners: FileOwners;
-  /** Called right before anything is changed that a lock protects; throws where the lock protects it no longer. */
+  /** Called right before anything is changed that a lock protects; throws if the lock no longer protects it. */
   readonly requireLock: () => void;
 
-  /** @param models names of the files whose mode and owner a file has that is made beside them: the first that is there */
+  /** @param models names of the files from which a new file takes its mode and owner: the first one that exists */
   constructor(folder: string, models: readonly string[] = [], requireLock: () => void = () => {}) {
     this.folder = folder;
     this.owners = new FileOwners(folder, models);
@@ -57,7 +57,7 @@ export class LocalFileManager implements FileManager {
     try {
       await mkdir(this.folder, { recursive: true, mode: PRIVATE_FOLDER });
     } catch (error) {
-      throw asStorageError(error, 'make the folder', this.folder);
+      throw asStorageError(error, 'create the folder', this.folder);
     }
   }
 
@@ -117,7 +117,7 @@ export class LocalFileManager implements FileManager {
     const source = this.describe(from);
     let temporary: string | undefined;
     try {
-      // Linking a link would give another name to the link, not to what it leads to.
+      // Linking a symbolic link would give another name to the link, not to its target.
       const [real, target] = [realPathOf(source), realPathOf(this.describe(to))];
       temporary = temporaryName(target);
       const copy = temporary;
@@ -157,7 +157,7 @@ class LocalJournalFile implements JournalFile {
   readonly #files: LocalFileManager;
   readonly #name: string;
   readonly #path: string;
-  /** Open for reading, and for appending once something was appended. */
+  /** Open for reading, and also for appending after the first append. */
   #descriptor: number | undefined;
   #inode = 0;
   #writable = false;
@@ -200,7 +200,7 @@ class LocalJournalFile implements JournalFile {
   }
 
   async append(bytes: Buffer, position: number, durable: boolean): Promise<void> {
-    // Not to be withdrawn where it fails: what stands at this position is then another writer's.
+    // Outside of `try`: if the lock is lost, the bytes at this position are another writer's and must not be cut off.
     this.#files.requireLock();
     try {
       if (!this.#writable) this.#open(constants.O_RDWR);
@@ -213,11 +213,11 @@ class LocalJournalFile implements JournalFile {
       await this.#withdraw(position);
       throw asStorageError(error, 'write', this.#path);
     }
-    // What stands in a file that was moved away must not be acknowledged, nor taken back: others may go on there.
+    // A write to a file that was moved away must not be acknowledged, nor undone: others may be using the file there.
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
     throw new StorageUnavailableError(
-      `${this.#path} was removed or replaced while it was written. The save may have been stored or not: read it, once the ` +
-        'files are back, before you send it again.',
+      `${this.#path} was removed or replaced while it was written. The save may or may not have been stored: once the files ` +
+        'are back, read the record before you repeat the call.',
     );
   }
 
@@ -273,13 +273,13 @@ class LocalJournalFile implements JournalFile {
     this.#writable = flags === constants.O_RDWR;
   }
 
-  /** Takes back a write that failed half way. Where even that fails, the next writer finds a torn tail and cuts it off. */
+  /** Undoes a write that failed half way. If even that fails, the next writer finds a torn tail and cuts it off. */
   async #withdraw(position: number): Promise<void> {
     try {
       this.#files.requireLock();
       if (this.#descriptor !== undefined && this.#writable) ftruncateSync(this.#descriptor, position);
     } catch {
-      // Reported already by the error that brought us here.
+      // The error that brought us here has been reported already.
     }
   }
 }

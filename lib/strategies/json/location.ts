@@ -7,13 +7,13 @@ import { LocalFileManager } from './local-file-manager.ts';
 import { FileLockManager, type LockManager, ProcessLockManager } from './lock-manager.ts';
 
 /** Where a store's files are, and how its writers are kept apart. */
-export interface Place {
+export interface Location {
   readonly files: FileManager;
   readonly locks: LockManager;
 }
 
-/** The place that `base_path` names: a folder, or `s3://bucket/prefix`. */
-export async function openLocation(config: JsonStrategyConfig): Promise<Place> {
+/** Opens the location that `base_path` names: a folder, or `s3://bucket/prefix`. */
+export async function openLocation(config: JsonStrategyConfig): Promise<Location> {
   const { base_path } = config;
   if (base_path.startsWith('s3://')) {
     const { openS3FileManager } = await import('./s3-file-manager.ts');

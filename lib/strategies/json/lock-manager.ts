@@ -7,9 +7,9 @@ import { StorageUnavailableError } from '../../repository/errors.ts';
 import { asStorageError } from './faults.ts';
 
 export interface LockManager {
-  /** @throws StorageUnavailableError where the lock cannot be had in time */
+  /** @throws StorageUnavailableError if the lock is not available in time */
   read<T>(work: () => Promise<T>): Promise<T>;
-  /** @throws StorageUnavailableError where the lock cannot be had in time */
+  /** @throws StorageUnavailableError if the lock is not available in time */
   write<T>(work: () => Promise<T>): Promise<T>;
   close(): void;
 }
@@ -19,7 +19,7 @@ interface Waiter {
   readonly admit: () => void;
 }
 
-/** Locks among the tasks of this process, first come, first served. */
+/** Locks among the tasks of this process, granted in the order of the calls. */
 export class ProcessLockManager implements LockManager {
   readonly #waiting: Waiter[] = [];
   #readers = 0;
@@ -65,22 +65,22 @@ export class ProcessLockManager implements LockManager {
   }
 }
 
-/** How long a lock held by another process is waited for: well within the 25 s of an HTTP call. */
+/** How long to wait for a lock held by another process: well within the 25 s of an HTTP call. */
 const LOCK_TIMEOUT_MS = 15_000;
 const MAX_PAUSE_MS = 8;
 const SQLITE_BUSY = 5;
 
-/** How long a writer may take from its last look at the lock file to the end of what it writes. */
-const NOTICE_MS = 100;
+/** How long a writer may take from its last check of the lock file to the end of its write. */
+const WRITE_GRACE_MS = 100;
 
-/** What tells the file at a path from any other; undefined where there is none. */
+/** Identifies the file at a path; undefined if there is none. */
 const fileAt = (path: string): string | undefined => {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
   return found && `${found.dev}/${found.ino}`;
 };
 
 interface LockDatabase {
-  /** Undefined where nobody can tell which file is open. */
+  /** Undefined if it is unknown which file is open. */
   readonly file: string | undefined;
   readonly connection: DatabaseSync;
   readonly share: readonly StatementSync[];
@@ -89,25 +89,26 @@ interface LockDatabase {
 }
 
 /**
- * Locks among processes, on one machine. The lock is the one SQLite takes on a database file: the kernel holds it and
- * lets go of it when the process ends, however it ends, so there are no stale locks to recognise. The file itself holds
- * nothing of interest.
+ * Locks among processes on one machine. The lock is the one SQLite takes on a database file: the kernel holds it and
+ * releases it when the process ends, however it ends, so there are no stale locks to detect. The file itself holds no
+ * data.
  *
- * Somebody may remove the file. Others then make another one and lock that, so a lock counts only while its file stands
- * at the path: whoever gets it looks, and looks again right before writing (`requireInPlace`). A new file is locked for a
- * while before anything is done under it, so that who has looked a moment before it was made has written by then.
+ * The file may be removed while it is in use. Other processes then create and lock a new one, so a lock counts only while
+ * its file is still at the path: its holder checks that after locking, and again right before writing (`requireInPlace`).
+ * A new file is held for a while before anything is done under it, so that a process whose check came just before the
+ * file was made has finished its write by then.
  */
 export class FileLockManager implements LockManager {
   readonly #path: string;
   readonly #local = new ProcessLockManager();
   readonly #prepare: (path: string) => void;
   #database: LockDatabase | undefined;
-  /** The file that is known to be no new one. */
-  #settled: string | undefined;
+  /** The file that is known not to be new any more. */
+  #trusted: string | undefined;
   #sharing = 0;
   #sharingStart: Promise<void> | undefined;
 
-  /** @param prepare makes the file, where this process may; else it throws */
+  /** @param prepare creates the file, or throws if this process may not */
   constructor(path: string, prepare: (path: string) => void) {
     this.#path = path;
     this.#prepare = prepare;
@@ -115,7 +116,7 @@ export class FileLockManager implements LockManager {
 
   read<T>(work: () => Promise<T>): Promise<T> {
     return this.#local.read(async () => {
-      // The readers of this process share one lock: the first takes it, the last lets it go.
+      // The readers of this process share one lock: the first takes it, the last releases it.
       this.#sharing++;
       this.#sharingStart ??= this.#acquire('share');
       try {
@@ -147,12 +148,12 @@ export class FileLockManager implements LockManager {
     this.#database = undefined;
   }
 
-  /** @throws StorageUnavailableError where a lock is held whose file does not stand at the path any more */
+  /** @throws StorageUnavailableError if a lock is held whose file is not at the path any more */
   requireInPlace(): void {
     if (this.#database?.connection.isTransaction !== true || this.#isInPlace(this.#database)) return;
     throw new StorageUnavailableError(
-      `The lock file ${this.#path} was removed or replaced while it was in use. Nothing was stored; try again, and leave ` +
-        'the file alone.',
+      `The lock file ${this.#path} was removed or replaced while it was in use. Nothing was stored; try again, and do not ` +
+        'touch the file.',
     );
   }
 
@@ -168,8 +169,8 @@ export class FileLockManager implements LockManager {
       if (this.#tryAcquire(mode) && (await this.#isHeld())) return;
     }
     throw new StorageUnavailableError(
-      `Another process has held the lock ${this.#path} for more than ${LOCK_TIMEOUT_MS / 1000} s. Try again; if it lasts, ` +
-        'look for the process that uses this store (`fuser` names it).',
+      `Another process has held the lock ${this.#path} for more than ${LOCK_TIMEOUT_MS / 1000} s. Try again; if the error ` +
+        'persists, find the process that uses this store (`fuser` names it).',
     );
   }
 
@@ -185,15 +186,15 @@ export class FileLockManager implements LockManager {
     }
   }
 
-  /** Whether the lock counts; if not, the file is opened anew next time. */
+  /** Whether the lock counts; if not, the file is opened again next time. */
   async #isHeld(): Promise<boolean> {
     const database = this.#database as LockDatabase;
     if (this.#isInPlace(database)) {
-      if (database.file === this.#settled) return true;
-      const left = this.#newness();
+      if (database.file === this.#trusted) return true;
+      const left = this.#remainingGrace();
       if (left > 0) await sleep(left);
       if (this.#isInPlace(database)) {
-        this.#settled = database.file;
+        this.#trusted = database.file;
         return true;
       }
     }
@@ -202,10 +203,10 @@ export class FileLockManager implements LockManager {
     return false;
   }
 
-  /** Milliseconds for which the file is new still. In a folder with nothing else in it nobody can have had another. */
-  #newness(): number {
+  /** Milliseconds for which the file still counts as new. If the folder holds nothing else, there was no earlier lock file. */
+  #remainingGrace(): number {
     const made = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    const left = Math.min(NOTICE_MS, made + NOTICE_MS - Date.now());
+    const left = Math.min(WRITE_GRACE_MS, made + WRITE_GRACE_MS - Date.now());
     return left > 0 && readdirSync(dirname(this.#path)).length > 1 ? left : 0;
   }
 
@@ -222,7 +223,7 @@ export class FileLockManager implements LockManager {
     // Nothing is ever written, so no rollback journal is needed beside the file.
     connection.exec('PRAGMA journal_mode = MEMORY');
     this.#database = {
-      // Made or replaced between the two looks: nobody knows which one is open, so no lock on it counts.
+      // Made or replaced between the two checks: it is unknown which file is open, so no lock on it counts.
       file: before === file ? file : undefined,
       connection,
       // Reading in a transaction takes SQLite's SHARED lock and keeps it until the transaction ends.

@@ -6,12 +6,12 @@ import { BackupError } from '../../repository/errors.ts';
 import type { NativeCopy, NativeCopyOptions } from '../../repository/native-copy.ts';
 import { fileText, type Layout, layoutOf } from './layout.ts';
 import { applyRecord, type LoadedFiles, loadFiles } from './load-files.ts';
-import { openLocation, type Place } from './location.ts';
+import { type Location, openLocation } from './location.ts';
 import { gzipSerializer, plainSerializer } from './serializer.ts';
 
 /**
- * Writes the data files as they would be with the journal compacted in at this moment: what SPEC.md does with `cp`, which by
- * itself would miss the journal. Reads only; others may go on writing.
+ * Writes the data files as a compaction at this moment would: the equivalent of SPEC.md's `cp`, which alone would miss the
+ * journal. Only reads the store; others may keep writing.
  * @throws BackupError, StorageUnavailableError, StorageDamagedError
  */
 export async function copyJsonFiles(
@@ -42,7 +42,7 @@ export async function copyJsonFiles(
   }
 }
 
-async function load(files: Place['files'], layout: Layout, cacheSize: number): Promise<LoadedFiles> {
+async function load(files: Location['files'], layout: Layout, cacheSize: number): Promise<LoadedFiles> {
   const journal = files.journal(layout.journal);
   try {
     return await loadFiles(files, layout, journal, cacheSize);

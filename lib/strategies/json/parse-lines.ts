@@ -3,11 +3,11 @@ import type { JsonObject } from '../../model/entities.ts';
 import { parseJson } from '../../model/parse-json.ts';
 
 const NEWLINE = 0x0a;
-/** Decoded at once: line by line takes longer, and a string of everything cannot exceed 512 MB. */
+/** Decoded at once: decoding line by line takes longer, and one string for everything cannot exceed 512 MB. */
 const CHUNK_BYTES = 16_000_000;
 const BETWEEN_KEY_AND_ENTITY = '": {';
 
-/** The end of the whole lines that make up about a chunk from `start` on. */
+/** The end of the complete lines that make up about one chunk from `start` on. */
 function endOfChunk(text: Buffer, start: number): number {
   if (text.length - start <= CHUNK_BYTES) return text.length;
   const end = text.lastIndexOf(NEWLINE, start + CHUNK_BYTES) + 1;
@@ -15,12 +15,12 @@ function endOfChunk(text: Buffer, start: number): number {
 }
 
 /**
- * Reads text that was written by `fileText`, an entity a line. One `JSON.parse` for each entity takes a quarter less time
- * than one for the file and a walk through its thousands of members. Accepts nothing that is not valid JSON.
- * @param collections the collections in the file, if it holds them by name; else the one that it is
+ * Reads text that was written by `fileText`, one entity a line. One `JSON.parse` for each entity takes a quarter less time
+ * than one for the file and a loop over its thousands of members. Accepts nothing that is not valid JSON.
+ * @param collections the collections in the file, if it holds them by name; else its only collection
  * @param text UTF-8
- * @param take told of every entity, in order, also as JSON text
- * @returns false where the text is laid out in another way, or is no JSON: what was taken so far does not count
+ * @param take receives every entity, in order, also as JSON text
+ * @returns false if the text has another layout, or is no JSON: the entities taken so far do not count
  */
 export function parseLines(
   text: Buffer,
@@ -44,7 +44,7 @@ export function parseLines(
     at = end + 1;
     return line;
   };
-  /** The lines after the opening brace of a collection; false where one does not fit. */
+  /** Reads the lines after the opening brace of a collection; false if one does not match. */
   const entities = (collection: CollectionName, lastBrace: string): boolean => {
     for (let more = true; ; ) {
       const line = nextLine();

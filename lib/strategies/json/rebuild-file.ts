@@ -1,4 +1,4 @@
-/** What a data file is rebuilt from. */
+/** Decides what a data file is rebuilt from, and rebuilds it. */
 import { StorageDamagedError } from '../../repository/errors.ts';
 import { adoptRecord, type EntityTable } from './entity-table.ts';
 import type { FileManager } from './file-manager.ts';
@@ -11,14 +11,14 @@ import { newTables } from './load-files.ts';
 export interface FilePlan {
   readonly file: DataFile;
   /**
-   * 'chain': the journals continue the content, so that nothing is missing but the commits in `missing`.
-   * 'replaced': others have put the file there, and the waiting commits come on top.
-   * 'salvage': the newest state of each entity in all that can be read.
+   * 'chain': the journals continue the content, so nothing is missing but the commits in `missing`.
+   * 'replaced': another program has replaced the file, and the waiting commits are applied to it.
+   * 'salvage': the newest version of each entity in everything that can be read.
    */
   readonly kind: 'chain' | 'replaced' | 'salvage';
-  /** The later ones count more, where they have an entity in the same version. */
+  /** If several hold an entity in the same version, the last one wins. */
   readonly contents: readonly InspectedFile[];
-  /** Commits of which only what is newer than the contents counts: nothing says what they came on top of. */
+  /** Commits that count only where they are newer than the contents: it is unknown what they build on. */
   readonly older: readonly JournalRecord[];
   readonly records: readonly JournalRecord[];
   /** Numbers of commits that cannot be read. */
@@ -27,7 +27,7 @@ export interface FilePlan {
 
 const isReadable = ({ parse, identity }: InspectedFile): boolean => parse !== undefined || identity === null;
 
-/** @throws StorageDamagedError where nothing can be read that the file could be rebuilt from */
+/** @throws StorageDamagedError if nothing that the file could be rebuilt from can be read */
 export function planFile(
   files: FileManager,
   { current, backup }: Inspection['files'][number],
@@ -67,7 +67,7 @@ export function planFile(
   return { file, kind: 'salvage', contents, older, records, missing: [] };
 }
 
-/** Puts what a file is rebuilt from into the tables of its collections. */
+/** Rebuilds the content of a file in the tables of its collections. */
 export function rebuild(
   { file, kind, contents, older, records }: FilePlan,
   tables: Tables,
@@ -76,7 +76,7 @@ export function rebuild(
   if (kind !== 'salvage') for (const { parse } of contents) parse?.(tables, foreign);
   else for (const content of contents) merge(content, tables, foreign);
   const isOurs = ([, collection]: JournalOperation): boolean => file.collections.includes(collection);
-  // What was deleted before an unknown moment may have been made anew since.
+  // An entity deleted at an unknown time may have been created again since, so deletions are ignored.
   for (const { ops } of older) for (const op of ops) if (isOurs(op) && op[0] === 'put') apply(tables, op, true);
   for (const { ops } of records) for (const op of ops) if (isOurs(op)) apply(tables, op, kind !== 'chain');
 }
@@ -92,7 +92,7 @@ function merge(content: InspectedFile, tables: Tables, foreign: ForeignMembers):
   }
 }
 
-/** @param onlyNewer leaves an entity alone that is there in a newer version */
+/** @param onlyNewer skips an entity that the table holds in a newer version */
 function apply(tables: Tables, [kind, collection, id, entity]: JournalOperation, onlyNewer: boolean): void {
   const table = tables.get(collection) as EntityTable;
   if (kind === 'delete') {

@@ -1,4 +1,4 @@
-/** What a repair has used and what may be missing, in words. */
+/** Findings that describe what a repair has used and what may be missing. */
 import type { Finding } from '../../repository/finding.ts';
 import type { EntityTable } from './entity-table.ts';
 import type { FileManager } from './file-manager.ts';
@@ -7,7 +7,7 @@ import type { DataFile, Tables } from './layout.ts';
 import type { Lineage } from './lineage.ts';
 import type { FilePlan } from './rebuild-file.ts';
 
-const LOOK = 'Compare with a backup (`hfstorage backup list`) and with what callers were told is stored.';
+const COMPARE = 'Compare with a backup (`hfstorage backup list`) and with the saves that were confirmed to callers.';
 
 const counted = (commits: number): string => (commits === 1 ? '1 commit' : `${commits} commits`);
 
@@ -30,17 +30,17 @@ export function describeRepair(
     plans.map(({ file }) => file),
   );
   for (const { subject, message } of losses) {
-    findings.push({ level: 'error', subject, message: `${message} ${newest}`, remedy: LOOK, loss: true });
+    findings.push({ level: 'error', subject, message: `${message} ${newest}`, remedy: COMPARE, loss: true });
   }
-  const waiting = `it holds what waited in the journal (${counted(journal.records.length + journal.beyond.length)})`;
+  const waiting = `it includes what waited in the journal (${counted(journal.records.length + journal.beyond.length)})`;
   const state = losses.length === 0 ? 'The store is whole again' : 'The store can be used again';
   findings.push({ level: 'ok', subject: files.describe(plans[0]?.file.name ?? ''), message: `${state}; ${waiting}.` });
   return findings;
 }
 
-/** Of a journal that ends in half a commit. */
+/** For a journal that ends in half a commit. */
 export const CUT_OFF =
-  'It ends in a save that was cut off. A process that is killed leaves that, and has not acknowledged the save; where ' +
+  'It ends in a save that was cut off. A process that is killed leaves this behind, and has not acknowledged the save; if ' +
   'something else has cut the journal short, saves after its last whole commit may be missing.';
 
 function describeSources(
@@ -60,7 +60,7 @@ function describeSources(
     return finding(`Rebuilt from ${names}${records.length === 0 ? '' : ` and ${commits}`}`);
   }
   if (contents.every(({ identity }) => identity === null))
-    return records.length === 0 ? [] : finding(`Made from ${commits}`);
+    return records.length === 0 ? [] : finding(`Built from ${commits}`);
   const isOlder = kind === 'chain' && unrelated.some((found) => found.file === file);
   return isOlder ? finding(`It is an earlier state of the store. Brought up to date by ${commits}`) : [];
 }
@@ -95,14 +95,14 @@ function lossesOfFiles(files: FileManager, { unrelated }: Inspection, plans: rea
     const subject = files.describe(file.name);
     if (kind === 'salvage') {
       const message =
-        'What is left of it is not what the journal continues, so each entity was taken in the newest version that lies ' +
-        'there: saves may be missing, and deleted entities may be back.';
+        'Its remaining copies are not the content that the journal continues, so the newest version found of each entity was ' +
+        'taken: saves may be missing, and deleted entities may be back.';
       return [{ subject, message }];
     }
     if (kind === 'chain' || !unrelated.some((found) => found.file === file)) return [];
     const message =
-      'It was replaced or edited while commits were waiting. They are on top of it now; what the file held before, and this ' +
-      'one does not, is missing.';
+      'It was replaced or edited while commits were waiting. They have been applied to it; entities that only the previous ' +
+      'file held are missing.';
     return [{ subject, message }];
   });
 }
@@ -114,5 +114,5 @@ function newestIn(tables: Tables, filesOf: readonly DataFile[]): string {
       if (typeof updated_at === 'string' && updated_at > newest) newest = updated_at;
     }
   }
-  return newest === '' ? 'No saves were found.' : `The newest save that was found is of ${newest}.`;
+  return newest === '' ? 'No saves were found.' : `The newest save found is of ${newest}.`;
 }

@@ -11,8 +11,8 @@ import type { JsonStrategyConfig } from '../../config/json-strategy.ts';
 import { ConfigurationError, StorageError, StorageUnavailableError } from '../../repository/errors.ts';
 import {
   type FileManager,
+  JournalChanged,
   type JournalFile,
-  JournalMoved,
   type Revision,
   type StagedFile,
   type StoredFile,
@@ -27,29 +27,29 @@ const REQUEST_TIMEOUT_MS = 6_000;
 const statusOf = (error: unknown): number | undefined =>
   (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 
-/** Failed preconditions, and S3's 409 for a conditional write that met another one under way. */
+/** A failed precondition, or S3's 409 for a conditional write during another one. */
 const isConflict = (error: unknown): boolean => statusOf(error) === 412 || statusOf(error) === 409;
 
-function asStorageError(error: unknown, action: string, place: string): StorageError {
+function asStorageError(error: unknown, action: string, url: string): StorageError {
   if (error instanceof StorageError) return error;
   const { name, message } = error as Error;
   const isOpening = action === 'open';
   if (name === 'NoSuchBucket' || (statusOf(error) === 404 && (isOpening || action === 'use'))) {
-    const message = `There is no bucket for ${place}. Create it, or correct json_strategy.base_path.`;
+    const message = `There is no bucket for ${url}. Create it, or correct json_strategy.base_path.`;
     return isOpening ? new ConfigurationError(message) : new StorageUnavailableError(message, { cause: error });
   }
   const advice =
     statusOf(error) === 403
-      ? 'Access is denied: give this role s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket there.'
+      ? 'Access is denied: grant this role s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket.'
       : name === 'CredentialsProviderError'
         ? 'There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID.'
         : `${name}: ${message}.`;
-  return new StorageUnavailableError(`Cannot ${action} ${place}. ${advice}`, { cause: error });
+  return new StorageUnavailableError(`Cannot ${action} ${url}. ${advice}`, { cause: error });
 }
 
 /**
- * Objects under `s3://bucket/prefix`. Nothing keeps the writers of other processes out; every write names the object it
- * replaces (`If-Match`, `If-None-Match`), and S3 lets only one of several through.
+ * Objects under `s3://bucket/prefix`. Nothing keeps the writers of other processes out; every write names the object that
+ * it replaces (`If-Match`, `If-None-Match`), and S3 accepts only one of several.
  */
 export class S3FileManager implements FileManager {
   readonly exclusive = false;
@@ -84,7 +84,7 @@ export class S3FileManager implements FileManager {
     return (await this.get(name)) as StoredFile | undefined;
   }
 
-  /** The object, or undefined where there is none. @param known the revision for which 'unchanged' will do */
+  /** The object, or undefined if there is none. @param known the revision for which 'unchanged' is returned */
   async get(name: string, known: Revision = null): Promise<StoredFile | 'unchanged' | undefined> {
     const input = { Bucket: this.#bucket, Key: this.#key(name) };
     try {
@@ -101,9 +101,10 @@ export class S3FileManager implements FileManager {
   }
 
   /**
-   * Writes an object over a revision of it; null: where there is none yet.
+   * Writes an object over a revision of it.
+   * @param over null if there is none yet
    * @returns the new revision
-   * @throws JournalMoved where another process was faster
+   * @throws JournalChanged if another process was faster
    */
   async put(name: string, bytes: Buffer, over: Revision): Promise<Revision> {
     const condition = over === null ? { IfNoneMatch: '*' } : { IfMatch: over };
@@ -113,12 +114,12 @@ export class S3FileManager implements FileManager {
     } catch (error) {
       // An object that was deleted meanwhile answers a conditional write with 404.
       if (!isConflict(error) && statusOf(error) !== 404) throw asStorageError(error, 'write', this.describe(name));
-      // The SDK repeats a request whose answer was lost, and the repetition meets the object that the first one wrote,
-      // or a journal that others have continued since.
+      // The SDK retries a request whose answer was lost, and the retry meets the object that the first attempt wrote, or a
+      // journal that others have continued since.
       const found = await this.read(name);
       if (found?.bytes.equals(bytes)) return found.revision;
       if (found?.bytes.subarray(0, bytes.length).equals(bytes)) return over;
-      throw new JournalMoved();
+      throw new JournalChanged();
     }
   }
 
@@ -176,7 +177,7 @@ export class S3FileManager implements FileManager {
       return true;
     } catch (error) {
       if (statusOf(error) === 404) return false;
-      throw asStorageError(error, 'look at', this.describe(name));
+      throw asStorageError(error, 'check', this.describe(name));
     }
   }
 
@@ -203,7 +204,7 @@ class S3JournalFile implements JournalFile {
     if (found !== 'unchanged') this.#known = found;
     const now = this.#known;
     if (now === undefined || before === undefined) return now === before ? 'unchanged' : 'replaced';
-    // What was read before but not taken over yet counts as grown, too.
+    // Bytes that were read before but not applied yet count as grown, too.
     if (now.bytes.length < position || !now.bytes.subarray(0, position).equals(before.bytes.subarray(0, position))) {
       return 'replaced';
     }
@@ -221,8 +222,8 @@ class S3JournalFile implements JournalFile {
 
   async append(bytes: Buffer, position: number): Promise<void> {
     const { bytes: before, revision } = this.#known as StoredFile;
-    // What others have appended was read but not taken over yet.
-    if (before.length !== position) throw new JournalMoved();
+    // Records of other processes were read but not applied yet.
+    if (before.length !== position) throw new JournalChanged();
     await this.#write(Buffer.concat([before, bytes]), revision);
   }
 
@@ -231,7 +232,7 @@ class S3JournalFile implements JournalFile {
   }
 
   async replace(bytes: Buffer, position: number, backup: string | undefined): Promise<void> {
-    if ((this.#known?.bytes.length ?? 0) !== position) throw new JournalMoved();
+    if ((this.#known?.bytes.length ?? 0) !== position) throw new JournalChanged();
     if (backup !== undefined) await this.#files.keepCopy(this.#name, backup);
     await this.#write(bytes, this.#known?.revision ?? null);
   }
@@ -259,7 +260,7 @@ export function openS3FileManager({ base_path, endpoint, region }: JsonStrategyC
       throwOnRequestTimeout: true,
     },
     ...(region === undefined ? {} : { region }),
-    // Servers other than AWS's rarely know buckets as host names.
+    // Servers other than AWS rarely support buckets as host names.
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
   });
   return new S3FileManager(client, bucket, prefix);

@@ -1,4 +1,4 @@
-/** Scans of what is in memory, in the order of ids. */
+/** Scans of the tables in memory, ordered by id. */
 import { crc32 } from 'node:zlib';
 import type { CollectionName } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
@@ -26,7 +26,7 @@ function after(ids: readonly string[], cursor: string): number {
   return low;
 }
 
-/** The page of `ids` after a cursor; ids without an entity are passed over. */
+/** The page of `ids` after a cursor; ids without an entity are skipped. */
 function pageOf(ids: readonly string[], { limit, cursor }: ScanOptions, get: (id: string) => Entity | undefined) {
   const items: Entity[] = [];
   let at = cursor === undefined ? 0 : after(ids, cursor);
@@ -38,7 +38,7 @@ function pageOf(ids: readonly string[], { limit, cursor }: ScanOptions, get: (id
   return at < ids.length && last !== undefined ? { items, cursor: last } : { items };
 }
 
-/** Scans that go on page by page. Sorting the ids at each page would cost more than all the rest. */
+/** Scans that continue page by page. Sorting the ids for each page would cost more than everything else. */
 export class Scans {
   readonly #ids = new Map<string, string[]>();
 
@@ -56,7 +56,7 @@ export class Scans {
   }
 }
 
-/** The tables as they are now, for a reader that takes its time. Costs a few bytes an entity: entities are not copied. */
+/** The current tables, for a slow reader. Costs a few bytes per entity: entities are not copied. */
 export function captured(tables: ReadonlyMap<CollectionName, EntityTable>): Snapshot {
   const entities = new Map([...tables].map(([name, table]) => [name, new Map(table.capture())]));
   const ids = new Map<string, string[]>();

@@ -23,9 +23,9 @@ const unzip = promisify(gunzip);
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /**
- * The text of a file, plain or gzip, as UTF-8 without a byte order mark: told by its first bytes, so that `enable_compression` can be changed at any
- * time. Not as one string: a string ends at 512 MB.
- * @throws Error where the bytes are neither
+ * The text of a file, plain or gzip, as UTF-8 without a byte order mark. The format is recognised by the first bytes, so that
+ * `enable_compression` can be changed at any time. Not a string, which cannot exceed 512 MB.
+ * @throws Error if the bytes are neither
  */
 export async function decodeText(bytes: Buffer): Promise<Buffer> {
   const text = isGzip(bytes) ? await unzip(bytes) : bytes;

@@ -3,35 +3,36 @@ import { cloneJson } from '../../model/json-values.ts';
 import { StorageUnavailableError } from '../../repository/errors.ts';
 import type { GuardedWrite, WriteRejected } from '../../repository/guarded-write.ts';
 import type { StoreSession, WriteOutcome } from '../../repository/storage-strategy.ts';
-import { JournalMoved } from './file-manager.ts';
+import { JournalChanged } from './file-manager.ts';
+import type { JournalPosition } from './journal-format.ts';
 import type { JsonDatabase } from './json-database.ts';
 import type { LockManager } from './lock-manager.ts';
 import { View } from './view.ts';
 
-/** Atomic lists that wait for the next commit, with who asked for them. */
+/** Atomic lists that wait for the next commit, with the callbacks of their caller. */
 interface Submission {
   readonly lists: readonly (readonly GuardedWrite[])[];
   readonly resolve: (outcomes: WriteOutcome[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** How long commits follow one another under one lock before other processes get their turn. */
+/** How long this process keeps committing under one lock before other processes get their turn. */
 const TURN_MS = 20;
 /** How long they then have to take the lock; they try every few milliseconds. */
 const PAUSE_MS = 2;
-/** Times a commit is decided anew because another process was faster (only where writers are not kept out). */
+/** How often a commit is decided again because another process was faster (only if writers are not kept out). */
 const MAX_ATTEMPTS = 50;
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * Commits lists of guarded writes and runs transactions, one after another under the write lock. Lists that come in
- * while a commit is on its way to the disk share the next one: one append, one fsync.
+ * Commits lists of guarded writes and runs transactions, one after another under the write lock. Lists that arrive while
+ * a commit is being written share the next one: one append, one fsync.
  */
 export class TransactionManager {
   readonly #database: JsonDatabase;
   readonly #locks: LockManager;
-  /** Bytes of one append; a commit that is larger goes alone. */
+  /** Maximum bytes of one append; a larger commit is appended on its own. */
   readonly #groupBytes: number;
   readonly #durable: boolean;
   readonly #committed: () => void;
@@ -60,56 +61,56 @@ export class TransactionManager {
     });
   }
 
-  /** Runs `work` on a view that nobody else can change, and commits what it wrote. */
+  /** Runs `work` on a view that no other caller can change, and commits its writes. */
   transaction<T>(work: (session: StoreSession) => Promise<T>): Promise<T> {
     return this.exclusively(async (at) => {
       const view = new View(this.#database.tables);
-      let moved = false;
-      // Where writers are not kept out (on S3), a read of this process may bring the tables up to date in the middle of
-      // `work`. What it has read before and what it would read now are then of two moments, so it has to run again, even
-      // if it only reads, and whatever it made of the error.
+      let changed = false;
+      // If writers are not kept out (on S3), a read of this process may update the tables in the middle of `work`. Its
+      // reads before and after would then belong to two different states, so it has to run again, even if it only reads,
+      // and whether or not it caught the error.
       const requireSameMoment = (): void => {
-        const { id, position } = this.#database.place;
-        moved ||= id !== at.id || position !== at.position;
-        if (moved) throw new JournalMoved();
+        const { id, position } = this.#database.position;
+        changed ||= id !== at.id || position !== at.position;
+        if (changed) throw new JournalChanged();
       };
       try {
         const result = await work(sessionOn(view, requireSameMoment));
-        if (moved) throw new JournalMoved();
+        if (changed) throw new JournalChanged();
         await this.#commit(view, at);
         return result;
       } catch (error) {
-        throw moved ? new JournalMoved() : error;
+        throw changed ? new JournalChanged() : error;
       }
     });
   }
 
   /**
-   * Runs `work` under the write lock on the current tables, and anew where another process commits first.
-   * @param work given the place that what it decides has to be appended at
+   * Runs `work` under the write lock on the current tables, and again if another process commits first.
+   * @param work receives the position at which it must append
    */
-  exclusively<T>(work: (at: JsonDatabase['place']) => Promise<T>): Promise<T> {
+  exclusively<T>(work: (at: JournalPosition) => Promise<T>): Promise<T> {
     const done = this.#untilCommitted(work);
     this.#exclusive.add(done);
     return done.finally(() => this.#exclusive.delete(done));
   }
 
-  /** Waits until everything submitted and begun has been committed or refused. */
+  /** Waits until everything submitted and started has been committed or refused. */
   async settled(): Promise<void> {
     await this.#running;
     await Promise.allSettled(this.#exclusive);
   }
 
-  async #untilCommitted<T>(work: (at: JsonDatabase['place']) => Promise<T>): Promise<T> {
+  async #untilCommitted<T>(work: (at: JournalPosition) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#database.requireFiles();
         return await this.#locks.write(async () => {
           await this.#database.catchUp();
-          return work(this.#database.place);
+          return work(this.#database.position);
         });
       } catch (error) {
-        if (!(error instanceof JournalMoved)) throw error;
+        if (!(error instanceof JournalChanged)) throw error;
         await this.#backOff(attempt);
       }
     }
@@ -121,7 +122,7 @@ export class TransactionManager {
         await this.#database.requireFiles();
         await this.#locks.write(() => this.#takeTurn());
       } catch (error) {
-        // The store is gone, or the lock could not be had: those who wait are told, and may try again.
+        // The store is gone, or the lock was not available: the waiting callers get the error, and may retry.
         for (const { reject } of this.#queue.splice(0)) reject(error);
       }
       if (this.#queue.length > 0) await pause(PAUSE_MS);
@@ -141,11 +142,11 @@ export class TransactionManager {
     } while (this.#queue.length > 0 && performance.now() < end);
   }
 
-  /** Commits the first submissions that fit one append; the others go back to the front of the queue. */
+  /** Commits as many submissions as one append holds; the others go back to the front of the queue. */
   async #commitGroup(waiting: Submission[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       await this.#database.catchUp();
-      const at = this.#database.place;
+      const at = this.#database.position;
       const view = new View(this.#database.tables);
       const decided: { submission: Submission; outcomes: WriteOutcome[] }[] = [];
       let bytes = 0;
@@ -157,7 +158,7 @@ export class TransactionManager {
       try {
         await this.#commit(view, at);
       } catch (error) {
-        if (!(error instanceof JournalMoved)) throw error;
+        if (!(error instanceof JournalChanged)) throw error;
         await this.#backOff(attempt);
         continue;
       }
@@ -167,7 +168,7 @@ export class TransactionManager {
     }
   }
 
-  async #commit(view: View, at: JsonDatabase['place']): Promise<void> {
+  async #commit(view: View, at: JournalPosition): Promise<void> {
     const operations = view.operations();
     if (operations.length === 0) return;
     const database = this.#database;
@@ -198,7 +199,7 @@ const copyOf = (entity: Entity | undefined): Entity | undefined =>
 const handOut = (outcome: WriteOutcome): WriteOutcome =>
   'error' in outcome ? outcome : { entities: outcome.entities.map(copyOf) };
 
-/** Reads and writes on a view. @param before called before each of them; may throw */
+/** A session that reads and writes on a view. @param before called before each operation; may throw */
 export const sessionOn = (view: View, before: () => void = () => {}): StoreSession => {
   const checked =
     <A extends unknown[], R>(operation: (...args: A) => R) =>

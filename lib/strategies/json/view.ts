@@ -17,7 +17,7 @@ import type { EntityTable } from './entity-table.ts';
 import { deleteText, putText } from './journal-format.ts';
 import type { Tables } from './layout.ts';
 
-/** What a write leaves behind: the entity, or null where it was deleted. With its JSON text, for the journal. */
+/** The result of a write: the entity, or null if it was deleted. With its JSON text, for the journal. */
 interface Change {
   readonly entity: Entity | null;
   readonly text: string;
@@ -26,8 +26,8 @@ interface Change {
 type Changes = Map<string, Change>;
 
 /**
- * The tables with changes on top that are not committed yet: what a transaction sees, and what one list of a group
- * commit sees of the lists before it.
+ * The tables overlaid with uncommitted changes: what a transaction sees, and what one list of a group commit sees of the
+ * lists before it.
  */
 export class View {
   readonly #tables: Tables;
@@ -38,7 +38,7 @@ export class View {
     this.#tables = tables;
   }
 
-  /** Length of all operations written so far, which bounds what `operations` returns. */
+  /** Length of all operations written so far, an upper bound for the result of `operations`. */
   get textLength(): number {
     return this.#textLength;
   }
@@ -75,8 +75,8 @@ export class View {
   }
 
   /**
-   * Does all writes of a list, or none.
-   * @returns what each left behind: the entity itself, not to be handed out
+   * Performs all writes of a list, or none.
+   * @returns the resulting entity of each: the object itself, not to be handed out
    * @throws WriteRejected
    */
   write(writes: readonly GuardedWrite[]): (Entity | undefined)[] {
@@ -108,7 +108,7 @@ export class View {
     return [...this.#changes.values()].flatMap((changes) => [...changes.values()].map(({ text }) => text));
   }
 
-  /** Brings the changes into the tables. @param changed told of every collection that has some */
+  /** Applies the changes to the tables. @param changed called with every collection that has some */
   apply(changed: (collection: CollectionName) => void): void {
     for (const [collection, changes] of this.#changes) {
       if (changes.size > 0) changed(collection);
@@ -128,7 +128,7 @@ export class View {
     }
     const entity = applyWrite(write, current);
     const json = JSON.stringify(entity);
-    // A put was measured with the input; what a patch adds up to is known only here.
+    // The size of a put was checked with the input; the size of a patched entity is known only here.
     if (write.kind === 'patch' && 3 * json.length > MAY_BE_TOO_LARGE && sizeProblem(entity) !== undefined) {
       throw rejected(index, 'too_large', current);
     }

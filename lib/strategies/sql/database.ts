@@ -1,14 +1,14 @@
-/** What the store needs of a database: two drivers implement it, `sqlite/` and `postgresql/`. */
+/** What the store requires of a database. Two drivers implement it: `sqlite/` and `postgresql/`. */
 import type { Dialect } from './dialect.ts';
 import type { SchemaDialect } from './schema-migrations.ts';
 import type { SqlSession } from './sql-session.ts';
 
 /**
- * Thrown by a driver where a statement lost a race against another writer, or broke a constraint that had held a moment
- * ago. Nothing of its transaction was stored; run again, it sees what the other has written.
+ * Thrown by a driver if a statement lost a race against another writer, or broke a constraint that held a moment ago.
+ * Nothing of its transaction was stored; a retry sees what the other writer has committed.
  */
 export class LostRace extends Error {
-  /** 'constraint' where a foreign key or a primary key said no: it may say so again. */
+  /** 'constraint' if a foreign key or a primary key refused the write: it may refuse it again. */
   readonly kind: 'serialization' | 'constraint';
 
   constructor(kind: LostRace['kind'], cause: unknown) {
@@ -18,8 +18,8 @@ export class LostRace extends Error {
 }
 
 /**
- * How a transaction keeps others out. 'serializable': whatever it read still holds when it commits. 'locks': it waits for
- * the rows it locks, and sees what others have committed when it gets them.
+ * How a transaction is isolated from others. 'serializable': everything it read still holds when it commits. 'locks': it
+ * waits for the rows it locks, and then sees what others have committed.
  */
 export type Isolation = 'serializable' | 'locks';
 
@@ -28,28 +28,25 @@ export interface SnapshotSession {
   release(): Promise<void>;
 }
 
-/**
- * A database. All methods throw the errors of `repository/errors.ts`; writes throw `LostRace` besides.
- */
+/** A database. All methods throw the errors of `repository/errors.ts`; writes also throw `LostRace`. */
 export interface SqlDatabase {
   readonly dialect: Dialect;
   readonly schema: SchemaDialect;
-  /** Reads: run again on another connection where one was lost. */
+  /** Reads: retried on another connection if one was lost. */
   readonly reading: SqlSession;
   /** Writes, each statement on its own, committed when it returns. */
   readonly writing: SqlSession;
   /**
-   * Runs `work` and commits. Run again, from the beginning, where it lost a race or its connection was lost before the
-   * commit.
-   * @throws StorageUnavailableError where it keeps losing, or where nobody can tell whether it committed
+   * Runs `work` and commits. Repeated from the beginning if it lost a race, or lost its connection before the commit.
+   * @throws StorageUnavailableError if it keeps losing, or if it is unknown whether it committed
    */
   transaction<T>(isolation: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T>;
-  /** Reads that see the database as it is now, until they are released. */
+  /** A session whose reads all see the current state of the database, until it is released. */
   snapshot(): Promise<SnapshotSession>;
-  /** Proves that the database answers, and has our tables. */
+  /** Checks that the database answers and has our tables. */
   ping(): Promise<void>;
-  /** The number of the last schema migration that was applied; 0 where none was. */
+  /** The number of the last schema migration that was applied; 0 if none was. */
   lastMigration(): Promise<number>;
-  /** Waits for what is under way and lets go of files and connections. */
+  /** Waits for running calls, and releases files and connections. */
   close(): Promise<void>;
 }

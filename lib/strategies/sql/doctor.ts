@@ -13,9 +13,9 @@ import { indexDefinition, pendingMigrations, requireKnown, undeclaredColumns } f
 const REPAIR_TIMEOUT = 3600;
 
 /**
- * Looks at everything SPEC.md's troubleshooting checks by hand, the connection and the size of the database; and at the
- * schema, the indexes and the use of connections.
- * @param options.repair brings the schema up to date and makes missing indexes
+ * Checks everything that SPEC.md's troubleshooting checks by hand: the connection and the size of the database; also the
+ * schema, the indexes and the number of connections in use.
+ * @param options.repair whether to upgrade the schema and create missing indexes
  */
 export async function* diagnoseSql(
   config: SqlStrategyConfig,
@@ -30,9 +30,9 @@ export async function* diagnoseSql(
       if (finding.level === 'error' || finding.final === true) return;
     }
     const foreignKeys = enforceReferences;
-    // An index of millions of rows is not made in a moment.
-    const patient = options.repair ? { ...config, timeout: REPAIR_TIMEOUT } : config;
-    const database = await openSqlDatabase(patient, { foreignKeys, migrate: options.repair });
+    // Indexing millions of rows takes a while.
+    const adjusted = options.repair ? { ...config, timeout: REPAIR_TIMEOUT } : config;
+    const database = await openSqlDatabase(adjusted, { foreignKeys, migrate: options.repair });
     try {
       yield* inspect.opened(database, config);
       yield* schemaFindings(database, subject, options);
@@ -80,21 +80,21 @@ async function* schemaFindings(
       yield repair ? await makeIndex(database, table, index) : indexFinding(table, index, found);
     }
   }
-  if (missing === 0) yield { level: 'ok', subject, message: 'Every index is there.' };
+  if (missing === 0) yield { level: 'ok', subject, message: 'Every index exists.' };
   for (const column of await undeclaredColumns(database.schema, database.reading)) yield undeclared(column);
 }
 
 function undeclared({ table, column, required }: UndeclaredColumn): Finding {
   const subject = table;
-  const message = `The column ${column} is none of this program's: no read, migration or portable backup has what it holds`;
+  const message = `The column ${column} is unknown to this program: no read, migration or portable backup includes its values`;
   const remedy =
-    'Move what it holds into fields of the entities or into a table of its own, then drop it; `hfstorage backup create --native` ' +
-    'holds it meanwhile.';
+    'Move its values into fields of the entities or into a table of their own, then drop it; until then, `hfstorage backup ' +
+    'create --native` includes it.';
   if (!required) return { level: 'warning', subject, message: `${message}.`, remedy };
   return {
     level: 'error',
     subject,
-    message: `${message}; and it takes no NULL, so that nothing can be added.`,
+    message: `${message}; and it does not accept NULL, so nothing can be added.`,
     remedy,
   };
 }
@@ -112,5 +112,5 @@ async function makeIndex(database: SqlDatabase, table: Table, index: Index): Pro
     await session.run(`DROP INDEX IF EXISTS ${quoted(index.name)}`);
     await session.run(indexDefinition(table, index));
   });
-  return { level: 'ok', subject: table.name, message: `The index ${index.name} was made.` };
+  return { level: 'ok', subject: table.name, message: `The index ${index.name} was created.` };
 }

@@ -1,4 +1,4 @@
-/** Which index answered a query, and how many rows were looked at: as the database itself says. */
+/** Reports which index answered a query and how many rows were read, as the database itself measures it. */
 import type { CollectionName } from '../../model/collections.ts';
 import type { Query } from '../../repository/query.ts';
 import type { Explanation } from '../../repository/storage-strategy.ts';
@@ -6,11 +6,11 @@ import { tableFor } from './schema.ts';
 import type { SqlSession } from './sql-session.ts';
 import type { Statements } from './statements.ts';
 
-/** The model's name of an index of the database; any other index is that of the primary key. */
+/** The model's name for an index of the database; any other index belongs to the primary key. */
 const modelName = (collection: CollectionName, index: string): string =>
   tableFor(collection).indexes.find(({ name }) => name === index)?.modelName ?? 'id';
 
-/** Runs the query once more, watched. */
+/** Runs the query once more, with instrumentation. */
 export function explain(
   session: SqlSession,
   statements: Statements,
@@ -25,7 +25,7 @@ const explainers = { sqlite: explainOnSqlite, postgresql: explainOnPostgresql } 
 /** `SEARCH requests USING INDEX requests_status_created_at_index (status=?)`, `SCAN requests`. */
 const SQLITE_PLAN = /^(?:SEARCH|SCAN) (\w+)(?: USING (?:COVERING )?INDEX (\S+))?/;
 
-/** The driver defines `visited`, which counts its calls by a name, and `visits`, which tells the number and forgets it. */
+/** The driver defines `visited`, which counts its calls under a name, and `visits`, which returns and resets the count. */
 async function explainOnSqlite(
   session: SqlSession,
   statements: Statements,
@@ -38,7 +38,7 @@ async function explainOnSqlite(
     condition: (parameter) => `visited(${parameter})`,
   });
   const plan = await session.run(`EXPLAIN QUERY PLAN ${text}`, values);
-  // The other lines are about the branches of a union, not about tables.
+  // The other lines describe the branches of a union, not tables.
   const steps = plan.map((row) => SQLITE_PLAN.exec(String(row.at(-1)))).filter((parts) => parts?.[1] === collection);
   await session.run(text, values);
   const [[visits] = [0]] = await session.run('SELECT visits(?1)', [name]);
@@ -73,10 +73,12 @@ async function explainOnPostgresql(
   const [[json] = []] = await session.run(`EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) ${text}`, values);
   const [{ Plan }] = JSON.parse(String(json)) as [{ Plan: PlanNode }];
   const nodes = [...nodesOf(Plan)];
-  const looked = (node: PlanNode): number =>
+  const rowsRead = (node: PlanNode): number =>
     (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)) *
     node['Actual Loops'];
-  const read = nodes.filter((node) => node['Relation Name'] !== undefined).reduce((sum, node) => sum + looked(node), 0);
+  const read = nodes
+    .filter((node) => node['Relation Name'] !== undefined)
+    .reduce((sum, node) => sum + rowsRead(node), 0);
   const index = nodes.find((node) => node['Index Name'] !== undefined)?.['Index Name'];
   return { index: index === undefined ? 'scan' : modelName(collection, index), read: Math.round(read) };
 }

@@ -2,9 +2,9 @@ import type { SqlStrategyConfig } from '../../config/sql-strategy.ts';
 import type { Finding } from '../../repository/finding.ts';
 import type { SqlDatabase } from './database.ts';
 
-/** What is looked at on one kind of database only. */
+/** The checks of one kind of database. */
 export interface Inspector {
-  /** Without opening the database, which would make it. */
+  /** Checks before the database is opened, which would create it. */
   before(config: SqlStrategyConfig): AsyncIterable<Finding>;
   opened(database: SqlDatabase, config: SqlStrategyConfig): AsyncIterable<Finding>;
 }

@@ -1,12 +1,12 @@
 /**
- * Whether the tables of a database are ones that this program may bring up to date, decided by their columns alone: other
- * programs call their tables `requests` and `machines` too, and an upgrade would take them from their owner.
+ * Decides by their columns whether this program may upgrade the tables of a database: other programs may also have tables
+ * named `requests` and `machines`, and an upgrade would break those programs.
  */
 import type { CollectionName } from '../../model/collections.ts';
 import { ConfigurationError } from '../../repository/errors.ts';
 import { type Table, tables } from './schema.ts';
 
-/** The columns of the customer's own description, which a database may have before this program has seen it. */
+/** The columns in SPEC.md, which a database may have before this program opens it for the first time. */
 const describedColumns: Readonly<Record<CollectionName, readonly string[]>> = {
   templates: [
     'template_id',
@@ -48,32 +48,32 @@ const describedColumns: Readonly<Record<CollectionName, readonly string[]>> = {
   ],
 };
 
-/** Columns that each schema of this program has added to those before it. The next change of the model is the next line. */
+/** The columns that each schema of this program has added. The next change of the model is the next line. */
 const addedColumns: readonly (readonly string[])[] = [['updated_at', 'version', 'extra']];
 
-/** The columns that a table has had, from the description to the newest schema. */
+/** The columns that a table has had, from SPEC.md to the newest schema. */
 export function knownColumns(table: CollectionName): ReadonlySet<string>[] {
   const known = [new Set(describedColumns[table])];
   for (const added of addedColumns) known.push(new Set([...(known.at(-1) as Set<string>), ...added]));
   return known;
 }
 
-/** Columns of a table that are named in a message. */
-const MOST_NAMED = 5;
+/** How many columns of a table a message names. */
+const MAX_NAMED = 5;
 
 export const columnName = (name: string): string => (/^\w+$/.test(name) ? name : JSON.stringify(name));
 
 function named(columns: readonly string[]): string {
-  const more = columns.length - MOST_NAMED;
-  const names = columns.slice(0, MOST_NAMED).map(columnName).join(', ');
+  const more = columns.length - MAX_NAMED;
+  const names = columns.slice(0, MAX_NAMED).map(columnName).join(', ');
   return more > 0 ? `${names} and ${more} more` : names;
 }
 
-/** What is foreign about a table; undefined where it is new, up to date, or as an earlier schema has left it. */
-function foreignness({ name, columns }: Table, found: readonly string[]): string | undefined {
+/** Why a table counts as foreign; undefined if it is new, up to date, or has an earlier schema. */
+function foreignReason({ name, columns }: Table, found: readonly string[]): string | undefined {
   if (found.length === 0) return undefined;
   const existing = new Set(found);
-  // No step changes a table that has every column already.
+  // No migration changes a table that already has every column.
   if (columns.every((column) => existing.has(column.name))) return undefined;
   const known = knownColumns(name);
   if (known.some((version) => version.size === existing.size && found.every((column) => version.has(column)))) {
@@ -87,24 +87,24 @@ function foreignness({ name, columns }: Table, found: readonly string[]): string
 }
 
 /**
- * Refuses a database whose tables would have to be changed and are neither this program's nor those of the description.
+ * Refuses a database whose tables would have to be changed but match neither this program's schemas nor SPEC.md.
  * Changes nothing.
- * @param place the database, for people
- * @param columnsOf names of the columns of a table; none where there is no such table
+ * @param label the database, for messages
+ * @param columnsOf names of the columns of a table; none if the table does not exist
  * @throws ConfigurationError naming tables and columns
  */
 export async function requireKnownTables(
-  place: string,
+  label: string,
   columnsOf: (table: CollectionName) => Promise<readonly string[]>,
 ): Promise<void> {
   const foreign: string[] = [];
   for (const table of tables) {
-    const reason = foreignness(table, await columnsOf(table.name));
+    const reason = foreignReason(table, await columnsOf(table.name));
     if (reason !== undefined) foreign.push(reason);
   }
   if (foreign.length === 0) return;
   throw new ConfigurationError(
-    `${place} holds tables of another program, which were left as they are: ${foreign.join('; ')}. Name another database in ` +
-      'sql_strategy.name. If this one is to be upgraded all the same, move unknown columns to a table of their own first.',
+    `${label} holds tables of another program, which were left unchanged: ${foreign.join('; ')}. Name another database in ` +
+      'sql_strategy.name. To upgrade this one anyway, first move unknown columns to a table of their own.',
   );
 }

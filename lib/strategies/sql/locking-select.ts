@@ -1,25 +1,25 @@
-/** The statement of `executeWithLock`. Its text is the programmer's own; it never comes from a call of the HTTP API. */
+/** The statement of `executeWithLock`. Its text comes from the programmer, never from an HTTP call. */
 import { ValidationError } from '../../repository/errors.ts';
 import type { Dialect } from './dialect.ts';
 
 const COMMENT = String.raw`--[^\n]*|/\*[\s\S]*?\*/`;
-/** Strings and quoted names, in which nothing is a comment or a parameter. */
+/** Strings and quoted names, which contain neither comments nor parameters. */
 const QUOTED = `'(?:[^']|'')*'|"(?:[^"]|"")*"`;
 const COMMENTS = new RegExp(`${QUOTED}|(?<comment>${COMMENT})`, 'g');
-/** `?`, and the databases' own ways to mark a parameter: SQLite takes NULL for one that has no value. */
+/** `?`, and the databases' own parameter marks: SQLite would use NULL for one that has no value. */
 const MARKS = new RegExp(String.raw`${QUOTED}|;|\?\d*|(?<![\w:@$])[:@$]\w+`, 'g');
 
 const refuse = (message: string): never => {
   throw new ValidationError([{ path: 'select', message }]);
 };
 
-/** Without comments: FOR UPDATE comes last, and must not become part of one. */
+/** Removes comments: FOR UPDATE is appended, and must not become part of one. */
 const withoutComments = (text: string): string =>
   text.replace(COMMENTS, (token, comment: string | undefined) => (comment === undefined ? token : ' '));
 
 /**
- * The SELECT in a dialect: numbered parameters, FOR UPDATE where the database has it.
- * @throws ValidationError where it is not one SELECT with so many parameters
+ * The SELECT in a dialect: numbered parameters, FOR UPDATE if the database supports it.
+ * @throws ValidationError if it is not one SELECT with this many parameters
  */
 export function lockingSelect(dialect: Dialect, select: string, parameters: number): string {
   const statement = withoutComments(select).trim().replace(/;$/, '');

@@ -3,21 +3,21 @@ import type { SqlDatabase } from './database.ts';
 import { QueryCache } from './query-cache.ts';
 import { SqlStorageStrategy } from './sql-strategy.ts';
 
-/** Opens the database that the configuration describes. @param options.migrate whether to bring it to this program's tables */
+/** Opens the database that the configuration describes. @param options.migrate whether to create or upgrade its tables */
 export async function openSqlDatabase(
   config: SqlStrategyConfig,
   options: { readonly foreignKeys: boolean; readonly migrate: boolean },
 ): Promise<SqlDatabase> {
-  // Each loads its own driver only.
+  // Loads only the driver that is needed.
   if (config.type === 'sqlite') {
-    return (await import('./sqlite/sqlite-database.ts')).openSqliteDatabase(config, options);
+    return (await import('./sqlite/open-sqlite-database.ts')).openSqliteDatabase(config, options);
   }
-  return (await import('./postgresql/postgresql-database.ts')).openPostgresqlDatabase(config, options);
+  return (await import('./postgresql/open-postgresql-database.ts')).openPostgresqlDatabase(config, options);
 }
 
 /**
- * Opens the SQL store, with the tables of this program.
- * @param enforceReferences whether the database has, and holds to, foreign keys
+ * Opens the SQL store, and creates or upgrades its tables.
+ * @param enforceReferences whether the database has foreign keys and enforces them
  */
 export async function openSqlStrategy(
   config: SqlStrategyConfig,

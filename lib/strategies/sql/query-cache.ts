@@ -1,7 +1,7 @@
 import type { CollectionName } from '../../model/collections.ts';
 import { cloneJson } from '../../model/json-values.ts';
 
-/** For how long a result is given out again: the most that another process's writes are seen late. */
+/** How long a result is reused: the longest delay until another process's writes are seen. */
 export const MAX_AGE_MS = 1000;
 
 interface Cached {
@@ -10,15 +10,15 @@ interface Cached {
 }
 
 /**
- * Results of queries and counts, least recently used ones dropped first. A write of this process drops all results of its
- * collection when it ends, and so do results that were on their way meanwhile: what this process knows to be stale is
- * never given out. What other processes write is seen after `MAX_AGE_MS` at the latest.
+ * Results of queries and counts; the least recently used ones are evicted first. When a write of this process ends, all
+ * results of its collection are dropped, including those of queries still running: a result that this process knows to be
+ * stale is never returned. Writes of other processes are seen after `MAX_AGE_MS` at the latest.
  */
 export class QueryCache {
   readonly #size: number;
   readonly #results = new Map<CollectionName, Map<string, Cached>>();
 
-  /** @param size results kept of each collection */
+  /** @param size results kept for each collection */
   constructor(size: number) {
     this.#size = size;
   }
@@ -34,17 +34,17 @@ export class QueryCache {
       return copyOf(known.result as T);
     }
     const result = await load();
-    // A write that ended meanwhile has put another map in the place of this one.
+    // A write that ended meanwhile has replaced the map.
     if (this.#results.get(collection) === results) {
       const [oldest] = results.keys();
       if (results.size >= this.#size && oldest !== undefined) results.delete(oldest);
-      // Counted from before the database was asked.
+      // The age counts from before the query was sent.
       results.set(key, { result: copyOf(result), until: now + MAX_AGE_MS });
     }
     return result;
   }
 
-  /** To be called when a write has ended, whether it succeeded or not. */
+  /** Call it when a write has ended, whether it succeeded or not. */
   drop(collections: Iterable<CollectionName>): void {
     for (const collection of collections) this.#results.delete(collection);
   }
@@ -56,5 +56,5 @@ export class QueryCache {
   }
 }
 
-/** Groups of a count are a Map of numbers, which nobody may change. */
+/** The groups of a count are a Map of numbers, which callers must not change, so they need no copy. */
 const copyOf = <T extends object>(result: T): T => ('groups' in result ? result : cloneJson(result));

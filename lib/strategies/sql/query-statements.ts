@@ -1,4 +1,4 @@
-/** The statements that read. Callers' values become parameters; names come from the model only. */
+/** The statements that read. Callers' values become parameters; names come only from the model. */
 import { normalizeTimestamp } from '../../model/timestamps.ts';
 import { ValidationError } from '../../repository/errors.ts';
 import type { Order, Position, Predicate, Query } from '../../repository/query.ts';
@@ -11,12 +11,12 @@ export interface Statement {
   readonly values: readonly SqlParameter[];
 }
 
-/** Any-of lists up to this long are read value by value off the index, in the order wanted, instead of being sorted. */
+/** Any-of lists up to this length are read value by value from the index, in the requested order, which avoids a sort. */
 const MAX_BRANCHES = 10;
 
 const operators = { eq: '=', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
-/** Collects parameters: their values, or where to get them. */
+/** Collects parameters: their values, or functions that return them. */
 class Parameters<T = SqlParameter> {
   readonly values: T[] = [];
   readonly #dialect: Dialect;
@@ -35,19 +35,19 @@ type AnyOf = Extract<Predicate, { operator: 'in' }>;
 
 const idAfter: Source = ({ after }) => after?.id as string;
 
-/** A parameter of the statement for all queries of one shape: its value in one of them. */
+/** A parameter of the statement for all queries of one shape: returns its value for a given query. */
 type Source = (query: Query) => SqlParameter;
 
-/** The statement for all queries that differ in their values only. */
+/** The statement for all queries that differ only in their values. */
 interface Shape {
   readonly text: string;
   readonly sources: readonly Source[];
 }
 
-/** Shapes kept; callers may combine filters in ever new ways. */
+/** How many shapes are kept: callers may combine filters in ever new ways. */
 const MAX_SHAPES = 500;
 
-/** An any-of predicate: its place among the predicates, and the number of its values. */
+/** An any-of predicate: its index among the predicates, and the number of its values. */
 interface FanOut {
   readonly at: number;
   readonly field: string;
@@ -67,9 +67,9 @@ export class QueryStatements {
   readonly #columns: string;
   readonly #columnsByName: ReadonlyMap<string, Column>;
   readonly #shapes = new Map<string, Shape>();
-  /** The row of an id. */
+  /** The row with an id. */
   readonly one: string;
-  /** The rows of a list of ids, in no particular order. */
+  /** The rows with one of a list of ids, in no particular order. */
   readonly many: string;
 
   constructor(dialect: Dialect, table: Table) {
@@ -83,8 +83,8 @@ export class QueryStatements {
   }
 
   /**
-   * A page of a query, and one row more where there is one.
-   * @param watch a condition on a name that is to be evaluated first, for every row looked at
+   * A page of a query, and one more row if there is one.
+   * @param watch a condition on a name that is evaluated first, for every row read
    */
   page(query: Query, watch?: { readonly name: string; condition(parameter: string): string }): Statement {
     if (query.after !== undefined) this.#requireComparable(query.order, query.after);
@@ -132,7 +132,7 @@ export class QueryStatements {
     return { text, sources: parameters.values };
   }
 
-  /** How many rows meet the predicates; with `groupBy`, in groups of a field's value, NULL being one of them. */
+  /** Counts the rows that meet the predicates; with `groupBy`, grouped by a field's value, with NULL as a group. */
   count(predicates: readonly Predicate[], groupBy?: string): Statement {
     const parameters = new Parameters(this.#dialect);
     const conditions = predicates.map((predicate) =>
@@ -147,7 +147,7 @@ export class QueryStatements {
     return { text, values: parameters.values };
   }
 
-  /** The next rows of a segment, by id. */
+  /** The next rows of a segment, ordered by id. */
   segment(segment: number, segments: number, limit: number, after?: string): Statement {
     const parameters = new Parameters(this.#dialect);
     const id = quoted(this.#table.id);
@@ -161,7 +161,7 @@ export class QueryStatements {
     };
   }
 
-  /** Ids of rows whose `field` has a value, at most `limit`. */
+  /** Ids of rows whose `field` equals `value`, at most `limit`. */
   referring(field: string, value: string, limit: number): Statement {
     const parameters = new Parameters(this.#dialect);
     const text = this.#select([`${quoted(field)} = ${parameters.add(value)}`], quoted(this.#table.id));
@@ -179,7 +179,7 @@ export class QueryStatements {
     return column;
   }
 
-  /** What a predicate compares with. */
+  /** The value that a predicate compares with. */
   #operand(predicate: Predicate): SqlParameter {
     if (predicate.operator !== 'in') return predicate.value;
     return this.#dialect.list(predicate.values as readonly string[] | readonly number[]);
@@ -194,12 +194,12 @@ export class QueryStatements {
     return operator === 'ne' ? this.#dialect.differs(column, operand) : `${column} ${operators[operator]} ${operand}`;
   }
 
-  /** The index whose order a query can be read off, once its partition key is fixed. */
+  /** The index that returns a query in its order, once the partition key is fixed. */
   #indexFor({ order }: Query, partitionKey: string): Index | undefined {
     return this.#table.indexes.find(({ columns: [first, second] }) => first === partitionKey && second === order.field);
   }
 
-  /** The any-of predicate whose values are read one after the other, each off the index. */
+  /** The any-of predicate whose values are read one after the other, each from the index. */
   #fanOut(query: Query): FanOut | undefined {
     const { predicates } = query;
     if (predicates.some(({ operator, field }) => operator === 'eq' && this.#indexFor(query, field) !== undefined)) {
@@ -213,7 +213,7 @@ export class QueryStatements {
     return undefined;
   }
 
-  /** The conditions of one SELECT for each value of the any-of predicate; of one without any where there is none. */
+  /** The conditions of one SELECT for each value of the any-of predicate; of a single SELECT if there is none. */
   #fannedOut(parameters: Parameters<Source>, fanOut: FanOut | undefined): string[][] {
     if (fanOut === undefined) return [[]];
     const { at, field, values } = fanOut;
@@ -224,8 +224,8 @@ export class QueryStatements {
   }
 
   /**
-   * Absent values come last in every order. Where the index has them first, they are a branch of their own, so that each
-   * branch is read off the index and nothing is sorted.
+   * Absent values come last in every order. If the index has them first, they are a branch of their own, so that each
+   * branch is read from the index and nothing is sorted.
    */
   #branches(parameters: Parameters<Source>, { order, after }: Query): Branch[] {
     const { name, required } = this.#column(order.field);
@@ -269,7 +269,7 @@ export class QueryStatements {
     return `${quoted(order.field)}${direction}${nullsLast ? ' NULLS LAST' : ''}, ${quoted(this.#table.id)}${direction}`;
   }
 
-  /** A cursor that was made up may hold what no column can be compared with. */
+  /** A forged cursor may hold a value that no column can be compared with. */
   #requireComparable({ field }: Order, { value }: Position): void {
     const { kind } = this.#column(field);
     const comparable =
@@ -278,6 +278,6 @@ export class QueryStatements {
         ? Number.isSafeInteger(value)
         : typeof value === 'string' && (kind !== 'timestamp' || normalizeTimestamp(value) === value));
     if (comparable) return;
-    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the page before' }]);
+    throw new ValidationError([{ path: 'cursor', message: 'is not a cursor; send next_cursor of the previous page' }]);
   }
 }

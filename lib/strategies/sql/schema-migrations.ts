@@ -1,6 +1,6 @@
 /**
- * Brings a database to the tables of this program: numbered steps, each applied once and recorded. The caller keeps other
- * processes out (a transaction under a lock), and rolls back where a step fails.
+ * Creates and upgrades the tables of a database in numbered migrations, each applied once and recorded. The caller keeps
+ * other processes out (a transaction under a lock), and rolls back if a migration fails.
  */
 import { ConfigurationError } from '../../repository/errors.ts';
 import type { UndeclaredColumn } from '../../repository/storage-strategy.ts';
@@ -9,33 +9,33 @@ import { columnName, requireKnownTables } from './known-tables.ts';
 import { type Column, type ForeignKey, type Index, quoted, type Table, tables } from './schema.ts';
 import type { Row, SqlSession } from './sql-session.ts';
 
-/** Records which steps were applied. */
+/** Records which migrations were applied. */
 export const MIGRATIONS_TABLE = 'storage_migrations';
 
-/** A column as a database has it. */
+/** A column of an existing table. */
 export interface ExistingColumn {
   readonly name: string;
   /** Such as `character varying(255)`. */
   readonly type: string;
-  /** Name of its collation, where it has one and the database tells. */
+  /** Name of its collation, if it has one and the database reports it. */
   readonly collation?: string | undefined;
-  /** Whether it takes no NULL and has no default. */
+  /** Whether it is NOT NULL and has no default. */
   readonly required: boolean;
 }
 
-/** What the steps ask of a dialect. */
+/** What the migrations need from a dialect. */
 export interface SchemaDialect {
-  /** The columns of a table, but for those that are computed; none where there is no such table. */
+  /** The columns of a table, except computed ones; none if the table does not exist. */
   columnsOf(session: SqlSession, table: string): Promise<ExistingColumn[]>;
-  /** The columns of every sound index of a table, by the index's name. */
+  /** The columns of every valid index of a table, by the name of the index. */
   indexesOf(session: SqlSession, table: string): Promise<ReadonlyMap<string, readonly string[]>>;
-  /** Statements that bring a column which was there before to the form of the model, with its values. */
+  /** Statements that convert an existing column and its values to the form of the model. */
   adapt(table: Table, column: Column, existing: ExistingColumn): string[];
-  /** Whether a column can be added whose default is the time of the statement. */
+  /** Whether a column whose default is the current time can be added. */
   readonly addsColumnsWithTime: boolean;
 }
 
-/** Rows of index name and column name, in the order of the columns, as `indexesOf` returns them. */
+/** Groups rows of index name and column name, in column order, into the result of `indexesOf`. */
 export function columnsByIndex(rows: readonly Row[]): ReadonlyMap<string, readonly string[]> {
   const columns = new Map<string, string[]>();
   for (const [index, column] of rows) {
@@ -50,10 +50,10 @@ interface Change {
   readonly session: SqlSession;
   readonly dialect: Dialect;
   readonly schema: SchemaDialect;
-  /** Whether tables are made with their foreign keys. */
+  /** Whether tables are created with their foreign keys. */
   readonly foreignKeys: boolean;
-  /** The database, for people. */
-  readonly place: string;
+  /** The database, for messages. */
+  readonly label: string;
 }
 
 interface SchemaMigration {
@@ -62,7 +62,7 @@ interface SchemaMigration {
   apply(change: Change): Promise<void>;
 }
 
-/** Every step, in order. A step that was released is never changed: the next change of the model is the next step. */
+/** Every migration, in order. A released migration is never changed: the next change of the model is the next migration. */
 export const schemaMigrations: readonly SchemaMigration[] = [
   { number: 1, name: 'tables', apply: createTables },
   {
@@ -75,28 +75,28 @@ export const schemaMigrations: readonly SchemaMigration[] = [
 
 const newest = schemaMigrations.at(-1)?.number ?? 0;
 
-/** The steps that a database still needs, by the number of the last one that it has. */
+/** The migrations that a database still needs after migration number `last`. */
 export const pendingMigrations = (last: number): readonly SchemaMigration[] =>
   schemaMigrations.filter(({ number }) => number > last);
 
-/** @throws ConfigurationError where a newer program has changed the database */
+/** @throws ConfigurationError if a newer version of this program has changed the database */
 export function requireKnown(last: number): void {
   if (last <= newest) return;
   throw new ConfigurationError(
-    `The database was brought to schema ${last} by a newer version of this program, which knows schemas up to ${newest} ` +
-      'only. Update this program, or name another database.',
+    `A newer version of this program has upgraded the database to schema ${last}; this version knows schemas up to ` +
+      `${newest} only. Update this program, or name another database.`,
   );
 }
 
-/** The statement that tells the number of the last step that was applied. */
+/** Selects the number of the last migration that was applied. */
 export const lastMigration = `SELECT max(number) FROM ${quoted(MIGRATIONS_TABLE)}`;
 
 /**
- * Applies the steps that are missing. Safe to run again.
- * @throws ConfigurationError where a newer program has changed the database, or its tables are those of another program
+ * Applies the pending migrations. Safe to run again.
+ * @throws ConfigurationError if a newer version of this program has changed the database, or its tables belong to another program
  */
 export async function migrateSchema(change: Change): Promise<void> {
-  const { session, dialect, schema, place } = change;
+  const { session, dialect, schema, label } = change;
   await session.run(
     `CREATE TABLE IF NOT EXISTS ${quoted(MIGRATIONS_TABLE)} (number INTEGER PRIMARY KEY NOT NULL, ` +
       `name TEXT NOT NULL, applied_at TIMESTAMP NOT NULL DEFAULT ${dialect.now})`,
@@ -104,7 +104,7 @@ export async function migrateSchema(change: Change): Promise<void> {
   const [row] = await session.run(lastMigration);
   const last = Number(row?.[0] ?? 0);
   requireKnown(last);
-  if (pendingMigrations(last).length > 0) await requireKnownTables(place, columnNames(schema, session));
+  if (pendingMigrations(last).length > 0) await requireKnownTables(label, columnNames(schema, session));
   for (const migration of pendingMigrations(last)) {
     await migration.apply(change);
     await session.run(
@@ -114,7 +114,7 @@ export async function migrateSchema(change: Change): Promise<void> {
   }
 }
 
-/** The names of a table's columns, as `requireKnownTables` asks for them. */
+/** The names of a table's columns, for `requireKnownTables`. */
 export const columnNames =
   (schema: SchemaDialect, session: SqlSession) =>
   async (table: string): Promise<string[]> =>
@@ -141,7 +141,7 @@ const columnDefinition = (dialect: Dialect, table: Table, column: Column): strin
   `${quoted(column.name)} ${dialect.columnType(column)}${defaultOf(dialect, column)}` +
   `${column.required ? ' NOT NULL' : ''}${column.name === table.id ? ' PRIMARY KEY' : ''}`;
 
-/** A foreign key as CREATE TABLE and ALTER TABLE take it. */
+/** A foreign key in the syntax of CREATE TABLE and ALTER TABLE. */
 export const foreignKeyDefinition = ({ name, column, parent, parentColumn }: ForeignKey): string =>
   `CONSTRAINT ${quoted(name)} FOREIGN KEY (${quoted(column)}) REFERENCES ${quoted(parent)} (${quoted(parentColumn)})`;
 
@@ -161,7 +161,7 @@ async function createTables({ session, dialect, foreignKeys }: Change): Promise<
   for (const table of tables) await session.run(tableDefinition(dialect, table, foreignKeys));
 }
 
-/** Tables that SPEC.md's own statements made have neither `version` nor `extra`, and no `updated_at` everywhere. */
+/** Tables created by SPEC.md's own statements have neither `version` nor `extra`, and not all have `updated_at`. */
 async function upgradeTables({ session, dialect, schema }: Change): Promise<void> {
   for (const table of tables) {
     const existing = new Map((await schema.columnsOf(session, table.name)).map((column) => [column.name, column]));
@@ -176,7 +176,7 @@ async function upgradeTables({ session, dialect, schema }: Change): Promise<void
 
 function addColumn(dialect: Dialect, schema: SchemaDialect, table: Table, column: Column): string[] {
   const { default: value, ...bare } = column;
-  // Rows that are there have no value for it yet.
+  // Existing rows have no value for it yet.
   const added: Column = {
     ...bare,
     required: value === 1,

@@ -1,4 +1,4 @@
-/** The tables, derived from the model: SPEC.md's columns, and the store's own `updated_at`, `version` and `extra`. */
+/** The tables, derived from the model: SPEC.md's columns, plus the store's own `updated_at`, `version` and `extra`. */
 import {
   type CollectionName,
   collectionNames,
@@ -9,29 +9,29 @@ import {
   referencesFrom,
 } from '../../model/collections.ts';
 
-/** How a column keeps its field: JSON columns hold lists and objects as their JSON text. */
+/** How a column stores its field: JSON columns hold lists and objects as JSON text. */
 export type ColumnKind = 'text' | 'integer' | 'timestamp' | 'json';
 
 export interface Column {
   readonly name: string;
   readonly kind: ColumnKind;
-  /** Unicode code points. */
+  /** In Unicode code points. */
   readonly maxLength?: number | undefined;
   readonly required: boolean;
-  /** What other programs' rows get that leave the column out. */
+  /** The value in rows of other programs that omit the column. */
   readonly default?: 'now' | 1;
 }
 
 export interface Index {
-  /** Its name in the database, where names are shared by all tables. */
+  /** Its name in the database, unique among all tables. */
   readonly name: string;
-  /** The model's name of it, which `explain` answers. */
+  /** Its name in the model, which `explain` reports. */
   readonly modelName: string;
   readonly columns: readonly string[];
 }
 
 export interface ForeignKey {
-  /** As PostgreSQL itself names it. */
+  /** The name that PostgreSQL itself would choose. */
   readonly name: string;
   readonly column: string;
   readonly parent: CollectionName;
@@ -47,7 +47,7 @@ export interface Table {
   readonly foreignKeys: readonly ForeignKey[];
 }
 
-/** The column of all fields that the model does not declare, as one JSON object; NULL where there are none. */
+/** The column of all fields that the model does not declare, as one JSON object; NULL if there are none. */
 export const EXTRA = 'extra';
 
 const kinds = { string: 'text', integer: 'integer', timestamp: 'timestamp', list: 'json', object: 'json' } as const;
@@ -61,7 +61,7 @@ function columnOf(name: string, field: FieldDeclaration): Column {
 
 function tableOf(name: CollectionName): Table {
   const id = idFieldOf(name);
-  // The id breaks ties of the order: with it in the index, a page is read off the index.
+  // The id breaks ties in the order: with it in the index, a page is read straight from the index.
   const index = (modelName: string, ...columns: string[]): Index => ({
     name: `${name}_${modelName.replaceAll('-', '_')}`,
     modelName,
@@ -95,5 +95,5 @@ export const tableFor = (collection: CollectionName): Table => tablesByName.get(
 /** Every table, parents before their children. */
 export const tables: readonly Table[] = collectionNames.map(tableFor);
 
-/** An identifier of SQL. Only names of the model and of this folder come here, never a caller's. */
+/** A quoted SQL identifier. Only for names of the model and of this folder, never for a caller's. */
 export const quoted = (name: string): string => `"${name}"`;

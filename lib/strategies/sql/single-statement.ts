@@ -1,4 +1,4 @@
-/** Lists of guarded writes that one statement can do, guards included. The others need a transaction. */
+/** Lists of guarded writes that one statement can perform, guards included. All others need a transaction. */
 import { referencesFrom } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { MAY_BE_TOO_LARGE } from '../../model/validation.ts';
@@ -15,22 +15,22 @@ import { type Column, EXTRA, tableFor, tables } from './schema.ts';
 import type { Row, RowsStatement, SqlValue } from './sql-session.ts';
 import type { Statements } from './statements.ts';
 
-/** A write as one statement. Where it answers no row, a guard may not hold. */
+/** A write as one statement. If it returns no row, a guard may have failed. */
 export interface SingleStatement {
   readonly text: string;
   readonly values: readonly SqlValue[];
-  /** What the write left behind, from the row that the statement answers. */
+  /** The resulting entity, from the row that the statement returns. */
   entityOf(row: Row): Entity | undefined;
 }
 
-/** A put as a row of a statement that takes many. */
+/** A put as one row of a statement for many rows. */
 export interface PutRow {
   readonly statement: RowsStatement;
   readonly row: readonly SqlValue[];
   readonly put: PutWrite;
 }
 
-/** Whether the list checks all parents of the put and nothing else; undefined where it checks something else. */
+/** Whether the list checks all parents of the put and nothing else; undefined if it checks something else. */
 function checksParents({ collection, fields }: PutWrite, checks: readonly GuardedWrite[]): boolean | undefined {
   if (checks.length === 0) return false;
   const references = referencesFrom(collection);
@@ -41,7 +41,7 @@ function checksParents({ collection, fields }: PutWrite, checks: readonly Guarde
   return checks.length === references.length && checks.every(isParent) ? true : undefined;
 }
 
-/** The list as a row, where it saves one entity and checks at most its parents. */
+/** The list as a row, if it saves one entity and checks at most its parents. */
 export function asPutRow(statements: Statements, [put, ...checks]: readonly GuardedWrite[]): PutRow | undefined {
   if (put?.kind !== 'put' || put.expect === 'exists') return undefined;
   const withParents = checksParents(put, checks);
@@ -54,11 +54,11 @@ export function asPutRow(statements: Statements, [put, ...checks]: readonly Guar
   return { statement: writing.replace(withParents), row: [...row, expect], put };
 }
 
-/** The entity that a put left behind, by the id, version and created_at that its statement answered. */
+/** The entity that a put stored, from the id, version and created_at that its statement returned. */
 export const entityOfPut = (put: PutWrite, [, version, createdAt]: Row): Entity =>
   putEntity(put, createdAt === null ? undefined : storedTimestamp(String(createdAt)), version as number);
 
-/** The list as one statement, where it changes or deletes one entity and that can be done without reading it. */
+/** The list as one statement, if it changes or deletes one entity and need not read it first. */
 export function asSingleStatement(
   statements: Statements,
   [write, ...checks]: readonly GuardedWrite[],
@@ -68,7 +68,7 @@ export function asSingleStatement(
   return undefined;
 }
 
-/** Bytes of JSON that the columns of a table which are not JSON themselves take at most, with their names. */
+/** Maximum bytes of JSON, names included, for the columns of a table that are not JSON themselves. */
 const plainBytes = new Map(
   tables.map((table) => [
     table,
@@ -91,18 +91,18 @@ function patchStatement(
     columns.push(column);
     values.push(removed ? null : encodeValue(column, set[name]));
   }
-  // Fields that the model does not declare share a column, which has to be read to be changed.
+  // Fields that the model does not declare share a column, which must be read before it can be changed.
   if (columns.length !== Object.keys(set).length + remove.length || expect === 0) return undefined;
   const references = referencesFrom(collection).filter(({ field }) => Object.hasOwn(set, field));
-  // The statement checks the parents of every reference that it changes: the list must ask for just that.
+  // The statement checks the parents of every reference that it changes: the list must request exactly that.
   if (checks.length !== references.length) return undefined;
   const bytes = values.reduce<number>((sum, value) => sum + 3 * String(value ?? '').length, 0);
-  const room = MAY_BE_TOO_LARGE - (plainBytes.get(table) as number) - bytes;
-  if (room < 0) return undefined;
+  const maxJsonBytes = MAY_BE_TOO_LARGE - (plainBytes.get(table) as number) - bytes;
+  if (maxJsonBytes < 0) return undefined;
   const versioned = typeof expect === 'number';
   return {
     text: statements.writing(collection).patch(columns, versioned),
-    values: versioned ? [...values, at, id, room, expect] : [...values, at, id, room],
+    values: versioned ? [...values, at, id, maxJsonBytes, expect] : [...values, at, id, maxJsonBytes],
     entityOf: (row) => decodeRow(table, row),
   };
 }

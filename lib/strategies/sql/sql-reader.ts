@@ -19,7 +19,7 @@ export class SqlReader {
     this.#statements = statements;
   }
 
-  /** The entities of these ids, in their order. All of them as they were at one moment. */
+  /** The entities with these ids, in the same order, all read at one moment. */
   async get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
     const table = tableFor(collection);
     const { one, many } = this.#statements.reading(collection);
@@ -67,7 +67,7 @@ export class SqlReader {
   }
 }
 
-/** The rows of a page; one more than `limit` says that more follow. */
+/** The page in these rows; one row more than `limit` means that more follow. */
 function decodePage(collection: CollectionName, rows: readonly Row[], limit: number): Page {
   const table = tableFor(collection);
   const items: Entity[] = [];

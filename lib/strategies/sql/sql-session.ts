@@ -1,4 +1,4 @@
-/** Statements, their values and rows: what runs on the database itself, or inside one transaction. */
+/** Statements, their values and rows, on the database itself or inside one transaction. */
 
 export type SqlValue = string | number | null;
 
@@ -8,7 +8,7 @@ export type Row = readonly SqlValue[];
 /** A row with its columns by name. */
 export type NamedRow = Readonly<Record<string, SqlValue>>;
 
-/** A statement that runs for rows of values: one at a time, or many in one call where the database can. */
+/** A statement that runs for rows of values: one at a time, or many in one call if the database supports it. */
 export interface RowsStatement {
   /** For one row: its values are the parameters. */
   readonly forOne: string;
@@ -24,7 +24,7 @@ export interface RowsColumn {
   readonly kind: 'text' | 'integer' | 'timestamp' | 'json';
 }
 
-/** Rows of one call. */
+/** Maximum rows of one call. */
 export const MAX_ROWS = 1000;
 
 /** Runs statements: of the database itself, or inside one transaction. */
@@ -34,11 +34,11 @@ export interface SqlSession {
   /** Runs a statement that is not one of ours, and returns its rows with their columns by name. */
   runNamed(text: string, values: readonly SqlParameter[]): Promise<NamedRow[]>;
   /**
-   * Runs a statement for each row of values, in as few calls as the database can, and returns all their rows. Outside of
+   * Runs a statement for each row of values, in as few calls as the database allows, and returns all their rows. Outside
    * a transaction each call commits on its own: up to `MAX_ROWS` rows are stored together or not at all.
    */
   runRows(statement: RowsStatement, rows: readonly Row[]): Promise<Row[]>;
 }
 
-/** PostgreSQL takes lists as arrays; SQLite gets them as JSON text, which the dialect sees to. */
+/** PostgreSQL takes lists as arrays; for SQLite the dialect turns them into JSON text. */
 export type SqlParameter = SqlValue | readonly string[] | readonly number[];

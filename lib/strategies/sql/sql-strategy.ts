@@ -35,7 +35,7 @@ import { UnitOfWork } from './unit-of-work.ts';
 const everything = tables.map(({ name }) => ({ collection: name }));
 
 /**
- * Entities in the tables of a SQL database. A write that one statement can do, guards included, is one statement; any
+ * Entities in the tables of a SQL database. A write that one statement can perform, guards included, is one statement; any
  * other is decided in a serializable transaction.
  */
 export class SqlStorageStrategy implements StorageStrategy {
@@ -48,7 +48,7 @@ export class SqlStorageStrategy implements StorageStrategy {
   readonly #scope = new TransactionScope();
   #closed = false;
 
-  /** @param cache where results of queries are to be kept */
+  /** @param cache keeps results of queries, if given */
   constructor(database: SqlDatabase, cache?: QueryCache) {
     this.name = database.dialect.name;
     this.capabilities = {
@@ -124,12 +124,12 @@ export class SqlStorageStrategy implements StorageStrategy {
   }
 
   /**
-   * SPEC.md's `execute_with_lock`: runs a SELECT whose rows nobody else can change or lock while `work` runs, and commits
-   * what `work` wrote on the session when it returns. On PostgreSQL the rows are locked FOR UPDATE; SQLite locks the
-   * whole database for writing. `work` may run more than once.
-   * @param select one SELECT of a single table, with `?` for each parameter; FOR UPDATE may be left out
-   * @param work given the rows, each with its columns by name as the database has them
-   * @throws ValidationError where it is not one SELECT, or PostgreSQL does not understand it
+   * SPEC.md's `execute_with_lock`: runs a SELECT whose rows no other transaction can change or lock while `work` runs, and
+   * commits the writes of `work` on the session when it returns. On PostgreSQL the rows are locked FOR UPDATE; SQLite locks
+   * the whole database for writing. `work` may run more than once.
+   * @param select one SELECT from a single table, with `?` for each parameter; FOR UPDATE may be omitted
+   * @param work receives the rows, with their columns by the names and in the form of the database
+   * @throws ValidationError if it is not one SELECT, or the database does not understand it
    */
   async executeWithLock<T = readonly NamedRow[]>(
     select: string,
@@ -204,7 +204,7 @@ export class SqlStorageStrategy implements StorageStrategy {
     await this.#database.close();
   }
 
-  /** Does the list with one statement; undefined where that is not possible, or did nothing. */
+  /** Performs the list with one statement; undefined if that is impossible, or the statement changed nothing. */
   async #writeSingle(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[] | undefined> {
     const { writing } = this.#database;
     try {
@@ -227,13 +227,13 @@ export class SqlStorageStrategy implements StorageStrategy {
     let assumeNew = true;
     return this.#database.transaction('serializable', async (session) => {
       const unit = new UnitOfWork(session, this.#statements, { assumeNew });
-      // If that was wrong, the second attempt reads what is there, and says which write fails.
+      // If the assumption was wrong, the second attempt reads the entities, and reports which write fails.
       assumeNew = false;
       return unit.complete(() => unit.write(writes));
     });
   }
 
-  /** Saves what is one row each, many rows in one statement. The outcomes of the others stay undefined. */
+  /** Saves the lists that are one row each, many rows in one statement. The outcomes of the others stay undefined. */
   async #putRows(lists: readonly (readonly GuardedWrite[])[]): Promise<(WriteOutcome | undefined)[]> {
     const outcomes: (WriteOutcome | undefined)[] = lists.map(() => undefined);
     const groups = new Map<RowsStatement, Map<string, PutRow & { readonly at: number }>>();
@@ -242,7 +242,7 @@ export class SqlStorageStrategy implements StorageStrategy {
       if (putRow === undefined) continue;
       const group = groups.get(putRow.statement) ?? new Map();
       groups.set(putRow.statement, group);
-      // One statement cannot write a row twice: the second time waits for the transaction.
+      // One statement cannot write a row twice: the second write is left to the transaction.
       if (!group.has(putRow.put.id)) group.set(putRow.put.id, { ...putRow, at });
     }
     for (const [statement, group] of groups) {
@@ -275,7 +275,7 @@ export class SqlStorageStrategy implements StorageStrategy {
     return undefined;
   }
 
-  /** Runs a write, after which kept results of its collections are of no use. */
+  /** Runs a write, and then drops the cached results of its collections. */
   async #dropping<T>(writes: readonly { readonly collection: CollectionName }[], write: () => Promise<T>): Promise<T> {
     try {
       return await write();

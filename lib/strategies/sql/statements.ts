@@ -25,8 +25,8 @@ export class Statements {
   }
 }
 
-/** Fails where a table, or a column of one, is missing, and reads next to nothing where all are there. */
-export const lookAtEveryTable = `SELECT ${tables
+/** Fails if a table or a column is missing, and reads next to nothing otherwise. */
+export const checkEveryTable = `SELECT ${tables
   .map(({ name, columns }) => {
     const all = columns.map((column) => quoted(column.name)).join(', ');
     return `(SELECT count(*) FROM (SELECT ${all} FROM ${quoted(name)} LIMIT 1) AS first)`;

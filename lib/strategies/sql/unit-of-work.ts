@@ -13,15 +13,15 @@ import type { Row, RowsStatement, SqlSession, SqlValue } from './sql-session.ts'
 import type { Statements } from './statements.ts';
 
 /**
- * What one transaction reads and writes. Guards are decided here, by the rules that all stores share, on what the database
- * said; the writes wait here and go to the database in few statements, before a query and at the end. So a refused write
- * leaves the transaction as it was, which a statement that fails on PostgreSQL would not.
+ * The reads and writes of one transaction. Guards are decided here, by the rules that all stores share, on the rows read
+ * from the database; the writes are buffered here and sent in few statements, before a query and at the end. So a refused
+ * write leaves the transaction intact, while a statement that fails on PostgreSQL would abort it.
  */
 export class UnitOfWork implements StoreSession {
   readonly #session: SqlSession;
   readonly #reader: SqlReader;
   readonly #statements: Statements;
-  /** Whether entities that must be new are taken to be so until the database says otherwise. */
+  /** Whether entities that must be new are assumed to be new until the database says otherwise. */
   readonly #assumeNew: boolean;
   readonly #pending = new PendingWrites();
   #tail: Promise<unknown> = Promise.resolve();
@@ -47,7 +47,7 @@ export class UnitOfWork implements StoreSession {
       const page = await this.#reader.query(collection, query);
       for (const item of page.items) {
         const id = idOf(collection, item);
-        if (!this.#pending.of(collection).has(id)) this.#pending.learn(collection, id, cloneJson(item));
+        if (!this.#pending.of(collection).has(id)) this.#pending.setStored(collection, id, cloneJson(item));
       }
       return page;
     });
@@ -67,7 +67,7 @@ export class UnitOfWork implements StoreSession {
     });
   }
 
-  /** Decides several lists, each on its own, and sends them. The outcomes hold when the transaction has committed. */
+  /** Decides several lists, each on its own, and sends them. The outcomes are final once the transaction has committed. */
   writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     return this.#inTurn(async () => {
       await this.#readTargets(lists.flat());
@@ -86,8 +86,8 @@ export class UnitOfWork implements StoreSession {
   }
 
   /**
-   * Runs `work` on this session and sends what it wrote, so that nothing is left but to commit.
-   * @throws what a statement failed with, whatever `work` made of that: nothing can be committed any more
+   * Runs `work` on this session and sends its writes, so that only the commit is left to do.
+   * @throws the error of a failed statement, even if `work` caught it: nothing can be committed any more
    */
   async complete<T>(work: (session: UnitOfWork) => Promise<T>): Promise<T> {
     try {
@@ -99,7 +99,7 @@ export class UnitOfWork implements StoreSession {
     }
   }
 
-  /** Runs operations one after another: callers may start several at once. */
+  /** Runs operations one after another, since callers may start several at once. */
   #inTurn<T>(operation: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(async () => {
       if (this.#failure !== undefined) throw this.#failure.error;
@@ -122,15 +122,15 @@ export class UnitOfWork implements StoreSession {
     const unknown = this.#pending.unknown(collection, ids);
     if (unknown.length === 0) return;
     const found = await this.#reader.get(collection, unknown);
-    for (const [i, id] of unknown.entries()) this.#pending.learn(collection, id, found[i]);
+    for (const [i, id] of unknown.entries()) this.#pending.setStored(collection, id, found[i]);
   }
 
-  /** Reads what the writes are decided on, in one statement for each collection. */
+  /** Reads the entities that the writes depend on, with one statement per collection. */
   async #readTargets(writes: readonly GuardedWrite[]): Promise<void> {
     const wanted = new Map<CollectionName, string[]>(tables.map(({ name }) => [name, []]));
     for (const { kind, collection, id, expect } of writes) {
       if (this.#pending.of(collection).has(id)) continue;
-      if (this.#assumeNew && kind === 'put' && expect === 0) this.#pending.learn(collection, id, undefined);
+      if (this.#assumeNew && kind === 'put' && expect === 0) this.#pending.setStored(collection, id, undefined);
       else wanted.get(collection)?.push(id);
     }
     for (const [collection, ids] of wanted) await this.#read(collection, ids);
@@ -143,7 +143,7 @@ export class UnitOfWork implements StoreSession {
       if (current?.[field] === id) return true;
       if (stored?.[field] === id) changed++;
     }
-    // Those that the database still has but the transaction has moved or deleted do not count: one more than those will do.
+    // Children that this transaction has moved or deleted do not count, so one more than those is enough.
     const found = await this.#reader.referring(collection, field, id, changed + 1);
     return found.some((child) => !known.has(child));
   }
@@ -175,7 +175,7 @@ export class UnitOfWork implements StoreSession {
     for (const remove of removals) await remove();
   }
 
-  /** @throws LostRace where a row is not as this transaction knows it */
+  /** @throws LostRace if a row is not in the state that this transaction has read */
   async #send(statement: RowsStatement, rows: readonly Row[], lost: LostRace['kind']): Promise<void> {
     if (rows.length === 0) return;
     const written = await this.#session.runRows(statement, rows);

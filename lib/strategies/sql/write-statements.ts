@@ -1,13 +1,13 @@
-/** The statements that write rows of one table. Every one answers id, version and created_at of each row it wrote. */
+/** The statements that write rows of one table. Each returns id, version and created_at of every row it wrote. */
 import type { LoadOver } from '../../repository/guarded-write.ts';
 import type { Dialect } from './dialect.ts';
 import { type Column, quoted, type Table } from './schema.ts';
 import type { RowsColumn, RowsStatement } from './sql-session.ts';
 
-/** A column of the input besides the table's own: the version that the row must have. */
+/** An additional column of the input: the version that the row must have. */
 const EXPECTED = 'expected_version';
 
-/** Column that only a creation writes. */
+/** A column that only a creation writes. */
 const CREATED_AT = 'created_at';
 
 const eachColumn = (columns: readonly { name: string }[], text: (name: string) => string): string =>
@@ -15,22 +15,22 @@ const eachColumn = (columns: readonly { name: string }[], text: (name: string) =
 
 export class WriteStatements {
   /**
-   * Creates the row or replaces it, one version up. Writes nothing where a parent is missing and `withParents` is set.
+   * Creates the row, or replaces it with the next version. Writes nothing if a parent is missing and `withParents` is set.
    * The values are those of `encodeRow`, with version 1.
    */
   readonly save: (withParents: boolean) => RowsStatement;
-  /** Creates the row. Writes nothing where there is one already, or where a parent is missing and `withParents` is set. */
+  /** Creates the row. Writes nothing if it exists already, or if a parent is missing and `withParents` is set. */
   readonly create: (withParents: boolean) => RowsStatement;
   /**
-   * Replaces the row, all but its `created_at`, where it has the version that comes last in the values. Parents as for
+   * Replaces the row, except for its `created_at`, if it has the version that comes last in the values. Parents as for
    * `save`.
    */
   readonly replace: (withParents: boolean) => RowsStatement;
-  /** Replaces all of the row, or all but its references, where it has the version that comes last in the values. */
+  /** Replaces the whole row, or all but its references, if it has the version that comes last in the values. */
   readonly overwrite: (withReferences: boolean) => RowsStatement;
-  /** Deletes the row of an id and a version. */
+  /** Deletes the row with an id and a version. */
   readonly remove: RowsStatement;
-  /** Stores the row as it is, version included, over nothing else than the key says. */
+  /** Stores the row unchanged, including its version; the key says which existing versions it may replace. */
   readonly load: Readonly<Record<LoadOver, RowsStatement>>;
   readonly #dialect: Dialect;
   readonly #table: Table;
@@ -50,12 +50,12 @@ export class WriteStatements {
     const versioned: RowsColumn[] = [...table.columns, { name: EXPECTED, kind: 'integer' }];
     const oneUp = `"version" = ${this.#own('version')} + 1`;
     const saving = `DO UPDATE SET ${this.#assignments('excluded', [CREATED_AT, 'version'])}, ${oneUp}`;
-    this.save = bothWays((withParents) => this.#statement(table.columns, insert(withParents, saving)));
-    this.create = bothWays((withParents) => this.#statement(table.columns, insert(withParents, 'DO NOTHING')));
-    this.replace = bothWays((withParents) => this.#statement(versioned, update([CREATED_AT], withParents)));
+    this.save = withAndWithout((withParents) => this.#statement(table.columns, insert(withParents, saving)));
+    this.create = withAndWithout((withParents) => this.#statement(table.columns, insert(withParents, 'DO NOTHING')));
+    this.replace = withAndWithout((withParents) => this.#statement(versioned, update([CREATED_AT], withParents)));
     const references = table.foreignKeys.map(({ column }) => column);
-    // SQLite checks a reference that a statement sets, also where it stays the same: an orphan could not be changed.
-    this.overwrite = bothWays((withReferences) =>
+    // SQLite checks every reference that a statement sets, even to the same value: an orphan could not be changed.
+    this.overwrite = withAndWithout((withReferences) =>
       this.#statement(versioned, update(withReferences ? [] : references, false)),
     );
     this.remove = this.#statement(
@@ -74,12 +74,12 @@ export class WriteStatements {
   }
 
   /**
-   * Changes some columns of one row, one version up; answers the whole row. The parameters are the values of `columns`,
-   * the time of the write, the id, the largest sum of bytes of the JSON columns before the change (a larger row is left
-   * alone), and the expected version where `versioned` is set.
+   * Changes some columns of one row, increments its version and returns the whole row. The parameters are the values of
+   * `columns`, the time of the write, the id, the maximum total bytes of the JSON columns before the change (a larger row is
+   * not changed), and the expected version if `versioned` is set.
    */
   patch(columns: readonly Column[], versioned: boolean): string {
-    return this.#made(`patch ${versioned} ${columns.map(({ name }) => name).join()}`, () => {
+    return this.#cached(`patch ${versioned} ${columns.map(({ name }) => name).join()}`, () => {
       const { name, id } = this.#table;
       const parameter = (n: number) => this.#dialect.parameter(n);
       const next = columns.length + 1;
@@ -103,11 +103,11 @@ export class WriteStatements {
   }
 
   /**
-   * Deletes one row to which no row of `children` refers. The parameters are the id, and the expected version where
+   * Deletes one row to which no row of `children` refers. The parameters are the id, and the expected version if
    * `versioned` is set.
    */
   delete(versioned: boolean, children: readonly { readonly collection: string; readonly field: string }[]): string {
-    return this.#made(`delete ${versioned} ${children.map(({ collection }) => collection).join()}`, () => {
+    return this.#cached(`delete ${versioned} ${children.map(({ collection }) => collection).join()}`, () => {
       const { name, id } = this.#table;
       const [target, version] = [this.#dialect.parameter(1), this.#dialect.parameter(2)];
       const conditions = [
@@ -119,18 +119,18 @@ export class WriteStatements {
     });
   }
 
-  /** A text that is made once. The keys are few: they name columns of the model only. */
-  #made(key: string, make: () => string): string {
-    const made = this.#texts.get(key) ?? make();
-    this.#texts.set(key, made);
-    return made;
+  /** A statement's text, made once. The keys are few: they only name columns of the model. */
+  #cached(key: string, make: () => string): string {
+    const text = this.#texts.get(key) ?? make();
+    this.#texts.set(key, text);
+    return text;
   }
 
   get #returning(): string {
     return ` RETURNING ${this.#own(this.#table.id)}, ${this.#own('version')}, ${this.#own(CREATED_AT)}`;
   }
 
-  /** A column of the row that is written, as opposed to one of the input. */
+  /** A column of the table's row, as opposed to one of the input. */
   #own(column: string): string {
     return `${quoted(this.#table.name)}.${quoted(column)}`;
   }
@@ -162,7 +162,7 @@ const exists = (table: string, column: string, value: string): string =>
   `EXISTS (SELECT 1 FROM ${quoted(table)} WHERE ${quoted(table)}.${quoted(column)} = ${value})`;
 
 /** The statement with and without its condition, each made once. */
-function bothWays(make: (condition: boolean) => RowsStatement): (condition: boolean) => RowsStatement {
+function withAndWithout(make: (condition: boolean) => RowsStatement): (condition: boolean) => RowsStatement {
   const [without, with_] = [make(false), make(true)];
   return (condition) => (condition ? with_ : without);
 }

@@ -23,7 +23,7 @@ const LIMIT_WITHOUT_STORE = 598_000;
 /** What is in the code of a store, and of no other. */
 const marks: Readonly<Record<string, readonly string[]>> = {
   dynamodb: ['TransactWriteItems', 'ConditionalCheckFailedException'],
-  json: ['JournalMoved'],
+  json: ['JournalChanged'],
   sql: ['pg_advisory_xact_lock'],
   sqlite: ['BEGIN IMMEDIATE'],
 };

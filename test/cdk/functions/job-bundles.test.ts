@@ -9,7 +9,7 @@ import { bundleFolders } from '../bundle-folders.ts';
 /** What is in the code of a store, and of no other. */
 const marks = {
   dynamodb: 'TransactWriteItems',
-  json: 'JournalMoved',
+  json: 'JournalChanged',
   postgresql: 'pg_advisory_xact_lock',
   sqlite: 'BEGIN IMMEDIATE',
   dax: 'DaxClient',

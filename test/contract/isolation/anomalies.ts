@@ -1,5 +1,5 @@
 /**
- * What goes wrong between transactions that are not isolated: the anomalies of https://github.com/ept/hermitage, with
+ * Anomalies between transactions that are not isolated: those of https://github.com/ept/hermitage, with
  * its names and its rows. On a store that lets the parties take their turns as numbered, each anomaly happens unless
  * the store prevents it. Those of predicates are in `predicate-anomalies.ts`.
  */
@@ -11,7 +11,7 @@ export interface Anomaly extends Omit<Scenario, 'rows'> {
 
 const [a, b] = ['requests/a', 'requests/b'] as const;
 
-/** What is there before each anomaly. */
+/** The rows before each anomaly. */
 export const rows: Scenario['rows'] = {
   [a]: { machine_count: 10, status: 'PENDING' },
   [b]: { machine_count: 20, status: 'PENDING' },
@@ -45,7 +45,7 @@ export const anomalies: readonly Anomaly[] = [
     ],
   },
   {
-    name: 'G1a: aborted reads, outside of transactions',
+    name: 'G1a: aborted reads, outside transactions',
     parties: [
       async (at) => {
         await at(1).set(a, 101);
@@ -69,7 +69,7 @@ export const anomalies: readonly Anomaly[] = [
     ],
   },
   {
-    name: 'G1b: intermediate reads, outside of transactions',
+    name: 'G1b: intermediate reads, outside transactions',
     parties: [
       async (at) => {
         await at(1).set(a, 101);
@@ -115,7 +115,7 @@ export const anomalies: readonly Anomaly[] = [
     ],
   },
   {
-    name: 'OTV: observed transaction vanishes, outside of transactions',
+    name: 'OTV: observed transaction vanishes, outside transactions',
     parties: [
       async (at) => {
         await at(1).set(a, 11);
@@ -161,8 +161,8 @@ export const anomalies: readonly Anomaly[] = [
     ],
   },
   {
-    // What a client learns outside of its transaction, the transaction must not.
-    name: 'G-single: read skew, beside reads outside of the transaction',
+    // The transaction must not see what its client reads outside it.
+    name: 'G-single: read skew, with reads outside the transaction',
     parties: [
       async (at) => {
         await at(1).get(a);
@@ -194,7 +194,7 @@ export const anomalies: readonly Anomaly[] = [
   },
   {
     name: 'G2: anti-dependency cycles, two edges',
-    // The third must not see what was there before the second has committed.
+    // The third must not see the state before the second has committed.
     beginAt: [1, 3, 6],
     parties: [
       async (at) => {

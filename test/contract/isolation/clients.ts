@@ -21,7 +21,7 @@ const rowOf = ({ machine_count, status, version }: Record<string, unknown>): Row
 /** Clients of one table of rows: children of a template that no other test uses, one client for each repository. */
 export async function clientsOf(repositories: readonly [Repository, ...Repository[]]): Promise<Client[]> {
   const { template_id } = await saveTemplate(repositories[0]);
-  // Of another template, so that it is not met among the rows.
+  // Of another template, so that it is not among the rows.
   const { request_id } = await saveRequest(repositories[0]);
   const prefix = newId('row');
   const idOf = (key: Key): string => key.replace(kindOf(key), prefix);
@@ -73,7 +73,7 @@ export async function clientsOf(repositories: readonly [Repository, ...Repositor
       try {
         return await perform(on, operation);
       } catch (error) {
-        // Whatever else goes wrong is for the store, which may then run the work again.
+        // Any other error is left to the store, which may then retry the work.
         if (error instanceof EntityNotFoundError) return 'missing';
         throw error;
       }
@@ -83,7 +83,7 @@ export async function clientsOf(repositories: readonly [Repository, ...Repositor
     return {
       perform: performer(repository),
       transaction: (work) => repository.transaction((tx) => work(performer(tx))),
-      // What cannot keep phantoms out of a transaction cannot keep halves of others out of a single query either.
+      // A store that cannot prevent phantoms in a transaction cannot prevent partial commits in a query either.
       exactQueries: queriesInTransactions && queryStaleness === 0,
       exactBatches: snapshotReads,
     };

@@ -1,4 +1,4 @@
-/** Runs the parties of a scenario at the same time, each on a client of its own, and says what happened. */
+/** Runs the parties of a scenario concurrently, each on its own client, and reports what happened. */
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { attempt, type Entry, type Observer, type Party, RolledBack, type Scenario } from './party.ts';
 import {
@@ -15,15 +15,15 @@ import {
 import { type Schedule, Turns } from './schedule.ts';
 
 export interface History {
-  /** By party; undefined where it rolled back. */
+  /** By party; undefined if it rolled back. */
   readonly logs: readonly (readonly Entry[] | undefined)[];
   /** By observer. */
   readonly observed: readonly (readonly Entry[])[];
-  /** What is there in the end. */
+  /** The rows at the end. */
   readonly rows: Rows;
 }
 
-/** The log is what the work returned, so it is that of the attempt which committed: the others never happened. */
+/** The log is the result of the work, and thus that of the committed attempt: the others never happened. */
 async function commit(
   client: Client,
   party: Party,
@@ -54,14 +54,14 @@ async function commit(
 }
 
 /** In one turn, so that commits happen between them. */
-const LOOKS = 2;
+const READS_PER_TURN = 2;
 
 /** Rows that a store may have read at different moments. */
 const eachAlone = (rows: Found): Entry[] =>
   rows.map(([key, row]) => ({ operation: { kind: 'get', key }, outcome: row }));
 
-/** Reads requests in every way there is outside of transactions. */
-async function look({ perform, exactQueries, exactBatches }: Client, keys: readonly Key[]): Promise<Entry[]> {
+/** Reads requests in every possible way outside transactions. */
+async function readRequests({ perform, exactQueries, exactBatches }: Client, keys: readonly Key[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   const read = async (operation: Operation) => ({ operation, outcome: await perform(operation) });
   for (const key of keys) entries.push(await read({ kind: 'get', key }));
@@ -87,13 +87,13 @@ async function observe(
   const entries: Entry[] = [];
   for (const turn of at) {
     await schedule.begin(turn, index);
-    for (let i = 0; i < LOOKS; i++) entries.push(...(await look(client, requests)));
+    for (let i = 0; i < READS_PER_TURN; i++) entries.push(...(await readRequests(client, requests)));
     schedule.end(turn);
   }
   return entries;
 }
 
-/** What is there of the rows that anybody named. */
+/** The existing rows among those that any party named. */
 async function contents({ perform, exactQueries }: Client, named: ReadonlySet<Key>): Promise<Rows> {
   const rows: Rows = new Map();
   for (const key of named) {
@@ -129,7 +129,7 @@ export async function happen(
     const { beside = parties.length } = observer;
     return observe(clientOf(beside), observer, keys, schedule, parties.length + i);
   });
-  // A failure is reported when nobody is at work any more.
+  // A failure is reported once all parties have ended.
   await Promise.allSettled([...committing, ...observing]);
   const logs = await Promise.all(committing);
   return { logs, observed: await Promise.all(observing), rows: await contents(clientOf(0), named) };

@@ -1,34 +1,34 @@
 /** The language in which isolation tests are written: parties that take turns. */
 import type { Fields, Found, Key, Kind, Operation, Outcome, Perform, Row, RowFilters } from './rows.ts';
 
-/** The work of one transaction: what it writes depends on nothing but what it reads, as it may run several times. */
+/** The work of one transaction: its writes depend only on its reads, since it may run several times. */
 export type Party = (at: (turn: number) => Turn) => Promise<void>;
 
 export interface Scenario {
-  /** What is there before. */
+  /** The rows before. */
   readonly rows: Readonly<Record<Key, Fields>>;
   /** Each is a transaction of a client of its own. */
   readonly parties: readonly Party[];
-  /** The turn with which each transaction begins; all begin at once where it is not said. */
+  /** The turn with which each transaction begins; by default all begin at once. */
   readonly beginAt?: readonly number[];
   readonly observers?: readonly Observer[];
 }
 
-/** Reads all rows outside of transactions. */
+/** Reads all rows outside transactions. */
 export interface Observer {
-  /** The turns at which it does. */
+  /** The turns at which it reads. */
   readonly at: readonly number[];
-  /** The party with whose client it reads, from 0; one more client where there is none. */
+  /** The party whose client it uses, from 0; by default one more client. */
   readonly beside?: number;
 }
 
-/** What a party did and what came of it. */
+/** The operations of a party and their results. */
 export interface Entry {
   readonly operation: Operation;
   readonly outcome: Outcome;
 }
 
-/** How one party comes to its turns. */
+/** How one party gets its turns. */
 export interface TurnTaking {
   begin(turn: number): Promise<void>;
   end(turn: number): void;
@@ -36,10 +36,10 @@ export interface TurnTaking {
   endWithTransaction(turn: number): void;
 }
 
-/** Thrown by a party that wants nothing of what it did to stay. */
+/** Thrown by a party to roll back. */
 export class RolledBack extends Error {}
 
-/** One turn of a party, which does one thing in it, or several of a kind. */
+/** One turn of a party, with one operation or several of the same kind. */
 export class Turn {
   readonly #turn: number;
   readonly #turns: TurnTaking;
@@ -86,7 +86,7 @@ export class Turn {
     return (await this.perform({ kind: 'count', from, filters })) as number;
   }
 
-  /** As the last thing a party does: the turn is over when its transaction has committed. */
+  /** The last operation of a party: the turn is over when its transaction has committed. */
   async commit(): Promise<void> {
     await this.#turns.begin(this.#turn);
     this.#turns.endWithTransaction(this.#turn);
@@ -98,7 +98,7 @@ export class Turn {
   }
 }
 
-/** Lets a party do its work once. */
+/** Runs the work of a party once. */
 export async function attempt(party: Party, perform: Perform, turns: TurnTaking): Promise<Entry[]> {
   const log: Entry[] = [];
   const logged: Perform = async (operation) => {

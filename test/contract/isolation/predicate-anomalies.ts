@@ -1,4 +1,4 @@
-/** The anomalies of `anomalies.ts` that need queries inside of transactions. */
+/** The anomalies of `anomalies.ts` that need queries inside transactions. */
 import type { Anomaly } from './anomalies.ts';
 
 const [a, b, c, d] = ['requests/a', 'requests/b', 'requests/c', 'requests/d'] as const;

@@ -25,7 +25,7 @@ export interface Programs {
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
   fc.record<T>(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
 
-// Few rows and values, so that programs meet often.
+// Few rows and values, so that programs often collide.
 const keys = ['requests/a', 'requests/b', 'machines/a'] as const satisfies Key[];
 const key = fc.constantFrom(...keys);
 const machine_count = fc.nat(3);
@@ -50,16 +50,16 @@ const query = fc
 
 /**
  * @param queries whether the store allows them inside transactions
- * @param deletes whether a transaction notices that what it read was deleted and created again
+ * @param deletes whether a transaction detects that an entity it read was deleted and created again
  */
 export const programs = (queries: boolean, deletes = true): fc.Arbitrary<Programs> => {
   const read = queries ? fc.oneof(get, query) : get;
-  // More writes, and nearly all programs would write the same rows, which is the conflict that is easiest to find.
+  // With more writes nearly all programs would write the same rows, the conflict that is easiest to detect.
   const write = deletes ? fc.oneof(save, update, remove) : fc.oneof(save, update);
   const operation = fc.oneof({ weight: 3, arbitrary: read }, { weight: 2, arbitrary: write });
   const stepsOf = (one: fc.Arbitrary<Operation>) =>
     fc.array(record({ pause: fc.nat(3), operation: one }), { minLength: 2, maxLength: 4 });
-  // A store may spare transactions that only read the trouble of a commit.
+  // A store may skip the commit of transactions that only read.
   const steps = fc.oneof({ weight: 3, arbitrary: stepsOf(operation) }, { weight: 1, arbitrary: stepsOf(read) });
   const rollsBack = fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
   const rows: fc.Arbitrary<Scenario['rows']> = fc.dictionary(key, fields, { minKeys: 1, noNullPrototype: true });
@@ -74,7 +74,7 @@ const partyOf =
     if (rollsBack) await at(steps.length).rollBack();
   };
 
-/** Every client also reads outside of its transaction. */
+/** Every client also reads outside its transaction. */
 export const scenarioOf = ({ rows, programs: all }: Programs): Scenario => ({
   rows,
   parties: all.map(partyOf),

@@ -1,4 +1,4 @@
-/** The rows of an isolation test, what can be done to them, and what that does where nobody else is there. */
+/** The rows of an isolation test, the operations on them, and their effect without concurrency. */
 export type Kind = 'requests' | 'machines';
 export type Key = `${Kind}/${string}`;
 export interface Fields {
@@ -10,7 +10,7 @@ export interface Row extends Fields {
   readonly version: number;
 }
 
-/** A value, any of several, or at least so much. */
+/** A value, any of several, or a minimum. */
 export interface RowFilters {
   readonly machine_count?: number | readonly number[] | { readonly gte: number };
   readonly status?: string;
@@ -21,22 +21,22 @@ export type Operation =
   | { readonly kind: 'save'; readonly key: Key; readonly fields: Fields }
   | { readonly kind: 'update'; readonly key: Key; readonly fields: Partial<Fields> }
   | { readonly kind: 'query' | 'count'; readonly from: Kind; readonly filters: RowFilters }
-  /** Outside of transactions only. */
+  /** Only outside transactions. */
   | { readonly kind: 'get together'; readonly keys: readonly Key[] };
 
 export type Found = readonly (readonly [Key, Row])[];
-/** 'missing' where a row should have been updated or deleted that is not there. */
+/** 'missing' if a row to be updated or deleted does not exist. */
 export type Outcome = Row | undefined | Found | number | 'missing';
 export type Perform = (operation: Operation) => Promise<Outcome>;
 
 /** One client of the rows, with a connection of its own. */
 export interface Client {
-  /** Outside of transactions. */
+  /** Outside transactions. */
   readonly perform: Perform;
   transaction<T>(work: (perform: Perform) => Promise<T>): Promise<T>;
-  /** Whether a query outside of transactions sees all that is committed, and no transaction by halves. */
+  /** Whether a query outside transactions sees every commit, and no partial one. */
   readonly exactQueries: boolean;
-  /** Whether rows that are read together are those of one moment. */
+  /** Whether rows that are read together are from the same moment. */
   readonly exactBatches: boolean;
 }
 
@@ -50,7 +50,7 @@ function matches(row: Row, { status = row.status, machine_count = row.machine_co
 
 export type Rows = Map<Key, Row>;
 
-/** What the operation must do and answer where nobody else is there. */
+/** The effect and the answer of the operation without concurrency. */
 export function performInMemory(rows: Rows, operation: Operation): Outcome {
   switch (operation.kind) {
     case 'get':

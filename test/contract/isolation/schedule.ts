@@ -7,18 +7,18 @@ export interface Schedule {
   end(turn: number): void;
 }
 
-/** A store with locks lets only one party in at a time, so after so long nobody is waited for. */
+/** A store with locks admits only one party at a time, so waiting ends after this long. */
 const RETRY_FOR_MS = 100;
 
 /**
- * One turn after the other, by their numbers, whoever takes them: as far as the store allows it. A turn that does not
+ * One turn after the other, by number, whichever party takes it, as far as the store allows. A turn that does not
  * come counts as over, and may come later.
  */
 export class Turns implements Schedule {
-  /** Every turn up to this one is over, or was waited for in vain. */
+  /** Every turn up to this one is over, or the wait for it timed out. */
   #over = 0;
   #progress = Promise.withResolvers<void>();
-  /** The party that waited in vain and has heard of nobody since: it holds the lock, so it need not wait again. */
+  /** The party whose wait timed out, with no turn of others since: it holds the lock, so it need not wait again. */
   #alone: number | undefined;
 
   async begin(turn: number, party: number): Promise<void> {
@@ -49,11 +49,11 @@ export class Turns implements Schedule {
   }
 }
 
-/** No order: each party pauses before each of its turns. */
+/** No fixed order: each party pauses before each of its turns. */
 export class Pauses implements Schedule {
   readonly #pauses: readonly (readonly number[])[];
 
-  /** @param pauses milliseconds by party and turn; no pause where there is none */
+  /** @param pauses milliseconds by party and turn; by default no pause */
   constructor(pauses: readonly (readonly number[])[]) {
     this.#pauses = pauses;
   }

@@ -1,13 +1,13 @@
 /**
- * The one assertion of the isolation tests: what transactions that ran at the same time read, and what they left, is
- * what they would have read and left one after the other, in some order. No anomaly can be explained so.
+ * The one assertion of the isolation tests: what concurrent transactions read, and the rows at the end, are
+ * what some serial order of them would have given. No anomaly can be explained that way.
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { History } from './history.ts';
 import { attempt, type Entry, type Party, type Scenario } from './party.ts';
 import { type Key, performInMemory, type Row, type Rows } from './rows.ts';
 
-/** Thrown where a history is like no serial order. */
+/** Thrown if a history matches no serial order. */
 export class NotSerializable extends Error {}
 
 const atOnce = { begin: async () => {}, end: () => {}, endWithTransaction: () => {} };
@@ -22,7 +22,7 @@ const committed = (logs: History['logs']): number[] => [...logs.keys()].filter((
 const before = ({ rows }: Scenario): Rows =>
   new Map(Object.entries(rows).map(([key, fields]) => [key as Key, { ...fields, version: 1 }]));
 
-/** What the parties read one after the other, and what they leave. */
+/** What the parties read one after the other, and the resulting rows. */
 async function oneByOne(scenario: Scenario, order: readonly number[]): Promise<Pick<History, 'logs' | 'rows'>> {
   const rows = before(scenario);
   const logs: (readonly Entry[] | undefined)[] = scenario.parties.map(() => undefined);
@@ -58,7 +58,7 @@ function couldObserve(states: readonly Rows[], observed: readonly Entry[]): bool
 }
 
 /**
- * Whether what was read outside of transactions was always the work of whole commits. They may have come in another
+ * Whether reads outside transactions always saw whole commits. These may have come in another
  * order than the serial one: a transaction that read what another replaced comes before it, but may commit after it.
  */
 function onlyCommits(scenario: Scenario, { logs, observed, rows }: History): boolean {
@@ -76,12 +76,12 @@ function inWords({ logs, rows, observed = [] }: Told): string {
   const entries = (log: readonly Entry[]) =>
     log.map(({ operation, outcome }) => `\n    ${line(operation)} -> ${line(outcome)}`);
   const parties = logs.map((log, i) => [`\n  T${i + 1}: `, ...(log === undefined ? ['rolled back'] : entries(log))]);
-  // An observer reads much more often than there is something new.
+  // An observer reads much more often than the rows change.
   const observers = observed.map((log) => ['\n  observed:', ...new Set(entries(log))]);
   return [...parties, ...observers, `\n  left: ${line([...rows])}\n`].flat().join('');
 }
 
-/** @throws NotSerializable where no order of the transactions that committed explains what happened */
+/** @throws NotSerializable if no order of the committed transactions explains the history */
 export async function requireSerialOrder(scenario: Scenario, history: History): Promise<void> {
   const { logs, rows } = history;
   const tried: string[] = [];

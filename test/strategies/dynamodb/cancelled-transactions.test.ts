@@ -1,4 +1,4 @@
-/** Transactions that DynamoDB cancels or refuses: sent again where that helps, an error at once where it does not. */
+/** Transactions that DynamoDB cancels or refuses: retried if that helps, otherwise an immediate error. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { EntityInput } from '../../../lib/model/entities.ts';
 import { ValidationError } from '../../../lib/repository/errors.ts';
@@ -76,7 +76,7 @@ describe('TransactionCanceled', () => {
     });
   });
 
-  test('TransactionInProgressException is waited for with the same token', async () => {
+  test('TransactionInProgressException is retried with the same token', async () => {
     const { store, faults, direct } = behind;
     const { template_id } = await saveTemplate(direct);
     const tokens = new Set<string>();

@@ -1,4 +1,4 @@
-/** Counts what calls of DynamoDB cost, as DynamoDB itself says (ReturnConsumedCapacity), or would say on AWS. */
+/** Measures the cost of DynamoDB calls, as DynamoDB reports it (ReturnConsumedCapacity), or would report it on AWS. */
 import type {
   BatchGetItemCommandInput,
   Capacity,
@@ -30,8 +30,8 @@ const total = (reply: Reply): number => reported(reply).reduce((sum, capacity) =
 const atLeast = (consistent: boolean | undefined): number => (consistent ? 1 : 0.5);
 
 /**
- * DynamoDB Local reports one item of each table of a transaction only, and its index entries doubled. AWS: all items, two
- * units each, and index entries as they cost outside of a transaction (awslabs/amazon-dynamodb-local-samples#31,
+ * DynamoDB Local reports only one item of each table in a transaction, and its index entries doubled. AWS: all items, two
+ * units each, and index entries at the cost outside a transaction (awslabs/amazon-dynamodb-local-samples#31,
  * nubo-db/dynoxide#188). So what is reported of one item counts for all of its table, which must be alike.
  */
 function transactionUnits({ TransactItems = [] }: TransactWriteItemsCommandInput, reply: Reply): number {
@@ -50,7 +50,7 @@ function transactionUnits({ TransactItems = [] }: TransactWriteItemsCommandInput
   return units.reduce((sum, all) => sum + all, 0);
 }
 
-/** DynamoDB Local leaves out items that are not there, which AWS counts (awslabs/amazon-dynamodb-local-samples#7). */
+/** DynamoDB Local omits missing items, which AWS counts (awslabs/amazon-dynamodb-local-samples#7). */
 function batchGetUnits({ RequestItems = {} }: BatchGetItemCommandInput, reply: Reply): number {
   const absent = Object.entries(RequestItems).map(
     ([table, { Keys = [], ConsistentRead }]) =>
@@ -62,7 +62,7 @@ function batchGetUnits({ RequestItems = {} }: BatchGetItemCommandInput, reply: R
 function units(commandName: string, input: object, reply: Reply): number {
   if (commandName.startsWith('TransactWrite')) return transactionUnits(input as TransactWriteItemsCommandInput, reply);
   if (commandName.startsWith('BatchGet')) return batchGetUnits(input as BatchGetItemCommandInput, reply);
-  // A query that finds nothing is free on DynamoDB Local only.
+  // A query that finds nothing is free only on DynamoDB Local.
   if (READS.test(commandName)) return Math.max(total(reply), atLeast((input as QueryCommandInput).ConsistentRead));
   return total(reply);
 }
@@ -86,8 +86,8 @@ export class CapacityMeter {
   }
 
   /**
-   * What some work costs, none of whose calls may fail: DynamoDB does not report what failed calls cost. One at a time:
-   * whatever the client does meanwhile is counted.
+   * The cost of some work, none of whose calls may fail: DynamoDB does not report the cost of failed calls. One at a time:
+   * everything that the client does meanwhile is counted.
    */
   async measure(work: () => Promise<unknown>): Promise<Cost> {
     this.#cost = { requests: 0, readUnits: 0, writeUnits: 0 };

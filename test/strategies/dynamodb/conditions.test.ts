@@ -1,4 +1,4 @@
-/** What SPEC.md offers on DynamoDB alone: queryByGsi, updates with a condition expression, tx.conditionalUpdate. */
+/** SPEC.md's features of DynamoDB only: queryByGsi, updates with a condition expression, tx.conditionalUpdate. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ConcurrencyConflictError, EntityNotFoundError, ValidationError } from '../../../lib/repository/errors.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
@@ -67,7 +67,7 @@ describe('updateEntity with a condition', () => {
     expressionValues: { ':expected_version': version },
   });
 
-  test("SPEC.md's example: written where the condition holds, else a conflict with what is there", async () => {
+  test("SPEC.md's example: written if the condition holds, else a conflict with the current entity", async () => {
     const { request_id } = await saveRequest(repository);
     const updated = await store.updateEntity('requests', request_id, { status: 'RUNNING', note: 'x' }, condition(1));
     expect(updated).toMatchObject({ status: 'RUNNING', note: 'x', version: 2 });
@@ -90,7 +90,7 @@ describe('updateEntity with a condition', () => {
     expect(again).toBeInstanceOf(ConcurrencyConflictError);
   });
 
-  test("what DynamoDB does not understand is the caller's mistake", async () => {
+  test("a condition that DynamoDB does not understand is the caller's mistake", async () => {
     const { request_id } = await saveRequest(repository);
     for (const conditionExpression of ['status = = :a', 'status = :a AND', 'size(status)']) {
       const options = {
@@ -123,7 +123,7 @@ describe('updateEntity with a condition', () => {
 describe('tx.conditionalUpdate', () => {
   const isPending = { conditionExpression: 'status = :pending', expressionValues: { ':pending': 'PENDING' } };
 
-  test('commits with the rest of the transaction, or nothing does', async () => {
+  test('commits together with the rest of the transaction, or not at all', async () => {
     const parent = await saveRequest(repository);
     const one = await repository.saveEntity('machines', machine(parent, { status: 'PENDING' }));
     const two = await repository.saveEntity('machines', machine(parent, { status: 'RUNNING' }));
@@ -141,7 +141,7 @@ describe('tx.conditionalUpdate', () => {
     expect(await repository.getEntity('machines', two.machine_id)).toEqual(two);
   });
 
-  test('of many at once, one wins', async () => {
+  test('of many concurrent updates, one wins', async () => {
     const parent = await saveRequest(repository);
     const { machine_id } = await repository.saveEntity('machines', machine(parent, { status: 'PENDING' }));
     const outcomes = await Promise.allSettled(

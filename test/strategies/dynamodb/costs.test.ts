@@ -1,4 +1,4 @@
-/** What each operation costs in requests and capacity units, beside the least it could cost; docs/dynamodb-store.md. */
+/** The cost of each operation in requests and capacity units, with its possible minimum; docs/dynamodb-store.md. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import type { Cost } from './capacity-meter.ts';
@@ -29,12 +29,12 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-test.each(singleCalls)('$name is one request at the least cost while references are off', ({ name, minimum }) => {
+test.each(singleCalls)('$name is one request at the minimum cost if references are off', ({ name, minimum }) => {
   expect(minimum.requests).toBe(1);
   expect(measured.find(({ call }) => call.name === name)?.off).toEqual(minimum);
 });
 
-test('nothing costs less than its minimum, which would be wrong then', () => {
+test('nothing costs less than its minimum, which would then be wrong', () => {
   for (const { call, off, on } of measured) {
     const pairs = [
       [off, call.minimum],
@@ -49,7 +49,7 @@ test('nothing costs less than its minimum, which would be wrong then', () => {
   }
 });
 
-// Those of its migration read whole collections, which nothing but a scan can do.
+// Those of its migration read whole collections, which requires a scan.
 test.each([
   ['requests', { filters: { status: 'PENDING' }, orderBy: 'created_at', limit: 50 }],
   ['requests', { filters: { template_id: 'template-1' } }],
@@ -60,7 +60,7 @@ test.each([
   expect(explanation?.index).toBe(`${field}-created_at-index`);
 });
 
-test('the documentation shows what was measured', async () => {
+test('the documentation shows the measured costs', async () => {
   const table = costsTable(measured);
   if (process.env.HFSTORAGE_UPDATE_DOCS === '1') await documentCosts(table);
   const documented = await documentedCosts();

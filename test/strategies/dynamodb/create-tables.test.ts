@@ -47,7 +47,7 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   return outcome;
 }
 
-test('the missing tables are made as defined', async () => {
+test('missing tables are created as defined', async () => {
   await ensureTables(client, definitions);
   for (const definition of definitions) {
     const { GlobalSecondaryIndexes = [], KeySchema, AttributeDefinitions } = createTableInput(definition);
@@ -72,14 +72,14 @@ test('PROVISIONED tables have their capacities', async () => {
   for (const index of table?.GlobalSecondaryIndexes ?? []) expect(index.ProvisionedThroughput).toMatchObject(units);
 });
 
-test('tables with the longest names there are can be made', async () => {
+test('tables with the longest possible names can be created', async () => {
   const { table_prefix } = newTestTables();
   const longest = definitionsOf({ table_prefix: table_prefix.padEnd(245, '.') });
   await ensureTables(client, longest);
   expect(Math.max(...longest.map(({ name }) => name.length))).toBe(255);
 });
 
-test('tables that exist are left as they are, and the others are made beside them', async () => {
+test('existing tables are not changed, and missing ones are created', async () => {
   const { GlobalSecondaryIndexes: _, ...input } = createTableInput(machines);
   const AttributeDefinitions = [{ AttributeName: 'machine_id', AttributeType: 'S' as const }];
   const Item = { machine_id: { S: 'm-1' } };
@@ -92,7 +92,7 @@ test('tables that exist are left as they are, and the others are made beside the
   expect((await describe(definitions[0]?.name as string))?.TableStatus).toBe('ACTIVE');
 });
 
-test('several processes may make them at once', async () => {
+test('several processes may create them at once', async () => {
   await Promise.all(Array.from({ length: 20 }, () => ensureTables(client, definitions)));
   const { TableNames = [] } = await client.send(
     new ListTablesCommand({ ExclusiveStartTableName: definitions[0]?.name.slice(0, -9) }),
@@ -121,18 +121,18 @@ test.each([
   const error = await failure(ensureTables(client, definitions));
   expect(error).toBeInstanceOf(ConfigurationError);
   expect(error.message).toBe(
-    `The table ${machines.name} has the key ${found}, not machine_id (S): another program made it. Choose another table_prefix.`,
+    `The table ${machines.name} has the key ${found}, not machine_id (S): another program created it. Choose another table_prefix.`,
   );
 });
 
-test('an endpoint where nobody listens is StorageUnavailableError', async () => {
+test('an endpoint without a server is StorageUnavailableError', async () => {
   const nobody = new DynamoDBClient({ endpoint: 'http://127.0.0.1:1', region: 'us-east-1', maxAttempts: 1 });
   const error = await failure(ensureTables(nobody, definitions));
   expect(error).toBeInstanceOf(StorageUnavailableError);
   expect(String(error.cause)).toContain('ECONNREFUSED');
 });
 
-test('without a region, the message says where to write it', async () => {
+test('without a region, the message says where to set it', async () => {
   const { AWS_REGION } = process.env;
   try {
     delete process.env.AWS_REGION;
@@ -179,7 +179,7 @@ const described = (
   GlobalSecondaryIndexes: indexes,
 });
 
-test.each(['DescribeTable', 'CreateTable'])('where AWS does not allow %s, the message names it', async (action) => {
+test.each(['DescribeTable', 'CreateTable'])('if AWS denies permission for %s, the message names it', async (action) => {
   const mock = mockClient(client);
   if (action === 'DescribeTable') mock.on(DescribeTableCommand).rejects(denied(action));
   else mock.on(DescribeTableCommand).rejects(notFound).on(CreateTableCommand).rejects(denied(action));
@@ -188,12 +188,12 @@ test.each(['DescribeTable', 'CreateTable'])('where AWS does not allow %s, the me
   expect(error.message).toContain(`dynamodb:${action}`);
 });
 
-test('a table is waited for until it and the indexes made with it are ACTIVE', async () => {
+test('waits until a table and the indexes created with it are ACTIVE', async () => {
   const mock = mockClient(client);
   mock
     .on(DescribeTableCommand)
     .rejectsOnce(notFound)
-    // It may still not be found when it was made.
+    // DescribeTable may not find it yet after its creation.
     .rejectsOnce(notFound)
     .resolvesOnce({ Table: described('ACTIVE', [{ IndexStatus: 'CREATING' }]) })
     .resolves({ Table: described('ACTIVE', [{ IndexStatus: 'ACTIVE' }]) });
@@ -205,7 +205,7 @@ test('a table is waited for until it and the indexes made with it are ACTIVE', a
   expect(mock.commandCalls(DescribeTableCommand)).toHaveLength(4);
 });
 
-test('a table that is being deleted is made again once it has gone', async () => {
+test('a table that is being deleted is created again once it is gone', async () => {
   const mock = mockClient(client);
   mock
     .on(DescribeTableCommand)
@@ -216,23 +216,23 @@ test('a table that is being deleted is made again once it has gone', async () =>
   expect(mock.commandCalls(CreateTableCommand)).toHaveLength(1);
 });
 
-test('an index that is being added to a table in use is not waited for', async () => {
+test('does not wait for an index that is being added to a table in use', async () => {
   const mock = mockClient(client);
   const Table = described('UPDATING', [{ IndexStatus: 'CREATING', Backfilling: true }]);
   mock.on(DescribeTableCommand).resolves({ Table });
   await ensureTables(client, [machines]);
 });
 
-test('a table that is not made in time is named', async () => {
+test('a table that is not created in time is reported', async () => {
   mockClient(client)
     .on(DescribeTableCommand)
     .resolves({ Table: described('CREATING') });
   const error = await failure(ensureTables(client, [machines], { withinMs: 150 }));
   expect(error).toBeInstanceOf(StorageUnavailableError);
-  expect(error.message).toBe(`After 0.15 s, DynamoDB is still making: ${machines.name}. Try again later.`);
+  expect(error.message).toBe(`After 0.15 s, DynamoDB is still creating: ${machines.name}. Try again later.`);
 });
 
-test('a table in a state that does not pass is an error', async () => {
+test('a table in a permanent state is an error', async () => {
   mockClient(client)
     .on(DescribeTableCommand)
     .resolves({ Table: described('ARCHIVED') });

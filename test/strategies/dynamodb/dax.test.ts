@@ -1,4 +1,4 @@
-/** What differs through DAX, of which there is none outside of AWS: a client that leaves out what DAX leaves out. */
+/** The differences of DAX, which exists only on AWS: a client that omits what DAX omits. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { dynamodbStrategy } from '../../../lib/config/dynamodb-strategy.ts';
 import { ConcurrencyConflictError, ConfigurationError, EntityExistsError } from '../../../lib/repository/errors.ts';
@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => repository.close());
 
-test('a refused write says what stands against it', async () => {
+test('a refused write reports the current item', async () => {
   const saved = await saveTemplate(repository);
   const id = saved.template_id;
   const exists = await rejection(repository.saveEntity('templates', template({ template_id: id, version: 0 })));

@@ -1,4 +1,4 @@
-/** Calls that DynamoDB refuses, throttles or carries out in part: success or the right error, never a silent loss. */
+/** Calls that DynamoDB refuses, throttles or executes in part: success or the right error, never a silent loss. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   ConfigurationError,
@@ -48,10 +48,10 @@ const transaction = (store: Repository, id: string): Promise<unknown> =>
     await tx.saveEntity('templates', template());
   });
 
-/** The error, which must be fit for people. */
+/** The error, which must be readable. */
 async function readable(operation: Promise<unknown>): Promise<StorageError> {
   const error = await rejection(operation);
-  expect(error.message).toMatch(/[Tt]ry again|Renew|Grant|Check|read it before|split|smaller|doctor/);
+  expect(error.message).toMatch(/[Tt]ry again|Renew|Grant|Check|read the record before|split|smaller|doctor/);
   expect(error.message).not.toMatch(/undefined|\[object|\$metadata|SDK|127\.0\.0\.1|Expression|at async/);
   return error;
 }
@@ -77,7 +77,7 @@ describe.each(operations)('%s', (_, run) => {
     ['AccessDeniedException', 400, ConfigurationError],
     ['ResourceNotFoundException', 400, StorageUnavailableError],
     ['ValidationException', 400, ValidationError],
-  ])('ends after %s for ever, and the next call works', async (name, status, type) => {
+  ])('ends after repeated %s, and the next call works', async (name, status, type) => {
     const { store, faults, direct } = behind;
     const entity = await saveTemplate(direct);
     const { template_id } = entity;
@@ -106,7 +106,7 @@ describe('half of a BatchGetItem unprocessed', () => {
     body: { Responses: { [table]: [] }, UnprocessedKeys: { [table]: request } },
   });
 
-  test('several times: all are found in the end', async () => {
+  test('several times: all are found eventually', async () => {
     const { store, faults, direct } = behind;
     const entities = Array.from({ length: 150 }, () => template());
     await saveAll(direct, 'templates', entities);
@@ -118,7 +118,7 @@ describe('half of a BatchGetItem unprocessed', () => {
     expect(faults.calls.length).toBeGreaterThan(8);
   });
 
-  /** Lets DynamoDB answer the first half, and leaves out the second. */
+  /** Lets DynamoDB answer the first half, and omits the second. */
   const partly: Fault = async (call, forward) => {
     const answer = await forward();
     const [table] = Object.keys(call.input.RequestItems) as [string];
@@ -131,7 +131,7 @@ describe('half of a BatchGetItem unprocessed', () => {
     return { status: 200, body: { Responses: { [table]: found }, UnprocessedKeys } };
   };
 
-  test('for ever: the error names keys', async () => {
+  test('permanently: the error names keys', async () => {
     const { store, faults } = behind;
     faults.on('BatchGetItem', half);
     const error = await readable(store.getEntities('templates', ['lost-1', 'lost-2', 'lost-3']));
@@ -160,7 +160,7 @@ test('the same client works again after an outage', async () => {
   expect(await store.getEntity('templates', entity.template_id)).toEqual(entity);
 });
 
-test('an endpoint where nobody listens any more', async () => {
+test('an endpoint whose server has stopped', async () => {
   const gone = await openBehindFaults();
   await gone.stop();
   const error = await readable(gone.store.getEntity('templates', newId('none')));

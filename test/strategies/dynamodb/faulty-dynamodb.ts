@@ -1,4 +1,4 @@
-/** The tests' DynamoDB behind a proxy that makes faults which DynamoDB Local cannot make. */
+/** The tests' DynamoDB behind a proxy that produces faults which DynamoDB Local cannot. */
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -13,7 +13,7 @@ export interface Answer {
   readonly body: object;
 }
 
-/** A call as DynamoDB gets it. */
+/** A call in the form that DynamoDB receives. */
 export interface Call {
   /** Such as PutItem. */
   readonly operation: string;
@@ -21,10 +21,10 @@ export interface Call {
   readonly input: any;
 }
 
-/** What becomes of a call. `forward` lets DynamoDB carry it out; 'drop' closes the connection, 'hang' leaves it open. */
+/** What happens to a call. `forward` lets DynamoDB execute it; 'drop' closes the connection, 'hang' leaves it open. */
 export type Fault = (call: Call, forward: Forward) => Promise<Answer | 'drop' | 'hang'>;
 
-/** Lets DynamoDB carry out the call, or another of the same operation. */
+/** Lets DynamoDB execute the call, or another one of the same operation. */
 type Forward = (input?: object) => Promise<Answer>;
 
 interface Rule {
@@ -40,11 +40,11 @@ export const failing = (name: string, status = 400, more: object = {}): Answer =
 });
 
 export class FaultyDynamodb {
-  /** Operations that arrived, in their order. */
+  /** Operations that arrived, in order. */
   readonly calls: string[] = [];
   #rules: Rule[] = [];
 
-  /** Makes a fault of the next calls of an operation. */
+  /** Makes the next calls of an operation fail. */
   on(operation: string | ((call: Call) => boolean), fault: Fault, times = Number.POSITIVE_INFINITY): void {
     const matches = typeof operation === 'string' ? (call: Call) => call.operation === operation : operation;
     this.#rules.push({ matches, fault, times });
@@ -103,14 +103,14 @@ type Settings = NonNullable<NonNullable<ConfigInput['storage']>['dynamodb_strate
 export interface StoreBehindFaults extends AsyncDisposable {
   /** The store through the proxy. */
   readonly store: StorageRepository;
-  /** Replaces the store: the SDK keeps in mind how often a client was refused, and waits longer or gives up sooner. */
+  /** Replaces the store: the SDK remembers how often a client was refused, and waits longer or gives up sooner. */
   renew(): Promise<void>;
   readonly faults: FaultyDynamodb;
-  /** The same data, past the proxy: what really is stored. */
+  /** The same data without the proxy: what is really stored. */
   readonly direct: Repository;
   /** Settings that open the same data in another process, through the proxy. */
   readonly settings: Settings;
-  /** Lets nobody in any more. */
+  /** Stops accepting connections. */
   stop(): Promise<void>;
 }
 

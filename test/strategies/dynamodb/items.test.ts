@@ -1,4 +1,4 @@
-/** Items as other programs read them, and items that other programs wrote. */
+/** Items from the point of view of other programs, and items that other programs wrote. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -76,7 +76,7 @@ test.each(['extra', 'json_bytes', 'write_id', 'staged', '__proto__', 'constructo
 );
 
 test('an entity of the largest size', async () => {
-  // With the system fields, which count too.
+  // Including the system fields, which also count.
   const filler = 'x'.repeat(MAX_ENTITY_BYTES - 400);
   const saved = await store.saveEntity('templates', template({ filler }));
   const updated = await store.updateEntity('templates', saved.template_id, { filler: filler.replaceAll('x', 'y') });
@@ -87,7 +87,7 @@ test('an entity of the largest size', async () => {
   expect(await store.getEntity('templates', saved.template_id)).toEqual(updated);
 });
 
-test('what other programs find in an item', async () => {
+test('the attributes of an item, as seen by other programs', async () => {
   const attributes = { ncpus: ['Numeric', '2'] };
   const input = template({ max_number: 7, subnet_ids: ['a', 'b'], attributes, colour: 'red', image_id: null });
   const saved = await store.saveEntity('templates', input);
@@ -161,7 +161,7 @@ describe('an item that another program wrote', () => {
     ['any version', undefined],
     ['version 1', { expectedVersion: 1 }],
     ["version 'exists'", { expectedVersion: 'exists' }],
-  ])('a replacement expecting %s leaves nothing of it', async (_, options) => {
+  ])('a replacement expecting %s replaces it completely', async (_, options) => {
     const template_id = await put({ extra: 'theirs', image_id: 'ami-1' });
     const entity = template({ template_id, colour: 'green' });
     const saved = await store.saveEntity('templates', entity, options);
@@ -177,7 +177,7 @@ describe('an item that another program wrote', () => {
     expect(await itemOf(template_id)).toBeUndefined();
   });
 
-  test.each([0, 2])('is not changed by who expects version %i', async (expectedVersion) => {
+  test.each([0, 2])('is not changed by a write that expects version %i', async (expectedVersion) => {
     const template_id = await put();
     const before = await itemOf(template_id);
     const options = { expectedVersion };
@@ -198,7 +198,7 @@ describe('an item that another program wrote', () => {
     expect(await store.getEntity('templates', template_id)).toMatchObject({ ...asRead, max_number: 5, version: 2 });
   });
 
-  test('without created_at is listed by scans, and by an index once it was written here', async () => {
+  test('without created_at is listed by scans, and by an index after a write of this store', async () => {
     const { template_id } = await saveTemplate(store);
     const { request_id, ...fields } = request(template_id);
     await client.put({ TableName: `${tables.table_prefix}_requests`, Item: { request_id, ...fields } });
@@ -207,7 +207,7 @@ describe('an item that another program wrote', () => {
       return items.map((item) => item.request_id);
     };
     expect(await store.getEntity('requests', request_id)).toMatchObject(fields);
-    // An index of DynamoDB holds no item without its sort key.
+    // A DynamoDB index does not contain items without its sort key.
     expect(await named()).toEqual([]);
     const updated = await store.updateEntity('requests', request_id, { status: 'DONE' });
     expect(updated).not.toHaveProperty('created_at');

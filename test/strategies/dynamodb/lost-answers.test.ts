@@ -1,4 +1,4 @@
-/** Writes whose answer, or which themselves, are lost on the way: carried out once, and the caller is told so. */
+/** Writes that are lost, or whose answers are lost: executed once, and reported correctly. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { StorageUnavailableError } from '../../../lib/repository/errors.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(async () => behind[Symbol.asyncDispose]());
 beforeEach(() => behind.renew());
 
-/** A write, and the versions that it leaves of its templates; 0 where there is none. */
+/** A write, and the resulting versions of its templates; 0 if there is none. */
 interface Write {
   readonly ids: readonly string[];
   readonly before: number;
@@ -106,7 +106,7 @@ const losses: [string, Fault][] = [
 ];
 
 describe.each(writes)('%s', (_, prepare) => {
-  test.each(losses)('%s: made again, carried out once', async (_, fault) => {
+  test.each(losses)('%s: retried, executed once', async (_, fault) => {
     const { store, faults } = behind;
     const write = await prepare();
     faults.on(isWrite, fault, 1);
@@ -114,17 +114,17 @@ describe.each(writes)('%s', (_, prepare) => {
     expect(await versions(write.ids)).toEqual([write.after]);
   });
 
-  test.each(losses)('%s, each time: the caller is told that nobody knows', async (_, fault) => {
+  test.each(losses)('%s, each time: the error says that the outcome is unknown', async (_, fault) => {
     const { store, faults } = behind;
     const write = await prepare();
     faults.on(isWrite, fault);
     const error = await rejection(write.run(store));
     expect(error).toBeInstanceOf(StorageUnavailableError);
-    expect(error.message).toContain('may have been stored or not');
+    expect(error.message).toContain('may or may not have been stored');
   });
 });
 
-test('a deletion in a transaction whose answer is lost is not taken for done where it was not', async () => {
+test('a deletion in a transaction whose answer is lost does not count as done if it was not', async () => {
   const { store, faults, direct } = behind;
   const { template_id } = await saveTemplate(direct);
   faults.on(

@@ -1,4 +1,4 @@
-/** The calls whose costs the documentation shows, with the least that each could cost by DynamoDB's rules. */
+/** The calls whose costs the documentation shows, with the minimum cost of each by DynamoDB's rules. */
 import type { EntityInput } from '../../../lib/model/entities.ts';
 import type { Repository } from '../../../lib/repository/repository.ts';
 import { provision } from '../../../lib/service/operations/provision.ts';
@@ -10,14 +10,14 @@ export interface MeasuredCall {
   readonly name: string;
   /** Whether it reads with `consistent_reads` false. */
   readonly eventual?: true;
-  /** What has to be there first; not measured. */
+  /** Preparation, which is not measured. */
   readonly prepare?: (repository: Repository, suffix: string) => Promise<unknown>;
   /** @param suffix of ids that no other measurement uses */
   readonly run: (repository: Repository, suffix: string) => Promise<unknown>;
   readonly minimum: Cost;
-  /** With references on; undefined where it is the same. */
+  /** With references on; undefined if it is the same. */
   readonly minimumOn?: Cost;
-  /** What the minimum counts. */
+  /** Explains the minimum. */
   readonly counts: string;
 }
 
@@ -44,7 +44,7 @@ const request = (suffix: string, i = 0): EntityInput<'requests'> => ({
   request_id: `measured-${i}-${suffix}`,
   template_id: TEMPLATE,
   machine_count: 3,
-  // Not one that is queried.
+  // A status that is not queried.
   status: 'MEASURED',
   metadata: { note: 'x'.repeat(200) },
 });
@@ -53,7 +53,7 @@ const idOf = (suffix: string): string => request(suffix).request_id;
 const firstIds = (count: number): string[] => requests.slice(0, count).map(({ request_id }) => String(request_id));
 const withStatus = (status: string) => requests.filter((entity) => entity.status === status);
 
-/** Read units of the newest of a status, one more than a page of 50 holds. */
+/** Read units of the newest requests of a status, one more than a page of 50. */
 const newestOf = (status: string): number => readOf(bytesOf('requests', withStatus(status).slice(-51))) / 2;
 const ofOneRequest = bytesOf('machines', machines.slice(0, 100));
 const allMachines = bytesOf('machines', machines);

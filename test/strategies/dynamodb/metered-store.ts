@@ -1,4 +1,4 @@
-/** The store on tables of its own whose calls are metered, and what is in them before anything is measured. */
+/** A store with its own tables whose calls are metered, and the initial content of the tables. */
 import { randomUUID } from 'node:crypto';
 import { DynamoDBDocument } from '@aws-sdk/lib-dynamodb';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
@@ -50,7 +50,7 @@ export const requests: readonly Entity[] = Array.from({ length: 10_000 }, (_, i)
   ...written,
 }));
 
-/** 100 of each of the first 20 requests, made together. */
+/** 100 for each of the first 20 requests, created together. */
 export const machines: readonly Entity[] = Array.from({ length: 2_000 }, (_, i) => ({
   machine_id: numbered('machine', i),
   request_id: numbered('request', Math.floor(i / 100)),
@@ -63,7 +63,7 @@ export const machines: readonly Entity[] = Array.from({ length: 2_000 }, (_, i) 
 
 const toItem = (collection: CollectionName, entity: Entity) => itemOf(collection, entity, randomUUID());
 
-/** Bytes of the items of entities, together. */
+/** Total bytes of the items of entities. */
 export const bytesOf = (collection: CollectionName, entities: readonly Entity[]): number =>
   entities.reduce((sum, entity) => sum + itemBytes(toItem(collection, entity)), 0);
 
@@ -91,12 +91,12 @@ export interface MeteredStore extends AsyncDisposable {
   readonly repositories: {
     readonly off: StorageRepository;
     readonly on: StorageRepository;
-    /** As `off`, with `consistent_reads` false. */
+    /** Like `off`, with `consistent_reads` false. */
     readonly eventual: StorageRepository;
   };
 }
 
-/** Makes the tables and fills them. */
+/** Creates the tables and fills them. */
 export async function openMeteredStore(): Promise<MeteredStore> {
   const dynamodb_strategy = newTestTables();
   const { storage } = parseConfig({ storage: { strategy: 'dynamodb', dynamodb_strategy } }, {});

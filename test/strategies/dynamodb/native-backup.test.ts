@@ -26,7 +26,7 @@ afterAll(async () => stop());
 
 const configOf = (dynamodb_strategy: object) => parseConfig({ storage: { strategy: 'dynamodb', dynamodb_strategy } });
 
-test('each table gets a backup that can be restored; called again with the same id, there are no more', async () => {
+test('each table gets a backup that can be restored; a second call with the same id makes no more', async () => {
   const strategy = { endpoint, region: 'us-east-1', table_prefix: 'nightly' };
   const config = configOf(strategy);
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1' });
@@ -70,7 +70,7 @@ test('without the tables', async () => {
   );
 });
 
-test('DynamoDB Local has no backups, and the error says what to do instead', async () => {
+test('DynamoDB Local has no backups, and the error names the alternative', async () => {
   const tables = newTestTables();
   await using _ = await openRepository(configOf(tables));
   const error = await rejection(copyNatively(configOf(tables), { folder: '', id: 'nightly-1' }));

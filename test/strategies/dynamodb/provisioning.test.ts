@@ -1,4 +1,4 @@
-/** Provisioning of more machines than DynamoDB commits at once: all or nothing to who reads the request. */
+/** Provisioning more machines than DynamoDB commits at once: a reader of the request sees all or nothing. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { newId, request, saveTemplate } from '../../contract/samples.ts';
 import { rounds, seededRandom, seedTitle } from '../../trials.ts';
 import { failing, openBehindFaults, type StoreBehindFaults } from './faulty-dynamodb.ts';
 
-/** Of SIGKILL. */
+/** Exit code after SIGKILL. */
 const ROUNDS = rounds(40);
 const random = seededRandom();
 
@@ -49,7 +49,7 @@ async function machines(repository: Repository): Promise<Record<number, number>>
 
 const complete = { 1: MANY };
 
-test('a reader of the request sees it only when all machines are there', async () => {
+test('a reader sees the request only once all machines exist', async () => {
   const { store, direct } = behind;
   let done = false;
   const call = provision(store, order).finally(() => {
@@ -77,7 +77,7 @@ test.each([2, 3])(
   },
 );
 
-test('other calls under the same id at the same moment are refused', async () => {
+test('concurrent other calls with the same id are refused', async () => {
   const { store, direct } = behind;
   const other = { ...order, machine_count: MANY / 2 };
   const outcomes = await Promise.allSettled([provision(store, order), provision(direct, other)]);
@@ -87,7 +87,7 @@ test('other calls under the same id at the same moment are refused', async () =>
   expect(await machines(direct)).toEqual({ 1: [order, other][won]?.machine_count });
 });
 
-/** Starts a process that provisions, and kills it some time after it has begun. */
+/** Starts a process that provisions, and kills it some time after its start. */
 async function killedAfter(milliseconds: number): Promise<void> {
   const child = spawn(
     process.execPath,
@@ -103,7 +103,7 @@ async function killedAfter(milliseconds: number): Promise<void> {
 
 const config = () => ({ storage: { strategy: 'dynamodb' as const, dynamodb_strategy: behind.settings } });
 
-/** An unfinished creation, as a process leaves it that dies at some machine. */
+/** An unfinished creation, as left by a process that dies at some machine. */
 async function interruptedAt(count: number): Promise<void> {
   const { faults, settings } = behind;
   let put = 0;
@@ -118,7 +118,7 @@ async function interruptedAt(count: number): Promise<void> {
   faults.heal();
 }
 
-test(`killed at any moment and sent again, it is there once (${seedTitle})`, async () => {
+test(`killed at any moment and repeated, it exists once (${seedTitle})`, async () => {
   const { direct } = behind;
   let unfinished = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -136,10 +136,10 @@ test(`killed at any moment and sent again, it is there once (${seedTitle})`, asy
   expect(unfinished).toBeGreaterThan(0);
 });
 
-describe('a creation that was interrupted and is never sent again', () => {
+describe('a creation that was interrupted and is never repeated', () => {
   beforeEach(() => interruptedAt(500));
 
-  test('cannot be seen', async () => {
+  test('is invisible', async () => {
     const { direct } = behind;
     expect(await seen(direct)).toBeUndefined();
     const filters = { template_id: order.template_id };
@@ -182,7 +182,7 @@ describe('a creation that was interrupted and is never sent again', () => {
   });
 });
 
-test('a template that is deleted in the middle: refused, and nothing stays', async () => {
+test('a template that is deleted in the middle: refused, and nothing remains', async () => {
   const { store, faults, direct } = behind;
   let put = 0;
   faults.on(
@@ -205,7 +205,7 @@ async function removeTemplate(): Promise<void> {
   await careless.deleteEntity('templates', order.template_id);
 }
 
-test('throttled for ever in the middle: StorageUnavailableError, and it can be sent again', async () => {
+test('permanent throttling in the middle: StorageUnavailableError, and it can be repeated', async () => {
   const { faults, direct, settings } = behind;
   // The SDK's adaptive retries are slow by intention.
   const dynamodb_strategy = { ...settings, max_attempts: 1 };
@@ -222,7 +222,7 @@ test('throttled for ever in the middle: StorageUnavailableError, and it can be s
   expect(await machines(direct)).toEqual(complete);
 });
 
-test('answers that are lost all along the way', async () => {
+test('every answer is lost', async () => {
   const { store, faults, direct } = behind;
   // The first answer to every fiftieth write, not to its repetitions.
   const writes = new Set<string>();

@@ -1,6 +1,6 @@
 /**
  * A process that saves until it is killed. argv: the store's configuration as JSON, a name for its ids, bytes of filling per
- * entity, whether it closes and opens the store again now and then. Prints every id once its save was acknowledged.
+ * entity, whether it occasionally closes and reopens the store. Prints every id once its save is acknowledged.
  */
 import { writeSync } from 'node:fs';
 import type { JsonStrategyConfig } from '../../../lib/config/json-strategy.ts';

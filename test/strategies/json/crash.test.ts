@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Starts a writer, kills it at a random moment after its first save, and returns the ids it was told are stored. */
+/** Starts a writer, kills it at a random moment after its first save, and returns the ids of its acknowledged saves. */
 async function writeUntilKilled(config: JsonStrategyConfig, name: string, filling: number): Promise<string[]> {
   const reopens = filling > 1000 ? 'stays' : 'reopens';
   const args = [WRITER, JSON.stringify(config), name, String(filling), reopens];
@@ -63,7 +63,7 @@ test(`${ROUNDS * WRITERS} writers killed with SIGKILL lose no acknowledged save 
       const { missing } = await repository.getEntities('templates', ids.slice(start, start + 1000));
       expect(missing).toEqual([]);
     }
-    // Keeps the data small: what was checked once need not be carried along.
+    // Keeps the data small: entities that were checked once are not needed any more.
     if (round % 5 === 4) {
       for (const id of ids) await repository.deleteEntity('templates', id);
       acknowledged.clear();

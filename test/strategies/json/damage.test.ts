@@ -69,13 +69,13 @@ describe.each([
     await repository.close();
   }
 
-  test('commits that wait in the journal after a crash are there', async () => {
+  test('commits that wait in the journal after a crash are not lost', async () => {
     await crashedStore(['a', 'b'], ['c', 'd']);
     expect(await idsIn(config)).toEqual(['a', 'b', 'c', 'd']);
     expect(await troubles(config)).toEqual([]);
   });
 
-  test('a torn tail of the journal is put aside by the next save; nothing acknowledged is lost', async () => {
+  test('a torn tail of the journal is set aside by the next save; nothing acknowledged is lost', async () => {
     await crashedStore(['a'], ['b', 'c']);
     const bytes = await readFile(journal);
     await writeFile(journal, Buffer.concat([bytes, bytes.subarray(bytes.length - 40, bytes.length - 3)]));
@@ -87,7 +87,7 @@ describe.each([
     expect((await readdir(config.base_path)).some((name) => name.includes('.journal.torn-'))).toBe(true);
   });
 
-  test('a torn last record, whole lines included, counts as never acknowledged', async () => {
+  test('a torn last record, even with complete lines, counts as never acknowledged', async () => {
     await crashedStore(['a'], ['b', 'c']);
     const bytes = await readFile(journal);
     bytes[bytes.length - 20] = 0;
@@ -100,7 +100,7 @@ describe.each([
     ['emptied of its end', async () => truncate(path, (await readFile(path)).length - 2)],
     ['overwritten with rubbish', async () => writeFile(path, 'rubbish')],
     ['removed', async () => rm(path)],
-  ])('a data file that was %s is refused, left alone, and rebuilt without loss', async (_how, damage) => {
+  ])('a data file that was %s is refused, not changed, and rebuilt without loss', async (_how, damage) => {
     await crashedStore(['a', 'b', 'c'], ['d', 'e']);
     await damage();
     const before = await readFile(path).catch(() => undefined);
@@ -120,7 +120,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
-  test('a data file that is gone is refused although nothing waits in the journal, and rebuilt', async () => {
+  test('a missing data file is an error even if nothing waits in the journal, and is rebuilt', async () => {
     await crashedStore(['a', 'b'], []);
     await rm(path);
     const repository = await open(config);
@@ -133,7 +133,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b']);
   });
 
-  test('a journal damaged in the middle is refused, left alone, and all readable commits are saved', async () => {
+  test('a journal damaged in the middle is refused, not changed, and all readable commits are recovered', async () => {
     await crashedStore(['a'], ['b', 'c', 'd', 'e']);
     const bytes = await readFile(journal);
     const lines = bytes.toString('latin1').split('\n');
@@ -151,7 +151,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b', 'd', 'e']);
   });
 
-  test('a journal whose beginning is damaged is refused; its commits are saved', async () => {
+  test('a journal whose beginning is damaged is refused; its commits are recovered', async () => {
     await crashedStore(['a'], ['b', 'c']);
     const bytes = await readFile(journal);
     bytes[12] = 0x58;
@@ -163,7 +163,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b', 'c']);
   });
 
-  test('an old copy put in place under waiting commits is refused; repair brings it up to date from the journals', async () => {
+  test('an old copy under waiting commits is refused; a repair brings it up to date from the journals', async () => {
     await crashedStore(['a', 'b'], ['c']);
     await cp(`${path}.bak`, path);
     const repository = await open(config);
@@ -174,7 +174,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b', 'c']);
   });
 
-  test('a copy put in place while the store is closed is simply the new content', async () => {
+  test('a copy that replaces the file while the store is closed is simply the new content', async () => {
     await crashedStore(['a', 'b'], []);
     await cp(`${path}.bak`, path);
     expect(await idsIn(config)).toEqual(['a']);
@@ -184,7 +184,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'z']);
   });
 
-  test('where file and backup are both damaged, repair changes nothing and says so', async () => {
+  test('if file and backup are both damaged, a repair changes nothing and reports that', async () => {
     await crashedStore(['a', 'b'], ['c']);
     await writeFile(path, '{');
     await writeFile(`${path}.bak`, '{');
@@ -193,7 +193,7 @@ describe.each([
   });
 });
 
-test('a file of SPEC.md without versions or times is read as it is and can be written', async () => {
+test('a file of SPEC.md without versions or times is read unchanged and can be written', async () => {
   const config = jsonStrategy.parse({ base_path: folder });
   const sample = {
     templates: { 'template-1': { template_id: 'template-1', name: 'Standard Template', max_number: 10 } },

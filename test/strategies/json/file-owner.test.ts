@@ -45,7 +45,7 @@ async function owners(): Promise<string[]> {
 const idsIn = async (path: string): Promise<string[]> =>
   Object.keys((JSON.parse(await readFile(path, 'utf8')) as { templates: object }).templates);
 
-test('a new store is for its owner only', async () => {
+test('a new store is accessible only to its owner', async () => {
   await save('a');
   await save('b');
   expect(await readdir(data)).toHaveLength(5);
@@ -53,7 +53,7 @@ test('a new store is for its owner only', async () => {
   expect((await stat(data)).mode & 0o777).toBe(0o700);
 });
 
-test.each([0o600, 0o644, 0o660])('files are written anew with the mode of the data file: %o', async (mode) => {
+test.each([0o600, 0o644, 0o660])('replaced files keep the mode of the data file: %o', async (mode) => {
   await save('a');
   await chmod(file, mode);
   for (const id of ['b', 'c']) await save(id);
@@ -63,30 +63,33 @@ test.each([0o600, 0o644, 0o660])('files are written anew with the mode of the da
   }
   await writeFile(file, '{');
   await Array.fromAsync(diagnoseJson(config, { repair: true }));
-  const aside = (await readdir(data)).filter((name) => name.includes('.damaged-'));
-  expect(aside).not.toHaveLength(0);
-  for (const name of aside) expect([name, await modeOf(join(data, name))]).toEqual([name, mode]);
+  const copies = (await readdir(data)).filter((name) => name.includes('.damaged-'));
+  expect(copies).not.toHaveLength(0);
+  for (const name of copies) expect([name, await modeOf(join(data, name))]).toEqual([name, mode]);
   expect(await modeOf(file)).toBe(mode);
 });
 
-test.each(['request_database.json', 'request_database.json.journal'])('a link stays a link: %s', async (name) => {
-  await save('a');
-  const elsewhere = join(folder, 'elsewhere');
-  await mkdir(elsewhere);
-  const target = join(elsewhere, 'real');
-  const link = join(data, name);
-  await writeFile(target, await readFile(link));
-  await rm(link);
-  await symlink(join('..', 'elsewhere', 'real'), link);
-  for (const id of ['b', 'c']) await save(id);
-  expect((await lstat(link)).isSymbolicLink()).toBe(true);
-  expect(await readdir(elsewhere)).toEqual(['real']);
-  expect(await idsIn(file)).toEqual(['a', 'b', 'c']);
-  // The backup is a copy of what was there, not another link to what is there now.
-  expect(await idsIn(`${file}.bak`)).toEqual(['a', 'b']);
-});
+test.each(['request_database.json', 'request_database.json.journal'])(
+  'a symbolic link stays a link: %s',
+  async (name) => {
+    await save('a');
+    const elsewhere = join(folder, 'elsewhere');
+    await mkdir(elsewhere);
+    const target = join(elsewhere, 'real');
+    const link = join(data, name);
+    await writeFile(target, await readFile(link));
+    await rm(link);
+    await symlink(join('..', 'elsewhere', 'real'), link);
+    for (const id of ['b', 'c']) await save(id);
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    expect(await readdir(elsewhere)).toEqual(['real']);
+    expect(await idsIn(file)).toEqual(['a', 'b', 'c']);
+    // The backup is a copy of the previous content, not another link to the current one.
+    expect(await idsIn(`${file}.bak`)).toEqual(['a', 'b']);
+  },
+);
 
-test('a link to a file that is not there yet is filled', async () => {
+test('the target of a dangling link is created', async () => {
   await mkdir(data);
   await symlink(join(folder, 'later.json'), file);
   await save('a');
@@ -94,14 +97,14 @@ test('a link to a file that is not there yet is filled', async () => {
   expect(await idsIn(join(folder, 'later.json'))).toEqual(['a']);
 });
 
-// Only root may give files to others, and run programs as others.
+// Only root may change owners, and run programs as other users.
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 asRoot('with several users (needs root)', () => {
   const SERVICE = 51_234;
   const OTHER = 51_235;
   const GROUP = 51_300;
 
-  /** Gives the store to the service, and lets others of a group write it. */
+  /** Gives the store to the service, with write access for a group. */
   async function giveToService(mode: number): Promise<void> {
     await chmod(folder, 0o755);
     await chown(data, SERVICE, GROUP);
@@ -123,7 +126,7 @@ asRoot('with several users (needs root)', () => {
     return { stderr: await text(child.stderr), code: await code };
   }
 
-  test('root leaves every file to the user of the service, also where all but the data file are made anew', async () => {
+  test('root keeps the service user as the owner of every file, even if all but the data file are created again', async () => {
     await save('a');
     await save('b');
     await giveToService(0o640);
@@ -136,7 +139,7 @@ asRoot('with several users (needs root)', () => {
     expect(await owners()).toEqual([`640 ${SERVICE}:${GROUP}`]);
   });
 
-  test('a user who may write the files, but not leave them to their owner, is refused before anything changes', async () => {
+  test('a user who may write the files, but not keep their owner, is refused before anything changes', async () => {
     await save('a');
     await save('b');
     await giveToService(0o660);

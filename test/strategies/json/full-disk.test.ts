@@ -8,7 +8,7 @@ import { StorageUnavailableError } from '../../../lib/repository/errors.ts';
 import { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openJsonStrategy } from '../../../lib/strategies/json/json-strategy.ts';
 
-// A disk that is really full or read-only needs a file system of its own, and mounting one needs root on Linux.
+// A really full or read-only disk needs its own file system, and mounting one requires root on Linux.
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 const onOwnDisk = canMount ? describe : describe.skip;
 
@@ -34,7 +34,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     await rm(disk, { recursive: true, force: true });
   });
 
-  test('a full disk refuses saves with advice, loses nothing acknowledged, and works on when there is space', async () => {
+  test('a full disk refuses saves with advice, loses nothing acknowledged, and works again once there is space', async () => {
     const config = jsonStrategy.parse({ base_path: join(disk, 'data') });
     const acknowledged: string[] = [];
     const repository = new StorageRepository(await openJsonStrategy(config));
@@ -55,7 +55,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     expect(error).toBeInstanceOf(StorageUnavailableError);
     expect((error as Error).message).toContain('The disk is full');
     expect(acknowledged.length).toBeGreaterThan(10);
-    // What was refused is not there, and small saves that fit are not harmed by the large one that did not.
+    // The refused save is not stored, and does not affect small saves that still fit.
     expect(await repository.getEntity('templates', `t-${acknowledged.length}`)).toBeUndefined();
     expect(await repository.countEntities('templates')).toEqual({ count: acknowledged.length + 1 });
 
@@ -71,7 +71,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     expect(missing).toEqual([]);
   });
 
-  test('a disk that fills up while the journal is compacted leaves the data file whole and no rubbish', async () => {
+  test('a disk that fills up during a compaction leaves a whole data file and no temporary files', async () => {
     const config = jsonStrategy.parse({ base_path: disk });
     const repository = new StorageRepository(await openJsonStrategy(config));
     for (let i = 0; i < 8; i++) await repository.saveEntity('templates', template(`t-${i}`, 100_000));
@@ -89,7 +89,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     );
   });
 
-  test('a read-only folder can be read; a save says what is wrong and changes nothing', async () => {
+  test('a read-only folder can be read; a save reports the problem and changes nothing', async () => {
     const config = jsonStrategy.parse({ base_path: disk });
     const writer = new StorageRepository(await openJsonStrategy(config));
     await writer.saveEntity('templates', template('a', 10));

@@ -22,7 +22,7 @@ async function textOf(layout: Layout, tables: Tables, foreign = new Map<string, 
   );
 }
 
-/** Ids and values with everything that could be taken for the layout itself. */
+/** Ids and values with everything that could be mistaken for the layout itself. */
 const awkward = fc.oneof(
   fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
   fc.constantFrom('": {', '\\": {', '"', '\\', '},', '}', '\n', ' ', '__proto__', '{', 'constructor', '10', '2'),
@@ -45,7 +45,7 @@ describe.each([
   ['single file', single],
   ['split files', split],
 ])('%s', (_, layout) => {
-  test('what is written is valid JSON and is read back the same, line by line and as a whole', async () => {
+  test('the written text is valid JSON and is read back unchanged, line by line and as a whole', async () => {
     await fc.assert(
       fc.asyncProperty(records, records, async (templates, machines) => {
         const tables = fill({ templates, machines });
@@ -55,7 +55,7 @@ describe.each([
           const take = (name: CollectionName, id: string, record: JsonObject) =>
             lines.get(name)?.put(id, { ...record, version: 1 });
           const readByLines = parseLines(Buffer.from(text), file.collections, layout.wrapped, take);
-          // Ids that look like the layout may be left to the parser of the whole; nothing may be read wrongly.
+          // Ids that look like the layout may be left to the parser for whole texts; nothing may be misread.
           if (!readByLines) for (const name of file.collections) lines.get(name)?.clear();
           parseFile(layout, file, Buffer.from(JSON.stringify(parseJson(text))), whole, new Map());
           const again = newTables(100);
@@ -79,7 +79,7 @@ describe.each([
     }
   });
 
-  test('text that was changed by one character is read as JSON.parse reads it, or refused as it refuses it', async () => {
+  test('text with one changed character is read, or refused, exactly as by JSON.parse', async () => {
     const tables = fill({ templates: { a: { n: 1 }, b: { n: 2 } }, machines: { m: { n: 3 } } });
     for (const [i, text] of (await textOf(layout, tables)).entries()) {
       const file = layout.files[i] as (typeof layout.files)[number];
@@ -107,7 +107,7 @@ describe.each([
   });
 });
 
-test('text of many megabytes is read in chunks that end at lines', async () => {
+test('text of many megabytes is read in chunks of complete lines', async () => {
   // Lines of 90 KB and one of 20 MB, longer than a chunk.
   const content = Object.fromEntries(
     Array.from({ length: 400 }, (_, i) => [`t-${i}`, { filling: 'ü'.repeat(45_000) }]),
@@ -119,7 +119,7 @@ test('text of many megabytes is read in chunks that end at lines', async () => {
   expect(ids).toEqual([...Object.keys(content), 'long', 'last']);
 });
 
-test('a split file may be wrapped in its collection, and an entity may be called like it', () => {
+test('a split file may be wrapped in its collection, and an entity may have its name as id', () => {
   const file = split.files[0] as (typeof split.files)[number];
   const read = (content: object) => {
     const tables = newTables(100);
@@ -131,7 +131,7 @@ test('a split file may be wrapped in its collection, and an entity may be called
   expect(read({ templates: { template_id: 'templates' }, b: {} })).toEqual(['templates', 'b']);
 });
 
-test('members of a single file that are no collection of ours are kept', async () => {
+test('members of a single file that are not our collections are kept', async () => {
   const file = single.files[0] as (typeof single.files)[number];
   const foreign = new Map<string, JsonValue>();
   const tables = newTables(100);
@@ -140,7 +140,7 @@ test('members of a single file that are no collection of ours are kept', async (
   expect(JSON.parse(text as string)).toEqual({ templates: {}, requests: {}, machines: {}, audit: { kept: [1, 2] } });
 });
 
-test('what is no JSON object of the shape is refused with the reason', () => {
+test('text that is not a JSON object of the expected shape is refused with the reason', () => {
   const parse = (text: string) => () =>
     parseFile(single, single.files[0] as (typeof single.files)[number], Buffer.from(text), newTables(100), new Map());
   expect(parse('[]')).toThrow('no JSON object');

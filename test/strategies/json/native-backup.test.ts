@@ -47,7 +47,7 @@ test.each(jsonStores.map((factory): [string, StoreFactory] => [factory.name, fac
   },
 );
 
-test('of files that are not there', async () => {
+test('of missing files', async () => {
   const config: ConfigInput = { storage: { strategy: 'json', json_strategy: { base_path: join(folder, 'nowhere') } } };
   expect((await rejection(copy(config))).message).toContain('There are no files to back up in');
   expect(await readdir(folder)).toEqual(['backup']);

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The local disk, with a note of every append and every flush. The components can be replaced, and this is one. */
+/** The local disk with a record of every append and flush: a replacement of one component. */
 class NotingFileManager extends LocalFileManager {
   readonly appends: boolean[] = [];
   flushes = 0;
@@ -76,7 +76,7 @@ test('without sync_writes no save waits, and all are flushed soon after', async 
 test('concurrent saves share appends, up to write_buffer_size', async () => {
   const large = openNoting({ write_buffer_size: 64_000 });
   await saveAll(large.repository, 64);
-  // The first goes alone or with those that came in at once; all others fit the second.
+  // The first is on its own or with those that arrive at once; all others fit into the second.
   expect(large.files.appends.length).toBeLessThanOrEqual(2);
   await large.repository.close();
 
@@ -101,7 +101,7 @@ test.each([0, 3, 50_000])('cache_size %d changes nothing but memory', async (cac
   await second.repository.close();
 });
 
-test('a table keeps the entities parsed that were used last, up to its cache size', () => {
+test('a table keeps the most recently used entities parsed, up to its cache size', () => {
   const table = new EntityTable('templates', 2);
   const parsed = () => table.capture().flatMap(([id, kept]) => (typeof kept === 'string' ? [] : [id]));
   for (const id of ['a', 'b', 'c', 'd']) table.put(id, { template_id: id, version: 1 });

@@ -14,7 +14,7 @@ import { rounds, seed } from '../../trials.ts';
 
 const SEQUENCES = rounds(2000);
 
-/** In memory where there is such a place: nothing here depends on what a disk does, and each step flushes many times. */
+/** In memory if possible: nothing here depends on a real disk, and each step flushes many times. */
 const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 let root: string;
@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** How an operation picks a file, a place in it, and so on: 0 to 1. */
+/** How an operation picks a file, a position in it, and so on: 0 to 1. */
 type Pick = number;
 type Step =
   | { readonly kind: 'save' | 'delete' | 'truncate' | 'spoil' | 'remove'; readonly which: Pick; readonly where: Pick }
@@ -58,7 +58,7 @@ const variants = [
 const isJournal = (name: string): boolean => name.includes('.journal');
 const SAYS_SO = /may be missing|are missing|is missing|are lost|cannot be rebuilt/;
 
-/** A store that is written, killed, damaged and repaired, and what its callers were told is stored. */
+/** A store that is written, killed, damaged and repaired, with the saves acknowledged to its callers. */
 class Trial {
   #folder: string;
   readonly #settings: object;
@@ -111,7 +111,7 @@ class Trial {
       }
       this.history.push(`${kind} ${id}`);
     } catch (error) {
-      // Refused, so that nobody was told that it is stored, or what is to be deleted was in the part that was cut off.
+      // Refused, so it was not acknowledged, or the entity to be deleted was in the part that was cut off.
       if (!(error instanceof StorageDamagedError || error instanceof EntityNotFoundError)) throw error;
       this.history.push(`${kind} refused`);
       await this.#close();
@@ -124,7 +124,7 @@ class Trial {
     this.history.push('close');
   }
 
-  /** Goes on with the files as a process leaves them that is killed now. */
+  /** Continues with the files as left by a process that is killed now. */
   async #kill(): Promise<void> {
     const before = this.#path;
     if (this.#repository === undefined) return;
@@ -147,11 +147,11 @@ class Trial {
     const at = Math.floor(where * bytes.length);
     this.history.push(`${kind} ${name} at ${at} of ${bytes.length}`);
     if (kind === 'remove') {
-      // Where nothing of the journal is left, the data file alone says what is stored: so a store is begun from a copy.
+      // If nothing of the journal is left, the data file alone counts, as when a store starts from a copy.
       if (names.filter(isJournal).every((one) => one === name)) this.history.push('no');
       else await rm(path);
     } else if (kind === 'truncate') {
-      // A journal that is cut exactly between two commits looks like one that has never had the second.
+      // A journal that is cut exactly between two commits looks like one that never had the second.
       await truncate(path, isJournal(name) && bytes[at - 1] === 0x0a ? at - 1 : at);
     } else {
       // No JSON holds these bytes, so that no valid file of another content comes out.
@@ -163,7 +163,7 @@ class Trial {
     }
   }
 
-  /** Repairs, and insists that whatever is missing then is named. */
+  /** Repairs, and requires that everything missing afterwards is reported. */
   async repair(): Promise<void> {
     await this.#kill();
     const said = await this.#findings(true);
@@ -175,14 +175,14 @@ class Trial {
     );
     if (stored === undefined) {
       expect(left.some(({ level }) => level === 'error')).toBe(true);
-      // Nobody can go on with it but by beginning anew.
+      // The store can only be started again from scratch.
       await rm(this.#path, { recursive: true });
       this.#acknowledged = new Map();
       return;
     }
     if (missing.length === 0) expect(sorted(stored)).toEqual(sorted(this.#acknowledged));
     this.#acknowledged = stored;
-    // What was read is put away, so that it is not taken for a word about what happens next.
+    // Findings read so far are discarded, so that they do not count as reports of later losses.
     for (const name of await readdir(this.#path)) {
       if (name.includes('.torn-')) await rm(join(this.#path, name));
     }
@@ -206,7 +206,7 @@ class Trial {
 
 const sorted = (entities: ReadonlyMap<string, number>): [string, number][] => [...entities].sort();
 
-test(`${SEQUENCES} sequences of saves, kills, damage and repairs lose no acknowledged save without a word`, async () => {
+test(`${SEQUENCES} sequences of saves, kills, damage and repairs lose no acknowledged save silently`, async () => {
   let n = 0;
   const property = fc.asyncProperty(steps, fc.constantFrom(...variants), async (sequence, settings) => {
     const trial = new Trial(join(root, String(n++)), settings);

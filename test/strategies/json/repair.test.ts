@@ -39,7 +39,7 @@ const idsIn = async (config: JsonStrategyConfig): Promise<string[]> => {
   return items.map(({ template_id }) => template_id);
 };
 
-/** A process that is killed before the `n`th change that it makes to the files. */
+/** A process that is killed before its `n`th change of the files. */
 class Killed extends Error {}
 function killedBefore(files: FileManager, n: number): FileManager {
   let left = n;
@@ -117,7 +117,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b']);
   });
 
-  test('the first save is protected, too: there is no backup of a file yet, but the journal that made it', async () => {
+  test('the first save is protected, too: there is no backup of a file yet, but the journal that created it', async () => {
     await crashedStore(['a'], []);
     await truncate(path, 30);
     expect(losses(await repaired(config))).toEqual([]);
@@ -134,7 +134,7 @@ describe.each([
     expect(await idsIn(config)).toEqual(['a', 'b']);
   });
 
-  test('where the journal is gone, the store refuses to go on, and a repair says what may be missing', async () => {
+  test('without the journal the store refuses to open, and a repair reports what may be missing', async () => {
     await crashedStore(['a', 'b'], ['c']);
     await rm(journal);
     const repository = await open(config);
@@ -148,14 +148,14 @@ describe.each([
     expect(losses(await repaired(config))).toEqual([]);
   });
 
-  test('a journal that is all rubbish may have held saves; the files before it are used', async () => {
+  test('a journal of garbage may have held saves; the previous files are used', async () => {
     await crashedStore(['a', 'b'], ['c']);
     await writeFile(journal, 'rubbish\n');
     expect(losses(await repaired(config))).toEqual([expect.stringContaining('saves after commit 2 may be missing')]);
     expect(await idsIn(config)).toEqual(['a', 'b']);
   });
 
-  test('copies that earlier repairs kept are used where all else is gone', async () => {
+  test('copies that earlier repairs set aside are used if everything else is gone', async () => {
     await crashedStore(['a', 'b'], ['c']);
     await truncate(path, 20);
     await repaired(config);
@@ -173,7 +173,7 @@ describe.each([
     ['the file is gone', async () => rm(path)],
     ['the beginning of the journal is spoilt', async () => writeFile(journal, Buffer.alloc(20, 0xff), { flag: 'r+' })],
   ])(
-    'a repair that is killed at any step loses nothing, also where the file is damaged again: %s',
+    'a repair that is killed at any step loses nothing, even if the file is damaged again: %s',
     async (_how, damage) => {
       const serializer = config.enable_compression ? gzipSerializer : plainSerializer;
       for (let n = 1, done = false; !done; n++) {

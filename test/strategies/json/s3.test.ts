@@ -33,7 +33,7 @@ const template = (id: string, filling = 10) => ({
   attributes: { filling: 'x'.repeat(filling) },
 });
 
-/** A repository whose every `n`th write to S3 is done, but whose answer is lost, so that the SDK sends it again. */
+/** A repository with every `n`th write to S3 executed but its answer lost, so that the SDK retries it. */
 function losingAnswers(config: JsonStrategyConfig, n: number): StorageRepository {
   const client = newClient();
   let writes = 0;
@@ -45,7 +45,7 @@ function losingAnswers(config: JsonStrategyConfig, n: number): StorageRepository
       }
       return result;
     },
-    // Inside the SDK's retries, which are what is tested.
+    // Below the SDK's retries, which are under test.
     { step: 'deserialize', priority: 'low' },
   );
   const files = new S3FileManager(client, bucket, prefix);
@@ -98,14 +98,14 @@ test('a write whose answer was lost is neither doubled nor reported as a conflic
   expect(await reopened.getEntity('templates', 't')).toMatchObject({ version: 12 });
 });
 
-test('a missing bucket is an error of the configuration', async () => {
+test('a missing bucket is a configuration error', async () => {
   await expect(open(configure({ base_path: `s3://no-such-bucket-${prefix}/x` }))).rejects.toMatchObject({
     code: 'configuration_invalid',
     message: expect.stringContaining('base_path'),
   });
 });
 
-test('a server that cannot be reached is unavailable, and may be tried again', async () => {
+test('a server that cannot be reached is unavailable, and the call may be retried', async () => {
   await expect(open(configure({ endpoint: 'http://127.0.0.1:1' }))).rejects.toMatchObject({
     code: 'storage_unavailable',
     retryable: true,
@@ -124,7 +124,7 @@ test('refused access says which permissions are needed', async () => {
   await expect(files.read('request_database.json')).rejects.toThrow('s3:GetObject');
 });
 
-test('a damaged object is refused, left alone and rebuilt without loss', async () => {
+test('a damaged object is refused, not changed and rebuilt without loss', async () => {
   const config = configure();
   for (const id of ['a', 'b', 'c']) {
     await using repository = await open(config);
@@ -140,7 +140,7 @@ test('a damaged object is refused, left alone and rebuilt without loss', async (
   expect(await Body?.transformToString()).toBe('{"templates": {');
   const findings = await Array.fromAsync(diagnoseJson(config, { repair: true }));
   expect(findings.some(({ level }) => level === 'error')).toBe(true);
-  // What a repair leaves is as well protected as what it found.
+  // The repaired store is as well protected as before.
   await client.send(new DeleteObjectCommand(object));
   client.destroy();
   const again = await Array.fromAsync(diagnoseJson(config, { repair: true }));

@@ -1,6 +1,6 @@
 /**
  * One of several processes on the same store. argv: the configuration as JSON, then `save NAME COUNT` (distinct ids) or
- * `persist NAME COUNT` (the same, again where the store says so), or `increment COUNT` (one counter, by expectedVersion,
+ * `persist NAME COUNT` (the same, with retries if the store asks for them), or `increment COUNT` (one counter, by expectedVersion,
  * retried on conflict), or `hold` (takes the write lock and keeps it).
  */
 import type { JsonStrategyConfig } from '../../../lib/config/json-strategy.ts';

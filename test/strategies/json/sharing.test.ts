@@ -64,7 +64,7 @@ describe.each([
     expect(await repository.getEntity('templates', 'counter')).toMatchObject({ count: 200, version: 200 });
   });
 
-  test('what one process has saved, another reads at once, also across compacts', async () => {
+  test('a save of one process is read by another at once, also across compactions', async () => {
     const config = configure();
     await using writer = new StorageRepository(await openJsonStrategy(config));
     await using reader = new StorageRepository(await openJsonStrategy(config));
@@ -108,8 +108,8 @@ test('the lock of a process that was killed does not block the next one', async 
   expect(await repository.getEntity('templates', 't')).toBeDefined();
 });
 
-// Two writers that each locked a file of that name wrote at the same place of the journal.
-test('a lock file that is removed again and again under its writers costs nothing that was acknowledged', async () => {
+// Two writers that had each locked a file of that name wrote at the same position of the journal.
+test('repeated removal of the lock file under its writers loses no acknowledged save', async () => {
   const config = jsonStrategy.parse({ base_path: folder });
   const lock = join(folder, 'request_database.json.lock');
   const removing = setInterval(() => rm(lock, { force: true }).catch(() => {}), 700);
@@ -146,7 +146,7 @@ test('a read lock keeps writers out and lets other readers in', async () => {
   expect(events).toEqual(['read by another', 'read', 'saved']);
 });
 
-test('closing waits for a transaction that is under way, which keeps its lock and commits', async () => {
+test('closing waits for a running transaction, which keeps its lock and commits', async () => {
   const config = jsonStrategy.parse({ base_path: folder });
   const repository = new StorageRepository(await openJsonStrategy(config));
   const other = new StorageRepository(await openJsonStrategy(config));

@@ -1,9 +1,9 @@
-/** What a database says of its own tables. */
+/** The catalog of a database. */
 import type { DatabaseKind, RawRow, TestDatabase } from './databases.ts';
 
 type Name = DatabaseKind['name'];
 
-// pg_dump and the sqlite3 shell are not everywhere; these hold what they would print of tables, indexes and constraints.
+// pg_dump and the sqlite3 shell are not available everywhere; these queries return the same about tables, indexes and constraints.
 const everything: Readonly<Record<Name, readonly string[]>> = {
   sqlite: ['SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name'],
   postgresql: [
@@ -17,7 +17,7 @@ const everything: Readonly<Record<Name, readonly string[]>> = {
   ],
 };
 
-/** All that a schema consists of, to compare with what it is later. */
+/** Everything in a schema, to compare with its later state. */
 export async function schemaOf(name: Name, database: TestDatabase): Promise<RawRow[]> {
   const rows: RawRow[] = [];
   for (const query of everything[name]) rows.push(...(await database.run(query)));

@@ -3,7 +3,7 @@ import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { template } from '../../contract/samples.ts';
 import { databaseKinds } from './databases.ts';
 
-test.each(databaseKinds)('$name: closing waits for the calls under way, which succeed', async ({ create }) => {
+test.each(databaseKinds)('$name: closing waits for running calls, which succeed', async ({ create }) => {
   await using database = await create();
   const repository = await openRepository(database.storage({ settings: { pool_timeout: 3 } }));
   const reads = Array.from({ length: 30 }, () => repository.queryEntities('requests'));

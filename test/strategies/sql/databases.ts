@@ -1,4 +1,4 @@
-/** Databases of these tests: a SQLite file or a PostgreSQL database that nobody has used yet, and a way in beside the store. */
+/** Databases of these tests: an unused SQLite file or PostgreSQL database, with direct access beside the store. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { sqliteDialect } from '../../../lib/strategies/sql/sqlite/sqlite-dialect
 
 export type SqlSettings = NonNullable<NonNullable<ConfigInput['storage']>['sql_strategy']>;
 
-/** A row as the database has it; PostgreSQL's values are all text. */
+/** A row in the form of the database; PostgreSQL's values are all text. */
 export type RawRow = Record<string, string | number | null>;
 
 export interface TestDatabase extends AsyncDisposable {
@@ -21,7 +21,7 @@ export interface TestDatabase extends AsyncDisposable {
   readonly config: SqlStrategyConfig;
   /** The configuration of a repository on it. */
   storage(options?: { enforceReferences?: boolean; settings?: Partial<SqlSettings> }): ConfigInput;
-  /** Runs one statement as another program would, past the store. Each `?` is a parameter. */
+  /** Runs one statement like another program, bypassing the store. Each `?` is a parameter. */
   run(text: string, values?: readonly (string | number | null)[]): Promise<RawRow[]>;
   /** Runs several statements. */
   script(text: string): Promise<void>;
@@ -48,7 +48,7 @@ export const sqlite: DatabaseKind = {
   },
 };
 
-/** A SQLite file, which may not be there yet. */
+/** A SQLite file, which may not exist yet. */
 export function sqliteFile(name: string, remove: () => Promise<void>): TestDatabase {
   const settings: SqlSettings = { name };
   const using = <T>(work: (database: DatabaseSync) => T): T => {
@@ -73,7 +73,7 @@ export const postgresql: DatabaseKind = {
   name: 'postgresql',
   dialect: postgresqlDialect,
   async create() {
-    // Only now: the import waits for a server, which the tests of SQLite alone need not have.
+    // Imported late, since the import waits for a server, which tests of SQLite alone do not need.
     const { createDatabase, dropDatabase } = await import('../../backends/test-database.ts');
     const name = `hfstorage-sql-${randomUUID()}`;
     const connectionString = await createDatabase(name);

@@ -41,7 +41,7 @@ describe('hfstorage doctor on SQLite', () => {
   test.each([
     ['a text', 'This was never a database.\n'.repeat(1000)],
     ['a database without its first page', undefined],
-  ])('a file that is no database is an error: %s', async (_, content) => {
+  ])('a file that is not a database is an error: %s', async (_, content) => {
     await using database = await sqlite.create();
     await filled(database);
     const path = database.config.name;
@@ -65,10 +65,10 @@ describe('hfstorage doctor on SQLite', () => {
 });
 
 describe('hfstorage doctor on PostgreSQL', () => {
-  test('an index that is not valid is named, and --repair makes it anew', async () => {
+  test('an invalid index is reported, and --repair creates it again', async () => {
     await using database = await postgresql.create();
     await filled(database);
-    // What CREATE INDEX CONCURRENTLY leaves behind where it fails.
+    // What CREATE INDEX CONCURRENTLY leaves behind if it fails.
     await database.run(
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'templates_created_at_index'::regclass",
     );
@@ -88,9 +88,9 @@ describe('hfstorage doctor on PostgreSQL', () => {
     [
       'a server that does not answer',
       async () => ({ port: await freePort() }),
-      'cannot be reached: nobody listens there',
+      'cannot be reached: no server is listening at this address',
     ],
-    ['a database that is not there', async () => ({ name: 'nowhere' }), 'has no database "nowhere"'],
+    ['a missing database', async () => ({ name: 'nowhere' }), 'has no database "nowhere"'],
     ['a password that is wrong', async () => ({ password: 'wrong' }), 'refused the login'],
   ])('%s is an error', async (_, changes, message) => {
     await using database = await postgresql.create();

@@ -8,18 +8,18 @@ import { databaseKinds, type TestDatabase } from './databases.ts';
 import { createFormer } from './former-database.ts';
 import { doctor, doctorForPeople } from './run-doctor.ts';
 
-const made = async (kind: (typeof databaseKinds)[number]): Promise<TestDatabase> => {
+const createdStore = async (kind: (typeof databaseKinds)[number]): Promise<TestDatabase> => {
   const database = await kind.create();
   await (await openRepository(database.storage())).close();
   return database;
 };
 
-const upToDate = ['The schema is up to date, at migration 3.', 'Every index is there.'];
+const upToDate = ['The schema is up to date, at migration 3.', 'Every index exists.'];
 const PENDING =
   "Schema migrations are pending: 1 (tables), 2 (the store's own columns and exact types, for tables that were there " +
   'before), 3 (indexes).';
 
-/** What is said of the connection, the size, and the use of connections or of the disk. */
+/** The messages about the connection, the size, and the use of connections or of the disk. */
 const circumstances = {
   sqlite: [
     /^SQLite 3\.\d+\.\d+ answered in \d+\.\d ms\.$/,
@@ -38,31 +38,31 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
   const { name } = kind;
 
   test('a sound database: connection, size, use, schema, indexes, entities', async () => {
-    await using database = await made(kind);
+    await using database = await createdStore(kind);
     const { code, ok, warnings, errors } = await doctor(database.storage());
     expect({ code, warnings, errors }).toEqual({ code: 0, warnings: [], errors: [] });
     expect(ok).toEqual([
       expect.stringMatching(/ is valid\.$/),
       ...circumstances[name].map((message) => expect.stringMatching(message)),
       ...upToDate,
-      ...Array.from({ length: 3 }, () => '0 looked at, nothing wrong.'),
+      ...Array.from({ length: 3 }, () => '0 checked, no problems.'),
     ]);
   });
 
-  test('a database that is not there yet, or empty, is not made', async () => {
+  test('a missing or empty database is not created', async () => {
     await using database = await kind.create();
     const { code, ok, warnings, errors } = await doctor(database.storage());
     expect({ code, errors }).toEqual({ code: 0, errors: [] });
     if (name === 'sqlite') {
       expect(existsSync(database.config.name)).toBe(false);
-      expect(ok.at(-1)).toBe('The file does not exist yet; opening the store makes it.');
+      expect(ok.at(-1)).toBe('The file does not exist yet; opening the store creates it.');
     } else {
       expect(await schemaOf(name, database)).toEqual([]);
       expect(warnings).toEqual([PENDING]);
     }
   });
 
-  test('pending migrations are named, and --repair applies them', async () => {
+  test('pending migrations are reported, and --repair applies them', async () => {
     await using database = await createFormer(kind);
     const before = await schemaOf(name, database);
     expect(await doctor(database.storage())).toMatchObject({ code: 0, warnings: [PENDING], errors: [] });
@@ -70,7 +70,7 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     const { code, repairs, warnings, ok } = await doctor(database.storage(), '--repair');
     expect(code).toBe(0);
     expect(repairs.map(({ message }) => message)).toEqual(expect.arrayContaining(upToDate));
-    // What the rows themselves break is not for a repair to decide.
+    // A repair does not fix rows that break rules.
     expect(warnings).toEqual([
       'subnet_ids must be a list.',
       'attributes must be an object.',
@@ -79,8 +79,8 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect(ok).toEqual(expect.arrayContaining(upToDate));
   });
 
-  test('a missing index and one on other columns are named, and --repair makes them', async () => {
-    await using database = await made(kind);
+  test('a missing index and one on other columns are reported, and --repair creates them', async () => {
+    await using database = await createdStore(kind);
     const before = await schemaOf(name, database);
     await database.script(`
       DROP INDEX requests_status_created_at_index;
@@ -99,25 +99,25 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect({ code, warnings }).toEqual({ code: 0, warnings: [] });
     expect(repairs).toEqual(
       expect.arrayContaining([
-        { level: 'ok', subject: 'requests', message: 'The index requests_status_created_at_index was made.' },
-        { level: 'ok', subject: 'machines', message: 'The index machines_created_at_index was made.' },
+        { level: 'ok', subject: 'requests', message: 'The index requests_status_created_at_index was created.' },
+        { level: 'ok', subject: 'machines', message: 'The index machines_created_at_index was created.' },
       ] satisfies Finding[]),
     );
     expect(await schemaOf(name, database)).toEqual(before);
   });
 
-  test('the database of a newer program is an error, and is left alone', async () => {
-    await using database = await made(kind);
+  test('the database of a newer program is an error, and is not changed', async () => {
+    await using database = await createdStore(kind);
     await database.run("INSERT INTO storage_migrations (number, name) VALUES (999, 'from the future')");
     const { code, errors } = await doctor(database.storage(), '--repair');
     expect(code).toBe(3);
     expect(errors).toEqual([
-      'The database was brought to schema 999 by a newer version of this program, which knows schemas up to 3 only. ' +
+      'A newer version of this program has upgraded the database to schema 999; this version knows schemas up to 3 only. ' +
         'Update this program, or name another database.',
     ]);
   });
 
-  test('references to nothing are errors where references are enforced, else warnings', async () => {
+  test('dangling references are errors if references are enforced, else warnings', async () => {
     await using database = await kind.create();
     const lax = database.storage({ enforceReferences: false });
     const repository = await openRepository(lax);
@@ -128,8 +128,8 @@ describe.each(databaseKinds)('hfstorage doctor on $name', (kind) => {
     expect(await doctor(database.storage())).toMatchObject({ code: 3, warnings: [], errors: [message] });
   });
 
-  test('says the same to people, with what to do', async () => {
-    await using database = await made(kind);
+  test('reports the same in the output for people, with remedies', async () => {
+    await using database = await createdStore(kind);
     await database.run('DROP INDEX machines_status_created_at_index');
     const { code, stdout, stderr } = await doctorForPeople(database.storage());
     expect({ code, stderr }).toEqual({ code: 0, stderr: '0 errors, 1 warning.\n' });

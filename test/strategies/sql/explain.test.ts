@@ -14,7 +14,7 @@ const PENDING = ROWS / 10;
 
 // Of the 2,000 requests and machines, 200 are PENDING and 200 FAILED; each template has 100 of each.
 const statusOf = (i: number): string => ['PENDING', 'FAILED'][i % 10] ?? 'COMPLETED';
-/** Not in the order of the ids. */
+/** Not in the order of ids. */
 const createdAt = (i: number): string => new Date(Date.UTC(2026, 0, 1) + 1000 * ((i * 7919) % ROWS)).toISOString();
 
 async function fill(repository: StorageRepository): Promise<void> {
@@ -40,7 +40,7 @@ interface Shape {
   readonly collection: CollectionName;
   readonly options: QueryOptions;
   readonly index: string;
-  /** Most rows that may be looked at for a page. */
+  /** Maximum rows that may be read for a page. */
   readonly most: number;
 }
 
@@ -51,7 +51,7 @@ const shape = (
   most: number,
 ): Shape => ({ what, collection, options, index, most });
 
-// A page of 50 needs 51 rows: one more says that more follow. The next page meets the last row of the one before.
+// A page of 50 needs 51 rows: one more says that more follow. The next page reads the last row of the previous one again.
 const shapes: readonly Shape[] = [
   shape(
     'requests of a status, the newest first',
@@ -102,7 +102,7 @@ describe.each(databaseKinds)('explain on $name', ({ name, dialect, create }) => 
     database = await create();
     repository = await openRepository(database.storage());
     await fill(repository);
-    // As autovacuum does, so that the planner knows what there is.
+    // Like autovacuum, so that the planner knows the tables.
     await database.script(name === 'postgresql' ? 'VACUUM ANALYZE' : 'ANALYZE');
   });
   afterAll(async () => {
@@ -137,7 +137,7 @@ describe.each(databaseKinds)('explain on $name', ({ name, dialect, create }) => 
     );
   });
 
-  test('a filter without an index looks at all, or goes through the index of the order until the page is full', async () => {
+  test('a filter without an index reads everything, or follows the index of the order until the page is full', async () => {
     const explained = async (prefix: string, limit: number) => {
       const options = { filters: { private_ip: { begins_with: prefix } }, limit, explain: true };
       const { items, explanation } = await repository.queryEntities('machines', options);
@@ -154,7 +154,7 @@ describe.each(databaseKinds)('explain on $name', ({ name, dialect, create }) => 
     expect(common.read).toBeLessThan(50);
   });
 
-  test('is left out where nobody asked', async () => {
+  test('is omitted unless requested', async () => {
     expect(await repository.queryEntities('requests', { limit: 1 })).not.toHaveProperty('explanation');
   });
 
@@ -171,7 +171,7 @@ describe.each(databaseKinds)('explain on $name', ({ name, dialect, create }) => 
     });
   });
 
-  test('counts of a status are read off the index alone', async () => {
+  test('counts of a status are answered by the index alone', async () => {
     const { text, values } = new Statements(dialect)
       .reading('requests')
       .count([{ field: 'status', operator: 'eq', value: 'PENDING' }]);

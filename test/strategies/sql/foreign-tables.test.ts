@@ -1,4 +1,4 @@
-/** Databases of other programs whose tables are called as ours: refused before anything in them is changed. */
+/** Databases of other programs whose tables have the same names as ours: refused before anything is changed. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -20,7 +20,7 @@ import { doctor } from './run-doctor.ts';
 const open = async (database: TestDatabase): Promise<void> => (await openRepository(database.storage())).close();
 
 describe.each(databaseKinds)('$name', (kind) => {
-  test('the tables of the original are refused by name, and stay as they are', async () => {
+  test('the tables of the original are refused with their names, and not changed', async () => {
     await using database = await createOriginal(kind);
     const before = await schemaOf(kind.name, database);
     const error = await rejection(open(database));
@@ -35,32 +35,32 @@ describe.each(databaseKinds)('$name', (kind) => {
       expect({ code, errors }).toEqual({ code: 3, errors: [error.message] });
     }
     expect(await schemaOf(kind.name, database)).toEqual(before);
-    // What a client of the service is told.
+    // The answer to a client of the service.
     const { status, headers, body } = problemAnswer(error);
     expect({ status, retry: headers?.['Retry-After'] }).toEqual({ status: 500, retry: undefined });
     expect(JSON.stringify(body)).not.toMatch(/requested_count|store\.db|hfstorage-sql/);
   });
 
-  test("the description's own tables are refused where an upgrade would meet columns of somebody else", async () => {
+  test("SPEC.md's own tables are refused if an upgrade would meet foreign columns", async () => {
     await using database = await createFormer(kind);
     await database.run('ALTER TABLE requests ADD COLUMN cost_center VARCHAR(20)');
     const before = await schemaOf(kind.name, database);
     const error = await rejection(open(database));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('as they are: requests with the unknown columns cost_center. Name');
+    expect(error.message).toContain('left unchanged: requests with the unknown columns cost_center. Name');
     expect(await schemaOf(kind.name, database)).toEqual(before);
     await database.run('ALTER TABLE requests DROP COLUMN cost_center');
     await open(database);
   });
 
-  test('tables that lack columns of the description are refused', async () => {
+  test('tables that lack columns of SPEC.md are refused', async () => {
     await using database = await createFormer(kind);
     await database.run('ALTER TABLE machines DROP COLUMN public_ip');
     const { message } = await rejection(open(database));
-    expect(message).toContain('as they are: machines without the columns public_ip. Name');
+    expect(message).toContain('left unchanged: machines without the columns public_ip. Name');
   });
 
-  test('our own tables are opened, with columns of somebody else, and without the record of their steps', async () => {
+  test('our own tables are opened even with foreign columns, and without the record of their migrations', async () => {
     await using database = await kind.create();
     await open(database);
     await database.run('ALTER TABLE requests ADD COLUMN cost_center VARCHAR(20)');
@@ -70,14 +70,14 @@ describe.each(databaseKinds)('$name', (kind) => {
     await repository.saveEntity('templates', template({ template_id: 't-1' }));
   });
 
-  test('tables beside ours do not matter', async () => {
+  test('additional tables do not matter', async () => {
     await using database = await kind.create();
     await database.run('CREATE TABLE audit_log (id INTEGER PRIMARY KEY)');
     await open(database);
   });
 });
 
-test('the newest columns that are known are those of the model', () => {
+test('the newest known columns are those of the model', () => {
   for (const { name, columns } of tables) {
     expect([...(knownColumns(name).at(-1) ?? [])].sort()).toEqual(columns.map((column) => column.name).sort());
   }
@@ -98,14 +98,14 @@ describe('a SQLite file of another program', () => {
     expect(await stateOf(database)).toEqual(before);
   };
 
-  test('keeps every byte, and nothing is left beside it', async () => {
+  test('keeps every byte, and no file is left beside it', async () => {
     await using database = await createOriginal(sqlite);
     await refuse(database);
     await database.run('PRAGMA journal_mode = WAL');
     await refuse(database);
   });
 
-  test('keeps what waits in its write-ahead log', async () => {
+  test('keeps the content of its write-ahead log', async () => {
     await using database = await createOriginal(sqlite);
     const owner = new DatabaseSync(database.config.name);
     try {

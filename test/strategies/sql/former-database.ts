@@ -1,4 +1,4 @@
-/** A database of the former program: SPEC.md's tables, with rows as Python writes them. */
+/** A database of the former program: SPEC.md's tables, with rows as written by Python. */
 import type { CollectionName } from '../../../lib/model/collections.ts';
 import type { DatabaseKind, RawRow, TestDatabase } from './databases.ts';
 import { specTables } from './spec-tables.ts';
@@ -11,7 +11,7 @@ export interface FormerRow {
   readonly table: CollectionName;
   readonly id: string;
   readonly row: RawRow;
-  /** What the repository makes of the values that it does not give back as they are. NULLs become absent. */
+  /** The values that the repository converts. NULLs become absent. */
   readonly read: Readonly<Record<string, unknown>>;
 }
 
@@ -112,7 +112,7 @@ export const formerRows: readonly FormerRow[] = [
   { table: 'machines', id: 'm-2', row: { ...machine, machine_id: 'm-2', created_at: null }, read: {} },
 ];
 
-/** Stores a row past the store. */
+/** Stores a row directly, bypassing the store. */
 export async function insertRow(database: TestDatabase, table: string, row: RawRow): Promise<void> {
   const names = Object.keys(row);
   await database.run(
@@ -121,7 +121,7 @@ export async function insertRow(database: TestDatabase, table: string, row: RawR
   );
 }
 
-/** Makes the tables of the former program. @param tables their statements, where they are not quite SPEC.md's */
+/** Creates the tables of the former program. @param tables their statements, if they differ from SPEC.md's */
 export async function createFormer(kind: DatabaseKind, tables = specTables): Promise<TestDatabase> {
   const database = await kind.create();
   await database.script(tables);

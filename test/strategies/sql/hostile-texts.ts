@@ -1,4 +1,4 @@
-/** Texts that break out of statements which are glued together, or out of what is around them. */
+/** Texts that would break out of concatenated statements or other contexts. */
 export const hostileTexts: readonly string[] = [
   "'",
   "''",

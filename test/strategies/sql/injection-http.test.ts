@@ -64,7 +64,7 @@ describe.each(databaseKinds)('the API on $name', ({ name, create }) => {
     expect(await everything()).toEqual(before);
   });
 
-  test('refuses them where they mean nothing, and never fails', async () => {
+  test('refuses them where they are invalid, and never fails', async () => {
     const before = await everything();
     for (const text of [...hostileTexts, ...refusedTexts].filter((each) => each.isWellFormed() && each.length < 1000)) {
       const value = encodeURIComponent(text);

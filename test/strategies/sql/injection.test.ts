@@ -1,4 +1,4 @@
-/** Nothing that a caller sends becomes part of a statement. The JSON store, which has none, says what the answers must be. */
+/** Callers' input never becomes part of a statement. The JSON store, which has no statements, gives the expected answers. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +24,11 @@ import { hostileTexts, refusedTexts, shortHostileTexts } from './hostile-texts.t
 const numRuns = rounds(10_000);
 const everyText = [...hostileTexts, ...refusedTexts];
 
-// Object.fromEntries, unlike a literal, makes a field of any name.
+// Object.fromEntries, unlike a literal, creates a field of any name.
 const withField = <T extends object>(entity: T, name: string, value: unknown): T =>
   Object.fromEntries([...Object.entries(entity), [name, value]]) as T;
 
-/** A template that has the text wherever it can have one. */
+/** A template with the text in every possible position. */
 const hostileTemplate = (text: string): EntityInput<'templates'> => {
   const object = withField({}, text, text);
   const fields = { template_id: text, name: text, image_id: text, subnet_ids: [text, object], attributes: object };
@@ -56,7 +56,7 @@ const filter = fc.oneof(
   fc.tuple(operator, scalar).map(([name, value]) => withField({}, name, value)),
 );
 
-/** What is asked of a collection: mostly of its own fields, so that much of it gets past the checks. */
+/** Queries of a collection, mostly with its own fields, so that many of them pass the checks. */
 const asked = fc.constantFrom(...collectionNames).chain((collection) => {
   const field = fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...fieldsOf(collection).keys()) },
@@ -73,10 +73,10 @@ const asked = fc.constantFrom(...collectionNames).chain((collection) => {
   });
 });
 
-/** The position of a cursor that somebody makes up for just this query. */
+/** The position of a cursor that is forged for this very query. */
 const position = fc.option(fc.record({ value: scalar, id: fc.constantFrom(...hostileTexts) }), { nil: undefined });
 
-/** What a call answers, or says is wrong with it; any other error fails the test. */
+/** The answer of a call, or its validation error; any other error fails the test. */
 async function outcomeOf<T>(call: () => Promise<T>): Promise<{ answer: T } | { refused: string }> {
   try {
     return { answer: await call() };
@@ -160,7 +160,7 @@ describe.each(databaseKinds)('$name', ({ name, create }) => {
     expect(new Map(Object.entries(counted.groups ?? {}))).toEqual(new Map(Object.entries(groups)));
   });
 
-  test('queries of hostile fields, operators, values, orders and cursors are answered rightly or refused', async () => {
+  test('queries with hostile fields, operators, values, orders and cursors are answered correctly or refused', async () => {
     const property = fc.asyncProperty(asked, position, async ({ collection, filters, orderBy }, position) => {
       const options = { filters, orderBy, limit: 7 } as QueryOptions;
       const page = (on: Repository, cursor?: string) =>
@@ -173,13 +173,13 @@ describe.each(databaseKinds)('$name', ({ name, create }) => {
       const isAtId = query.order.field === idFieldOf(collection);
       const cursor = encodeCursor(collection, query, { id, value: (isAtId ? id : value) as string });
       const forged = await page(repository, cursor);
-      // A store may tell that no entity can be at that place, or answer what comes after it.
+      // A store may refuse a position that no entity can have, or answer with the entities after it.
       if ('answer' in forged) expect(forged).toEqual(await page(reference, cursor));
     });
     await fc.assert(property, { seed, numRuns });
   });
 
-  test('counts of hostile filters and groups are answered rightly or refused', async () => {
+  test('counts with hostile filters and groups are answered correctly or refused', async () => {
     const property = fc.asyncProperty(asked, async ({ collection, filters, groupBy }) => {
       const count = (on: Repository) =>
         outcomeOf(() => on.countEntities(collection, { filters, groupBy } as CountOptions));
@@ -212,7 +212,7 @@ describe.each(databaseKinds)('$name', ({ name, create }) => {
     }
   });
 
-  test('as an id, those that no id may be are refused', async () => {
+  test('as an id, invalid ones are refused', async () => {
     for (const text of refusedTexts) {
       const calls: (() => Promise<unknown>)[] = [
         () => repository.getEntity('templates', text),

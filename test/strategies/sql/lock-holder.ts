@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-// Plain text, for a process that starts fast.
+// Plain JavaScript, so that the process starts fast.
 const PROGRAM = `
   import { DatabaseSync } from 'node:sqlite';
   const [file, statement] = process.argv.slice(1);

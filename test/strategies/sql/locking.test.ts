@@ -10,7 +10,7 @@ import { rejection } from '../../contract/rejection.ts';
 import { request, saveRequest, template } from '../../contract/samples.ts';
 import { databaseKinds, postgresql, type TestDatabase } from './databases.ts';
 
-/** SPEC.md's example, with the name that its own table gives the column. */
+/** SPEC.md's example, with the column name of its own table. */
 const SELECT = 'SELECT * FROM requests WHERE request_id = ? FOR UPDATE';
 
 const setCount = (session: StoreSession, id: string, machine_count: number) =>
@@ -20,7 +20,7 @@ const setCount = (session: StoreSession, id: string, machine_count: number) =>
 
 describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
   let database: TestDatabase;
-  /** Two clients, as two processes have them. */
+  /** Two clients, as in two processes. */
   let repositories: [StorageRepository, StorageRepository];
   let clients: [SqlStorageStrategy, SqlStorageStrategy];
   let stored: HostRequest;
@@ -44,7 +44,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     expect(await clients[0].executeWithLock('SELECT status FROM requests WHERE request_id = ?', ['none'])).toEqual([]);
   });
 
-  test('commits what the callback wrote on the session, and answers what it returned', async () => {
+  test('commits the writes of the callback on the session, and returns its result', async () => {
     const answer = await clients[0].executeWithLock(SELECT, [stored.request_id], async ([row], session) => {
       await setCount(session, stored.request_id, Number(row?.machine_count) + 5);
       return 'done';
@@ -53,7 +53,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     expect(await current()).toMatchObject({ machine_count: 5, version: 2 });
   });
 
-  test('two clients that count under the lock lose nothing', async () => {
+  test('two clients that count under the lock lose no update', async () => {
     const count = async (client: SqlStorageStrategy) => {
       for (let i = 0; i < 10; i++) {
         await client.executeWithLock(SELECT, [stored.request_id], ([row], session) =>
@@ -65,7 +65,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     expect(await current()).toMatchObject({ machine_count: 40, version: 41 });
   });
 
-  test('a client that waited sees the newest row; readers need not wait', async () => {
+  test('a client that waited sees the newest row; readers do not wait', async () => {
     const locked = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
     const events: string[] = [];
@@ -90,7 +90,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     expect(await current()).toMatchObject({ machine_count: 7, status: 'DONE', version: 3 });
   });
 
-  test('a callback that throws leaves everything as it was, and frees the lock', async () => {
+  test('a callback that throws changes nothing, and releases the lock', async () => {
     const failing = clients[0].executeWithLock(SELECT, [stored.request_id], async (_, session) => {
       await setCount(session, stored.request_id, 9);
       throw new RangeError('no');
@@ -100,7 +100,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     await repositories[1].updateEntity('requests', stored.request_id, { status: 'DONE' });
   });
 
-  test('a write on the repository inside the callback would wait for ever, and is refused', async () => {
+  test('a write on the repository inside the callback would wait forever, and is refused', async () => {
     const outcome = clients[0].executeWithLock(SELECT, [stored.request_id], async () => {
       await repositories[0].saveEntity('templates', template());
     });
@@ -143,7 +143,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     expect(await current()).toEqual(stored);
   });
 
-  test('a ? in a string, a quoted name or a comment is no parameter, and a ; there ends nothing', async () => {
+  test('a ? in a string, a quoted name or a comment is not a parameter, and a ; does not end the statement', async () => {
     const { request_id, template_id } = stored;
     await repositories[0].saveEntity('requests', request(template_id, { request_id, status: "what?; it's" }));
     const select = `/* why? */ -- really?; yes
@@ -152,7 +152,7 @@ describe.each(databaseKinds)('executeWithLock on $name', ({ name, create }) => {
     expect(await clients[0].executeWithLock(select, [request_id])).toEqual([{ 'a?; b': "what?; it's", mark: '?' }]);
   });
 
-  test('FOR UPDATE may be written in any case, before a comment, or left out: the row is locked all the same', async () => {
+  test('FOR UPDATE may be written in any case, before a comment, or omitted: the row is always locked', async () => {
     for (const end of [
       '',
       ' FOR UPDATE',

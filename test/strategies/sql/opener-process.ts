@@ -1,4 +1,4 @@
-/** A process that opens the store of each configuration it is sent, one JSON text a line, closes it, and says what happened. */
+/** A process that opens the store of each configuration it is sent, one JSON text a line, closes it, and reports what happened. */
 import { createInterface } from 'node:readline';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 

@@ -6,7 +6,7 @@ import type { ConfigInput } from '../../../lib/config/configuration.ts';
 
 const PROGRAM = join(import.meta.dirname, 'opener-process.ts');
 
-/** A process that opens stores when it is told to. */
+/** A process that opens stores on request. */
 export class Opener implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -25,13 +25,13 @@ export class Opener implements AsyncDisposable {
     return opener;
   }
 
-  /** The next line it prints, or undefined where it has ended. */
+  /** The next line of its output, or undefined if it has ended. */
   async said(): Promise<string | undefined> {
     const { value, done } = await this.#lines.next();
     return done ? undefined : value;
   }
 
-  /** Lets it open a store, and returns once it has begun to. What it says next is `opened`, or an error. */
+  /** Lets it open a store, and returns once it has begun. Its next output is `opened`, or an error. */
   async begin(config: ConfigInput): Promise<void> {
     this.#child.stdin?.write(`${JSON.stringify(config)}\n`);
     await this.said();

@@ -1,4 +1,4 @@
-/** Tables of a program that calls its tables as this one does: those of the Python original, cut down to what matters here. */
+/** Tables of another program with the same names as ours: those of the Python original, reduced to what matters here. */
 import type { DatabaseKind, TestDatabase } from './databases.ts';
 
 const originalTables = `

@@ -5,12 +5,12 @@ import { MAX_AGE_MS, QueryCache } from '../../../lib/strategies/sql/query-cache.
 
 const page = (name: string): Page => ({ items: [{ template_id: 't', name, version: 1 }], more: false });
 
-/** Changes a result as its owner may. */
+/** Changes a result, as its owner may. */
 const change = ({ items: [item] }: Page): void => {
   if (item !== undefined) item.name = 'changed by a caller';
 };
 
-/** A database that counts how often it is asked and answers what it is told to. */
+/** A database that counts its calls and gives a predefined answer. */
 function source(result: () => object) {
   const asked = { times: 0 };
   const load = async <T extends object>(): Promise<T> => {
@@ -21,7 +21,7 @@ function source(result: () => object) {
 }
 
 describe('QueryCache', () => {
-  test('asks once, and every caller owns what it gets', async () => {
+  test('asks once, and every caller owns its result', async () => {
     const cache = new QueryCache(10);
     const { asked, load } = source(() => page('a'));
     const first = await cache.get<Page>('templates', 'key', load);
@@ -43,7 +43,7 @@ describe('QueryCache', () => {
     expect(asked.times).toBe(1);
   });
 
-  test('a write drops what it may have changed, and nothing else', async () => {
+  test('a write drops only the results that it may have changed', async () => {
     const cache = new QueryCache(10);
     let name = 'old';
     const { asked, load } = source(() => page(name));
@@ -56,7 +56,7 @@ describe('QueryCache', () => {
     expect(asked.times).toBe(3);
   });
 
-  test('what was read before a write ended is not kept', async () => {
+  test('a result read before a write ended is not kept', async () => {
     const cache = new QueryCache(10);
     const { promise: answered, resolve: answer } = Promise.withResolvers<Page>();
     const reading = cache.get<Page>('templates', 'key', () => answered);
@@ -73,7 +73,7 @@ describe('QueryCache', () => {
     expect(await cache.get<Page>('templates', 'key', async () => page('up'))).toEqual(page('up'));
   });
 
-  test('the least recently used go first', async () => {
+  test('the least recently used results are evicted first', async () => {
     const cache = new QueryCache(2);
     const asked: string[] = [];
     const get = (key: string): Promise<Page> =>

@@ -18,7 +18,7 @@ const rowOf = (values: Readonly<Record<string, string | number>>): Row =>
 describe('storedTimestamp', () => {
   test.each([
     ['2026-11-22T10:00:00.000Z', '2026-11-22T10:00:00.000Z'],
-    // CURRENT_TIMESTAMP of SQLite, and Python's str(datetime): UTC without saying so.
+    // CURRENT_TIMESTAMP of SQLite, and Python's str(datetime): UTC without an offset.
     ['2026-11-22 10:00:00', '2026-11-22T10:00:00.000Z'],
     ['2026-11-22 10:00:00.5', '2026-11-22T10:00:00.500Z'],
     ['2026-11-22 10:00:00.123456', '2026-11-22T10:00:00.123Z'],
@@ -46,7 +46,7 @@ describe('encodeValue', () => {
     }
   });
 
-  test('lists and objects are their JSON text, also where they are empty; scalars are themselves', () => {
+  test('lists and objects become JSON text, even if they are empty; scalars stay unchanged', () => {
     expect(encodeValue(column('json'), [])).toBe('[]');
     expect(encodeValue(column('json'), {})).toBe('{}');
     expect(encodeValue(column('json'), { a: [null, 'ü'] })).toBe('{"a":[null,"ü"]}');
@@ -56,7 +56,7 @@ describe('encodeValue', () => {
 });
 
 describe('extraOf', () => {
-  test('holds the fields that the model does not declare, without nulls; NULL where there are none', () => {
+  test('holds the fields that the model does not declare, without nulls; NULL if there are none', () => {
     expect(extraOf(requests, { request_id: 'r', version: 3, tags: { a: 1 } })).toBeNull();
     expect(extraOf(requests, { request_id: 'r', a: null, b: undefined })).toBeNull();
     expect(extraOf(requests, { request_id: 'r', note: '', zero: 0, no: false, a: null, deep: { n: null } })).toBe(
@@ -64,7 +64,7 @@ describe('extraOf', () => {
     );
   });
 
-  test('a field named like the column, and one that objects inherit, are fields like any other', () => {
+  test('a field named like the column, and one named like an inherited member, are ordinary fields', () => {
     const fields = JSON.parse('{"extra":{"extra":1},"__proto__":{"a":1},"constructor":2}');
     const text = extraOf(requests, fields);
     expect(text).toBe('{"extra":{"extra":1},"__proto__":{"a":1},"constructor":2}');
@@ -80,7 +80,7 @@ describe('extraOf', () => {
 });
 
 describe('rows', () => {
-  test('have a value for each column, in their order', () => {
+  test('have a value for each column, in column order', () => {
     const row = encodeRow(requests, {
       request_id: 'r',
       machine_count: 2,
@@ -97,7 +97,7 @@ describe('rows', () => {
     expect(columnValue(row, 'completed_at')).toBeNull();
   });
 
-  test('what somebody else wrote into a JSON column comes back as the text it is', () => {
+  test('text of other programs in a JSON column is returned unchanged', () => {
     const row = rowOf({ request_id: 'r', tags: 'a,b', metadata: '', created_at: '2026-11-22 10:00:00' });
     expect(decodeRow(requests, row)).toEqual({
       request_id: 'r',
@@ -105,7 +105,7 @@ describe('rows', () => {
       metadata: '',
       created_at: '2026-11-22T10:00:00.000Z',
     });
-    // JSON, but no list or object: it is the value that it says.
+    // JSON, but not a list or object: its value is returned.
     expect(decodeRow(requests, rowOf({ tags: '"text"', metadata: '12' }))).toEqual({ tags: 'text', metadata: 12 });
   });
 
@@ -119,11 +119,11 @@ describe('rows', () => {
     ['[1]', [1]],
     ['no JSON', 'no JSON'],
     [7, 7],
-  ])('an extra column that holds no object is a field of that name: %s', (extra, value) => {
+  ])('an extra column that does not hold an object is a field of that name: %s', (extra, value) => {
     expect(decodeRow(requests, rowOf({ request_id: 'r', extra }))).toEqual({ request_id: 'r', extra: value });
   });
 
-  test('a declared field in the extra column counts only where its own column is empty', () => {
+  test('a declared field in the extra column counts only if its own column is empty', () => {
     const extra = '{"status":"OLD","request_type":"return","note":1}';
     expect(decodeRow(requests, rowOf({ status: 'NEW', extra }))).toEqual({
       status: 'NEW',
@@ -132,7 +132,7 @@ describe('rows', () => {
     });
   });
 
-  test('every entity comes back as it went in', () => {
+  test('every entity is decoded to itself', () => {
     const entity = fc.dictionary(
       fc.oneof(
         fc.string({ minLength: 1, unit: 'binary' }),
@@ -143,7 +143,7 @@ describe('rows', () => {
     fc.assert(
       fc.property(fc.constantFrom(...collectionNames), entity, (collection, fields) => {
         const table = tableFor(collection);
-        // Columns other than JSON hold scalars, which the model sees to.
+        // Columns other than JSON hold scalars, as the model ensures.
         const scalars = new Set(table.columns.flatMap(({ name, kind }) => (kind === 'json' ? [] : [name])));
         const given = Object.entries(fields).filter(([name]) => !scalars.has(name));
         const read = decodeRow(table, encodeRow(table, Object.fromEntries(given)));

@@ -12,7 +12,7 @@ async function hfstorage({ storage }: ConfigInput, args: readonly string[]): Pro
   }
 }
 
-/** What `hfstorage doctor --json` finds, by level. */
+/** The findings of `hfstorage doctor --json`, by level. */
 export async function doctor(config: ConfigInput, ...args: string[]) {
   const { code, stdout, stderr } = await hfstorage(config, ['doctor', '--json', ...args]);
   expect(stderr).toBe('');
@@ -22,5 +22,5 @@ export async function doctor(config: ConfigInput, ...args: string[]) {
   return { code, repairs, ok: messages('ok'), warnings: messages('warning'), errors: messages('error') };
 }
 
-/** What `hfstorage doctor` tells people. */
+/** The output of `hfstorage doctor` for people. */
 export const doctorForPeople = (config: ConfigInput): Promise<Outcome> => hfstorage(config, ['doctor']);

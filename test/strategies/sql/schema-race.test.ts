@@ -26,7 +26,7 @@ describe('eight processes that open one database at the same moment', () => {
   };
 
   describe.each(databaseKinds)('$name', (kind) => {
-    test('a new one: all succeed, and each step is taken once', async () => {
+    test('a new one: all succeed, and each migration is applied once', async () => {
       await using database = await kind.create();
       expect(await openTogether(database)).toEqual(openers.map(() => 'opened'));
       expect(await migrations(database)).toEqual([1, 2, 3]);
@@ -34,7 +34,7 @@ describe('eight processes that open one database at the same moment', () => {
       await repository.saveEntity('templates', template());
     });
 
-    test('one of the former program: all succeed, and each step is taken once', async () => {
+    test('one of the former program: all succeed, and each migration is applied once', async () => {
       await using database = await createFormer(kind);
       expect(await openTogether(database)).toEqual(openers.map(() => 'opened'));
       expect(await migrations(database)).toEqual([1, 2, 3]);
@@ -46,7 +46,7 @@ describe('eight processes that open one database at the same moment', () => {
   });
 });
 
-test.each(databaseKinds)('$name: the database of a newer program is refused, and left as it is', async (kind) => {
+test.each(databaseKinds)('$name: the database of a newer program is refused, and not changed', async (kind) => {
   await using database = await createFormer(kind);
   await (await openRepository(database.storage())).close();
   await database.run("INSERT INTO storage_migrations (number, name) VALUES (999, 'from the future')");
@@ -55,7 +55,7 @@ test.each(databaseKinds)('$name: the database of a newer program is refused, and
   for (const enforceReferences of [true, false]) {
     const error = await rejection(openRepository(database.storage({ enforceReferences })));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('brought to schema 999 by a newer version of this program');
+    expect(error.message).toContain('A newer version of this program has upgraded the database to schema 999');
   }
   expect(await schemaOf(kind.name, database)).toEqual(before);
   expect(await migrations(database)).toEqual([1, 2, 3, 999]);

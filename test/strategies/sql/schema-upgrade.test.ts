@@ -13,7 +13,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 describe.each(databaseKinds)('a $name database of the former program', (kind: DatabaseKind) => {
   const { name } = kind;
 
-  test('gives back every row with its values, as version 1', async () => {
+  test('returns every row with its values, as version 1', async () => {
     await using database = await createFormer(kind);
     await using repository = await openRepository(database.storage());
     for (const { table, id, row, read } of formerRows) {
@@ -53,7 +53,7 @@ describe.each(databaseKinds)('a $name database of the former program', (kind: Da
     await expect(repository.deleteEntity('templates', 't-1')).rejects.toMatchObject({ code: 'entity_in_use' });
   });
 
-  test('becomes what a new one is', async () => {
+  test('gets the same schema as a new one', async () => {
     await using database = await createFormer(kind);
     await using fresh = await kind.create();
     await Promise.all([upgrade(database), upgrade(fresh)]);
@@ -116,7 +116,7 @@ describe.each(databaseKinds)('a $name database of the former program', (kind: Da
   });
 });
 
-test('SQLite: times of other zones are brought to UTC, and what is no time stays as it is', async () => {
+test('SQLite: times of other zones are converted to UTC, and other texts stay unchanged', async () => {
   await using database = await createFormer(sqlite);
   const times: readonly [string | number, string | number][] = [
     ['2026-11-22T12:00:00.5+02:00', '2026-11-22T10:00:00.500Z'],
@@ -142,7 +142,7 @@ test('SQLite: times of other zones are brought to UTC, and what is no time stays
   }
 });
 
-test('SQLite: rows that refer to nothing, which Python does not prevent, are kept', async () => {
+test('SQLite: rows with dangling references, which Python does not prevent, are kept', async () => {
   await using database = await createFormer(sqlite);
   await insertRow(database, 'machines', { machine_id: 'm-9', request_id: 'gone', template_id: 'gone', status: 'LOST' });
   await using repository = await openRepository(database.storage());
@@ -205,7 +205,7 @@ test("PostgreSQL: a customer's own default stays", async () => {
   expect(await database.run("SELECT status FROM machines WHERE machine_id = 'm-3'")).toEqual([{ status: 'NEW' }]);
 });
 
-test("PostgreSQL: a customer's view on a column that must change is named, and nothing is changed", async () => {
+test("PostgreSQL: a customer's view on a column that must change is reported, and nothing is changed", async () => {
   await using database = await createFormer(postgresql);
   await database.script("CREATE VIEW open_requests AS SELECT * FROM requests WHERE status = 'PENDING'");
   const before = await schemaOf('postgresql', database);
@@ -215,7 +215,7 @@ test("PostgreSQL: a customer's view on a column that must change is named, and n
   await upgrade(database);
 });
 
-test('PostgreSQL: a number that does not fit stops the upgrade with the reason, and changes nothing', async () => {
+test('PostgreSQL: a number out of range stops the upgrade with the reason, and changes nothing', async () => {
   await using database = await postgresql.create();
   await database.script(specTables.replace('max_number INTEGER', 'max_number BIGINT'));
   await database.script(

@@ -16,7 +16,7 @@ const declaredForeignKeys = [
   'requests.template_id -> templates.template_id',
 ];
 
-/** Stores a request past the store. */
+/** Stores a request directly, bypassing the store. */
 const insertRequest = (database: TestDatabase, id: string, templateId: string) =>
   database.run(
     'INSERT INTO requests (request_id, template_id, machine_count, status, request_type) ' +
@@ -32,7 +32,7 @@ describe.each(databaseKinds)('$name', ({ name, dialect, create }) => {
     expect(`\n${statements.join(';\n')};\n`).toMatchSnapshot();
   });
 
-  test("has every column of SPEC.md's tables, of its type and as required, and one for each field", async () => {
+  test("has every column of SPEC.md's tables, with its type and NOT NULL, and one for each field", async () => {
     await using spec = await create();
     await using ours = await create();
     await spec.script(specTables);
@@ -47,16 +47,16 @@ describe.each(databaseKinds)('$name', ({ name, dialect, create }) => {
     expect(await foreignKeysOf(name, spec)).toEqual(declaredForeignKeys);
   });
 
-  test('references are held by the database itself only where they are enforced', async () => {
+  test('the database itself enforces references only if they are turned on', async () => {
     await using database = await create();
     const repository = await openRepository(database.storage({ enforceReferences: false }));
     await repository.saveEntity('requests', request('nowhere'));
     await repository.close();
-    // SQLite has them in the table, and every connection says whether it holds to them.
+    // SQLite has them in the table, and every connection decides whether to enforce them.
     expect(await foreignKeysOf(name, database)).toEqual(name === 'sqlite' ? declaredForeignKeys : []);
   });
 
-  test('enforce_references can be turned off and on; orphans stored meanwhile stay as they are', async () => {
+  test('enforce_references can be turned off and on; orphans stored meanwhile stay unchanged', async () => {
     await using database = await create();
     const strict = () => openRepository(database.storage());
     const lax = () => openRepository(database.storage({ enforceReferences: false }));
@@ -94,7 +94,7 @@ describe.each(databaseKinds)('$name', ({ name, dialect, create }) => {
     expect(await schemaOf(name, database)).toEqual(before);
   });
 
-  test('an orphan can be changed in all but its reference, and be given a parent', async () => {
+  test('an orphan can be changed except for its reference, and can be given a parent', async () => {
     await using database = await create();
     const { request_id } = request('gone');
     const lax = await openRepository(database.storage({ enforceReferences: false }));

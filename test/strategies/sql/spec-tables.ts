@@ -1,4 +1,4 @@
-/** The tables of SPEC.md, "Database Schema", word for word: what a database of the former program looks like. */
+/** The tables of SPEC.md, "Database Schema", word for word: a database of the former program. */
 export const specTables = `
 CREATE TABLE templates (
     template_id VARCHAR(255) PRIMARY KEY,

@@ -61,7 +61,7 @@ describe.each([
     await repository.close();
   });
 
-  test.each(tried)('a %s waits for timeout and says so, while reads and timers go on', async (_, write) => {
+  test.each(tried)('a %s waits for timeout and reports it, while reads and timers keep working', async (_, write) => {
     repository = await open(1);
     let ticks = 0;
     const timer = setInterval(() => ticks++, 5);
@@ -86,7 +86,7 @@ describe.each([
     expect(await repository.countEntities('templates')).toEqual({ count: 1 });
   });
 
-  test.each(tried)('a %s succeeds where the lock goes within timeout', async (_, write) => {
+  test.each(tried)('a %s succeeds if the lock is released within timeout', async (_, write) => {
     repository = await open(10);
     const writing = write(repository);
     await sleep(50);
@@ -95,13 +95,13 @@ describe.each([
     await writing;
   });
 
-  test('a database that is as it should be is opened all the same', async () => {
+  test('an up-to-date database is still opened', async () => {
     repository = await open(0.3);
     await repository.health();
   });
 });
 
-test('a database that must be upgraded waits for timeout, and says so', async () => {
+test('a database that must be upgraded waits for timeout, and reports it', async () => {
   await using former = await createFormer(sqlite);
   for (const statement of ['BEGIN IMMEDIATE', 'BEGIN EXCLUSIVE']) {
     const holder = await holdLock(former.config.name, statement);
@@ -118,7 +118,7 @@ describe('a file', () => {
     template({ template_id: `t-${i}`, attributes: { filler: 'x'.repeat(200) } }),
   );
 
-  test('that is damaged is an error where a call meets the damage, and is not changed by it', async () => {
+  test('that is damaged is an error if a call meets the damage, and is not changed', async () => {
     await using filled = await openRepository(database.storage());
     await saveAll(filled, 'templates', entities);
     await filled.close();
@@ -149,18 +149,18 @@ describe('a file', () => {
     expect(damaged.equals(await readFile(path))).toBe(true);
   });
 
-  test('that is no database is not opened, and not changed', async () => {
+  test('that is not a database is not opened, and not changed', async () => {
     await writeFile(path, 'This was never a database.\n'.repeat(1000));
     const error = await rejection(openRepository(database.storage()));
     expect(error).toBeInstanceOf(StorageDamagedError);
     expect(await readFile(path, 'utf8')).toBe('This was never a database.\n'.repeat(1000));
   });
 
-  test('of another encoding, in which text sorts otherwise, is not opened', async () => {
+  test('of another encoding, in which text sorts differently, is not opened', async () => {
     await database.script("PRAGMA encoding = 'UTF-16'; CREATE TABLE other (id INTEGER)");
     const error = await rejection(openRepository(database.storage()));
     expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error.message).toContain('holds its text as UTF-16le');
+    expect(error.message).toContain('stores its text as UTF-16le');
   });
 
   test('whose tables are gone is an error that names them', async () => {
@@ -178,7 +178,7 @@ describe('a file', () => {
 describe('the path', () => {
   const at = (name: string) => openRepository(database.storage({ settings: { name } }));
 
-  test('in folders that are missing: they are made', async () => {
+  test('in missing folders: they are created', async () => {
     const name = join(dirname(path), 'a', 'b c', 'ü#%?.db');
     await using repository = await at(name);
     await repository.saveEntity('templates', template());
@@ -196,6 +196,6 @@ describe('the path', () => {
     await writeFile(path, '');
     const error = await rejection(at(join(path, 'store.db')));
     expect(error).toBeInstanceOf(StorageUnavailableError);
-    expect(error.message).toContain(`Cannot make the folder of ${join(path, 'store.db')}`);
+    expect(error.message).toContain(`Cannot create the folder of ${join(path, 'store.db')}`);
   });
 });

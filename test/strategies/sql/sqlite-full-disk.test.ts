@@ -9,7 +9,7 @@ import { rejection } from '../../contract/rejection.ts';
 import { template } from '../../contract/samples.ts';
 import { sqliteFile, type TestDatabase } from './databases.ts';
 
-// A disk that is really full or read-only needs a file system of its own, and mounting one needs root on Linux.
+// A really full or read-only disk needs its own file system, and mounting one requires root on Linux.
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 const onOwnDisk = canMount ? describe : describe.skip;
 
@@ -32,7 +32,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     await rm(disk, { recursive: true, force: true });
   });
 
-  test('a full disk refuses saves with advice, loses nothing acknowledged, and works on when there is space', async () => {
+  test('a full disk refuses saves with advice, loses nothing acknowledged, and works again once there is space', async () => {
     await using repository = await openRepository(database.storage());
     await writeFile(filler, Buffer.alloc(1_000_000));
     const acknowledged: string[] = [];
@@ -80,7 +80,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     expect(await database.run('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
   });
 
-  test('no space for a new database: opening says so', async () => {
+  test('no space for a new database: opening reports it', async () => {
     await writeFile(filler, Buffer.alloc(3 * 1024 * 1024));
     const error = await rejection(openRepository(database.storage()));
     expect(error).toBeInstanceOf(StorageUnavailableError);
@@ -90,7 +90,7 @@ onOwnDisk('a disk of its own (needs root on Linux)', () => {
     await repository.saveEntity('templates', template());
   });
 
-  test('a read-only disk is an error that says so, and nothing is changed', async () => {
+  test('a read-only disk is reported, and nothing is changed', async () => {
     const repository = await openRepository(database.storage());
     await repository.saveEntity('templates', template());
     await repository.close();

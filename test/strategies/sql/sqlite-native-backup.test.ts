@@ -29,7 +29,7 @@ const copy = (signal?: AbortSignal, progress?: (what: string, n: number, total?:
     progress,
   });
 
-test('is one file with everything in it, of which the store opens a copy', async () => {
+test('is one complete file, and the store opens a copy of it', async () => {
   await using repository = await openRepository({ storage: storage('store.db') });
   await loadAll(repository.strategy, awkwardEntities(2_000));
   let [pages, of] = [0, 0];
@@ -40,7 +40,7 @@ test('is one file with everything in it, of which the store opens a copy', async
   expect(copied).toEqual({ files: ['store.db'], consistent: true });
   expect(of).toBeGreaterThan(250);
   expect(pages).toBe(of);
-  // No -wal beside it, without which the file would be worth nothing.
+  // No -wal beside it, without which the file would be incomplete.
   expect(await readdir(join(folder, 'backup'))).toEqual(['store.db']);
   const file = new DatabaseSync(join(folder, 'backup', 'store.db'), { readOnly: true });
   expect(file.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'delete' });
@@ -49,14 +49,14 @@ test('is one file with everything in it, of which the store opens a copy', async
   expect(await contentOf(restored.strategy)).toEqual(await contentOf(repository.strategy));
 });
 
-test('a database that is not there is not made', async () => {
+test('a missing database is not created', async () => {
   expect((await rejection(copy())).message).toBe(
     `There is no database ${join(folder, 'store.db')} to back up. Check sql_strategy.name.`,
   );
   expect(await readdir(folder)).toEqual(['backup']);
 });
 
-test('a damaged database is found by the check of the copy', async () => {
+test('a damaged database is detected by the check of the copy', async () => {
   {
     await using repository = await openRepository({ storage: storage('store.db') });
     await loadAll(repository.strategy, awkwardEntities(2_000));
@@ -68,7 +68,7 @@ test('a damaged database is found by the check of the copy', async () => {
   expect((await rejection(copy())).message).toMatch(/damaged|not a sound SQLite database/);
 });
 
-test('it is stopped when told so', async () => {
+test('it can be stopped', async () => {
   await using repository = await openRepository({ storage: storage('store.db') });
   await loadAll(repository.strategy, awkwardEntities(6_000));
   const stop = new AbortController();

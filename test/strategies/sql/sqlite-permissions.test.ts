@@ -8,7 +8,7 @@ import { rejection } from '../../contract/rejection.ts';
 import { template } from '../../contract/samples.ts';
 import { sqliteFile, type TestDatabase } from './databases.ts';
 
-/** Does something as a user with few rights: root may do everything, whatever the permissions say. */
+/** Runs work as an unprivileged user: root ignores permissions. */
 async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() !== 0) return work();
   process.seteuid?.('nobody');
@@ -33,14 +33,14 @@ afterEach(async () => {
 });
 
 const CANNOT_OPEN = 'The file cannot be opened. Check its path, its permissions and those of its folder';
-const READ_ONLY = 'The file or its folder is read-only. Let the user of this process write there.';
+const READ_ONLY = 'The file or its folder is read-only. Give the user of this process write access.';
 
 test.each([
   ['a file that may not be read', 0o777, 0o000, 'store.db', CANNOT_OPEN],
   ['a folder that may not be written', 0o555, 0o666, 'store.db', READ_ONLY],
   ['a folder that may not be written, without the file', 0o555, 0o666, 'new.db', CANNOT_OPEN],
   ['a folder that may not be entered', 0o000, 0o666, 'store.db', CANNOT_OPEN],
-  ['a folder that may not be made', 0o555, 0o666, 'sub/store.db', 'Cannot make the folder of'],
+  ['a folder that may not be made', 0o555, 0o666, 'sub/store.db', 'Cannot create the folder of'],
 ])('%s cannot be opened, and the error says why', async (_, folderMode, fileMode, name, message) => {
   await chmod(database.config.name, fileMode);
   await chmod(folder, folderMode);
@@ -51,7 +51,7 @@ test.each([
   expect(error.message).toContain(message);
 });
 
-test('a file that may not be written can be read; a save says what is wrong and changes nothing', async () => {
+test('a read-only file can be read; a save reports the problem and changes nothing', async () => {
   await chmod(folder, 0o777);
   await chmod(database.config.name, 0o444);
   await asOrdinaryUser(async () => {
@@ -64,7 +64,7 @@ test('a file that may not be written can be read; a save says what is wrong and 
   });
 });
 
-test('a new file, and what SQLite makes beside it, is for its owner only', async () => {
+test('a new file, and the files that SQLite creates beside it, are accessible only to the owner', async () => {
   await using repository = await openRepository(database.storage());
   await repository.saveEntity('templates', template());
   const modes = await Promise.all(

@@ -30,7 +30,7 @@ test('two processes that increment one counter for 2 seconds lose nothing', asyn
   expect(await repository.getEntity('templates', 't')).toMatchObject({ max_number: 1 + a + b, version: 1 + a + b });
 });
 
-/** Starts a process that saves requests, and kills it when it has acknowledged so many. */
+/** Starts a process that saves requests, and kills it after this many acknowledged saves. */
 async function saveAndBeKilled(database: TestDatabase, name: string, saves: number): Promise<string[]> {
   const args = ['--disable-warning=ExperimentalWarning', WRITER, JSON.stringify(database.storage()), 'save', 't', name];
   const writer = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -42,7 +42,7 @@ async function saveAndBeKilled(database: TestDatabase, name: string, saves: numb
   return acknowledged;
 }
 
-test('twenty processes that are killed while they and others write lose no save that was acknowledged', async () => {
+test('twenty processes that are killed while they and others write lose no acknowledged save', async () => {
   const PROCESSES = 20;
   const AT_ONCE = 3;
   await using database = await createWithTemplate();

@@ -1,4 +1,4 @@
-/** Rules of the tables that somebody else has added: what breaks them is not worth another attempt. */
+/** Rules that others have added to the tables: breaking them is not retried. */
 import { describe, expect, test } from '@jest/globals';
 import { ConfigurationError } from '../../../lib/repository/errors.ts';
 import { problemAnswer } from '../../../lib/service/http/problems.ts';
@@ -31,7 +31,7 @@ function requireFinal(error: Error, named: readonly (string | RegExp)[]): void {
 }
 
 describe.each(databaseKinds)('$name', (kind) => {
-  test('a column that takes no NULL: every way of writing says its name, and doctor too', async () => {
+  test('a NOT NULL column: every kind of write names it, and doctor does, too', async () => {
     await using given = await prepared(kind, (database) => addToMachines(kind, database, 'owner TEXT NOT NULL'));
     const { repository, parent } = given;
     const child = machine(parent, { machine_id: 'm-1' });
@@ -46,7 +46,9 @@ describe.each(databaseKinds)('$name', (kind) => {
     expect(first).toMatchObject({ status: 'failed' });
     const { code, errors } = await doctor(given.database.storage());
     expect(code).toBe(3);
-    expect(errors).toEqual([expect.stringMatching(/^The column owner is none of this program's: .* takes no NULL/)]);
+    expect(errors).toEqual([
+      expect.stringMatching(/^The column owner is unknown to this program: .* does not accept NULL/),
+    ]);
   });
 
   test('a check', async () => {
@@ -69,7 +71,7 @@ describe.each(databaseKinds)('$name', (kind) => {
     await repository.saveEntity('templates', template({ name: 'free' }));
   });
 
-  test('what is saved at the same moment is stored all the same', async () => {
+  test('other concurrent saves are still stored', async () => {
     await using given = await prepared(kind, (database) => addToMachines(kind, database, 'owner TEXT NOT NULL'));
     const { repository, parent } = given;
     const outcomes = await Promise.allSettled(

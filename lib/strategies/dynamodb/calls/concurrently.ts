@@ -1,9 +1,9 @@
-/** Calls of one batch that are under way at the same time. */
+/** Maximum calls of one batch that run at the same time. */
 const MAX_CONCURRENT_CALLS = 32;
 
 /**
- * Runs tasks, a bounded number of them at a time; results in their order. After the first failure, none begins any more;
- * it is thrown once those that are under way have ended.
+ * Runs tasks, a bounded number at a time; the results are in the order of the tasks. After the first failure no further
+ * task starts, and the failure is thrown once the running tasks have ended.
  */
 export async function concurrently<T, R>(tasks: readonly T[], run: (task: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];

@@ -11,16 +11,16 @@ import { answerWasLost } from './lost-answers.ts';
 /** DynamoDB: 100 items in one BatchGetItem. */
 const MAX_BATCH_GET = 100;
 const MAX_PAUSE_MS = 2_000;
-/** How long a write is tried again because others keep changing what it relies on. */
+/** How long a write is retried while others keep changing what it depends on. */
 export const CONTENTION_MS = 20_000;
 
-/** A write of one item by a call of its own. */
+/** A write of one item with a call of its own. */
 export type SingleWrite = { readonly put: PutItem } | { readonly update: UpdateItem } | { readonly delete: DeleteItem };
 
-/** A write of one item, or in a transaction a check of one. */
+/** A write of one item or, in a transaction, a check of one. */
 export type ItemWrite = SingleWrite | { readonly check: DeleteItem };
 
-/** What became of a write: the item that it left behind, where the call answers it, or the item that stood against it. */
+/** The outcome of a write: the resulting item, if the call returns it, or the item that made the condition fail. */
 export type WriteResult =
   | { readonly done: true; readonly item: Item | undefined }
   | { readonly done: false; readonly current: Item | undefined; readonly answerWasLost: boolean };
@@ -29,14 +29,14 @@ export type WriteResult =
 export interface Cancellation {
   readonly code: string;
   readonly message?: string | undefined;
-  /** For ConditionalCheckFailed: the item as it is. */
+  /** For ConditionalCheckFailed: the current item. */
   readonly current: Item | undefined;
 }
 
 interface PageOfItems {
   readonly items: Item[];
   readonly next: Item | undefined;
-  /** Items looked at. */
+  /** Number of items read. */
   readonly read: number;
   readonly readUnits: number;
 }
@@ -49,7 +49,7 @@ const tablesOf = (writes: readonly ItemWrite[]): string =>
 
 const ALL_OLD = { ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
-/** Numbers as numbers: what others stored may have more digits than a double holds. */
+/** Converts all numbers: those that other programs stored may have more digits than a double can hold. */
 export const UNMARSHALL = { wrapNumbers: (text: string): number => Number(text) };
 
 const itemIn = (error: unknown): Item | undefined => {
@@ -57,15 +57,15 @@ const itemIn = (error: unknown): Item | undefined => {
   return item === undefined ? undefined : unmarshall(item, UNMARSHALL);
 };
 
-/** Calls of DynamoDB: what they throw is an error of the repository, and what they retry is tried long enough. */
+/** Calls of DynamoDB. They throw the errors of the repository, and retry long enough. */
 export class DynamodbCalls {
   readonly #client: DynamoDBDocument;
   readonly #maxAttempts: number;
   readonly #readBack: ReadonlyMap<string, string> | undefined;
 
   /**
-   * @param readBack partition keys by table, where the client does not tell which item stood against a write, as DAX does
-   *   not: it is read then
+   * @param readBack partition keys by table, if the client (DAX) does not return the item that made a condition fail: it is
+   *   then read
    */
   constructor(client: DynamoDBDocument, maxAttempts: number, readBack?: ReadonlyMap<string, string>) {
     this.#client = client;
@@ -80,7 +80,7 @@ export class DynamodbCalls {
     return item;
   }
 
-  /** The items of these keys, in no particular order; keys must differ. */
+  /** The items with these keys, in no particular order; the keys must differ. */
   async getMany(TableName: string, keys: readonly Item[], ConsistentRead: boolean): Promise<Item[]> {
     const parts = Array.from({ length: Math.ceil(keys.length / MAX_BATCH_GET) }, (_, i) =>
       this.#getBatch(TableName, keys.slice(i * MAX_BATCH_GET, (i + 1) * MAX_BATCH_GET), ConsistentRead),
@@ -88,7 +88,7 @@ export class DynamodbCalls {
     return (await Promise.all(parts)).flat();
   }
 
-  /** @param answer whether the item that is left behind is wanted */
+  /** @param answer whether to return the resulting item */
   async write(write: SingleWrite, answer: boolean): Promise<WriteResult> {
     try {
       const item = await this.#send(write, answer);
@@ -112,7 +112,7 @@ export class DynamodbCalls {
 
   /**
    * Commits all writes or none.
-   * @returns undefined where it committed, else why not, for each write
+   * @returns undefined if it committed, else the reason for each write
    */
   async writeTogether(writes: readonly ItemWrite[]): Promise<Cancellation[] | undefined> {
     const TransactItems = writes.map((write) => {
@@ -138,9 +138,9 @@ export class DynamodbCalls {
   }
 
   /**
-   * Commits all writes or none, a single one by a call of its own.
-   * @param writeId of the writes, by which one that an earlier attempt has done is recognised
-   * @returns as `writeTogether`
+   * Commits all writes or none; a single write with a call of its own.
+   * @param writeId identifies the writes, so that the work of an earlier attempt is recognised
+   * @returns like `writeTogether`
    */
   async writeAll(writes: readonly ItemWrite[], writeId: string): Promise<Cancellation[] | undefined> {
     const [only] = writes;
@@ -151,15 +151,15 @@ export class DynamodbCalls {
   }
 
   /**
-   * As `writeTogether`, again and again where others were in the way or capacity was lacking.
-   * @throws StorageUnavailableError where that goes on for too long
+   * Like `writeTogether`, with retries if other writers interfered or capacity was lacking.
+   * @throws StorageUnavailableError if that takes too long
    */
   async commit(writes: readonly ItemWrite[]): Promise<Cancellation[] | undefined> {
     const deadline = performance.now() + CONTENTION_MS;
     for (let attempt = 1; ; attempt++) {
       const failures = await this.writeTogether(writes);
       if (failures === undefined || failures.some(({ code }) => code === 'ConditionalCheckFailed')) return failures;
-      requireHope(failures);
+      requireRetryable(failures);
       if (performance.now() > deadline) throw contended(failures);
       await backOff(attempt);
     }
@@ -187,7 +187,7 @@ export class DynamodbCalls {
     return undefined;
   }
 
-  /** One batch, again and again for what was left out; given up where nothing more comes. */
+  /** One batch, repeated for the unprocessed keys; gives up if attempts make no progress. */
   async #getBatch(TableName: string, keys: readonly Item[], ConsistentRead: boolean): Promise<Item[]> {
     const found: Item[] = [];
     let left = keys;
@@ -214,7 +214,7 @@ export class DynamodbCalls {
   }
 }
 
-/** Whether a write failed because an earlier attempt of the same call, whose answer was lost, had done it. */
+/** Whether a write failed because an earlier attempt of the same call, whose answer was lost, had succeeded. */
 export const isOwn = (result: WriteResult & { done: false }, write: SingleWrite, writeId: string): boolean =>
   result.current === undefined ? 'delete' in write && result.answerWasLost : result.current[WRITE_ID] === writeId;
 
@@ -230,7 +230,7 @@ function pageOf(output: {
   return { items: Items, next: LastEvaluatedKey, read: ScannedCount, readUnits: ConsumedCapacity?.CapacityUnits ?? 0 };
 }
 
-/** A pause that grows with the attempts, at random so that callers do not come together again. */
+/** A pause that grows with the attempts, with jitter so that callers do not collide again. */
 export const backOff = (attempt: number): Promise<void> =>
   sleep(Math.random() * Math.min(25 * 2 ** attempt, MAX_PAUSE_MS));
 
@@ -241,8 +241,8 @@ const noCapacity = (table: string, keys: readonly Item[]): StorageUnavailableErr
   );
 };
 
-/** @throws StorageError where one of the failures will be there each time */
-export function requireHope(failures: readonly Cancellation[]): void {
+/** @throws StorageError if one of the failures would recur on every attempt */
+export function requireRetryable(failures: readonly Cancellation[]): void {
   for (const failure of failures) {
     const error = permanentFailure(failure);
     if (error !== undefined) throw error;

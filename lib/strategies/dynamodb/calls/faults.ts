@@ -11,7 +11,7 @@ const THROTTLED = new Set([
   'ThrottlingException',
   'RequestLimitExceeded',
   'LimitExceededException',
-  // Another attempt of the same transaction is under way.
+  // Another attempt of the same transaction is in progress.
   'TransactionInProgressException',
 ]);
 const CREDENTIALS = new Set([
@@ -24,10 +24,10 @@ const CREDENTIALS = new Set([
   'CredentialsProviderError',
   'TokenProviderError',
 ]);
-// Nobody listened, or nobody could be asked where: nothing was sent.
+// The connection was refused, or the name or the route could not be resolved: nothing was sent.
 const NOT_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 
-/** Reasons for which DynamoDB cancels a transaction each time it is sent. */
+/** Reasons for which DynamoDB cancels a transaction every time. */
 const PERMANENT = new Set(['ValidationError', 'ItemCollectionSizeLimitExceeded', 'AccessDenied']);
 
 const nameOf = (error: unknown): string => String((error as { name?: unknown }).name ?? '');
@@ -37,24 +37,24 @@ const statusOf = (error: unknown): number | undefined =>
 
 export const isThrottled = (error: unknown): boolean => THROTTLED.has(nameOf(error));
 
-/** The system's code of a network error. Where the SDK wraps it, only the text is left. */
+/** The system's code of a network error. If the SDK wraps the error, only its text has the code. */
 const codeOf = (error: unknown): string =>
   String((error as { code?: unknown }).code ?? /\bE[A-Z]{3,}(?:_[A-Z]+)?\b/.exec(messageOf(error))?.[0] ?? '');
 
-/** Whether an attempt may have been carried out although it failed: its answer was lost. */
+/** Whether a failed attempt may have been executed, with only its answer lost. */
 export function isAmbiguous(error: unknown): boolean {
   const status = statusOf(error);
   if (status !== undefined) return status >= 500 || status < 400 || nameOf(error) === 'TransactionInProgressException';
   return !NOT_SENT.includes(codeOf(error)) && !CREDENTIALS.has(nameOf(error));
 }
 
-/** What a transaction is refused for each time it is sent; undefined where it may be sent again. */
+/** The error of a transaction that would fail every time; undefined if it can be retried. */
 export const permanentFailure = ({ code, message }: { code: string; message?: string | undefined }) =>
   PERMANENT.has(code) ? refused('commit a transaction', message ?? code) : undefined;
 
 function refused(action: string, reason: string): StorageError {
   if (/4 ?MB/i.test(reason)) {
-    const message = 'hold more than 4 MB together, the most that DynamoDB commits at once; split the call';
+    const message = 'exceed 4 MB together, the most that DynamoDB commits at once; split the call';
     return new ValidationError([{ path: 'entities', message }]);
   }
   if (/specified index/i.test(reason)) {
@@ -68,9 +68,9 @@ function refused(action: string, reason: string): StorageError {
 }
 
 /**
- * An error of the SDK as the error that a caller of the repository gets.
- * @param mayBeDone whether an attempt of a write may have been carried out
- * @param tables those that the call names, where `action` does not
+ * Turns an error of the SDK into the error that a caller of the repository gets.
+ * @param mayBeDone whether an attempt of a write may have been executed
+ * @param tables the tables of the call, if `action` does not name them
  */
 export function asStorageError(
   error: unknown,
@@ -82,7 +82,9 @@ export function asStorageError(
   const message = messageOf(error);
   if (error instanceof StorageError) return error;
   const unavailable = (what: string, advice = 'Try again.'): StorageError => {
-    const next = mayBeDone ? 'It may have been stored or not: read it before you send it again.' : advice;
+    const next = mayBeDone
+      ? 'The write may or may not have been stored: read the record before you repeat it.'
+      : advice;
     return new StorageUnavailableError(`${what} ${next}`, { cause: error });
   };
   if (isThrottled(error)) {
@@ -91,16 +93,16 @@ export function asStorageError(
   }
   if (name === 'ResourceNotFoundException') {
     const advice =
-      'Where it was deleted, restore it: calls work again once it is there. Else check region and table_prefix, or run ' +
+      'If it was deleted, restore it: calls work again once it exists. Otherwise check region and table_prefix, or run ' +
       '`hfstorage doctor`.';
     return unavailable(`DynamoDB has no table ${tables} to ${action}.`, advice);
   }
   if (CREDENTIALS.has(name)) {
     const advice = 'Renew them: check the profile, the role or the session.';
-    return unavailable(`AWS does not accept the credentials to ${action} (${name}).`, advice);
+    return unavailable(`AWS did not accept the credentials to ${action} (${name}).`, advice);
   }
   if (name === 'AccessDeniedException') {
-    return new ConfigurationError(`AWS does not allow it to ${action}: ${message}. Grant it to the role.`, {
+    return new ConfigurationError(`AWS denied permission to ${action}: ${message}. Grant it to the role.`, {
       cause: error,
     });
   }

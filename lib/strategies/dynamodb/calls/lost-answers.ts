@@ -1,17 +1,17 @@
 /**
- * The SDK sends a request again where its answer was lost; the first attempt may have been carried out all the same. A
- * write that then finds its condition broken may have been broken by itself. This notes which requests that concerns.
+ * The SDK retries a request whose answer was lost, although the first attempt may have been executed. If the condition of
+ * the retried write then fails, the write itself may be the cause. This records for which requests that is possible.
  */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { isAmbiguous } from './faults.ts';
 
 const noted = new WeakSet<object>();
 
-/** Whether an attempt before the one that failed may have been carried out. */
+/** Whether an attempt before the one that failed may have been executed. */
 export const answerWasLost = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && noted.has(error);
 
-/** Makes a client note it. */
+/** Makes a client record it. */
 export function noteLostAnswers(client: DynamoDBDocumentClient): void {
   const lost = new WeakSet<object>();
   client.middlewareStack.add(
@@ -23,7 +23,7 @@ export function noteLostAnswers(client: DynamoDBDocumentClient): void {
         throw error;
       }
     },
-    // Behind the SDK's retries, so that it is called for each attempt.
+    // After the SDK's retry middleware, so that it runs for each attempt.
     { step: 'finalizeRequest', priority: 'low', name: 'noteLostAnswer' },
   );
   client.middlewareStack.add(

@@ -1,12 +1,12 @@
-/** Expressions in which every name and every value is a placeholder: reserved words and hostile names are harmless. */
+/** Expressions in which every name and every value is a placeholder, so that reserved words and hostile names are harmless. */
 
-/** The parts of a command that an expression consists of, besides its text. */
+/** The members of a command that accompany the text of an expression. */
 export interface Placeholders {
   readonly ExpressionAttributeNames?: Record<string, string>;
   readonly ExpressionAttributeValues?: Record<string, unknown>;
 }
 
-/** Hands out placeholders, the same for the same name. */
+/** Creates placeholders; the same name always gets the same one. */
 export class Expression {
   readonly #placeholders = new Map<string, string>();
   readonly #names: Record<string, string> = {};
@@ -28,7 +28,7 @@ export class Expression {
     return placeholder;
   }
 
-  /** What goes beside the text; empty parts are left out, since DynamoDB refuses them. */
+  /** The members that accompany the text; empty ones are omitted, since DynamoDB refuses them. */
   get placeholders(): Placeholders {
     return {
       ...(this.#placeholders.size > 0 && { ExpressionAttributeNames: this.#names }),

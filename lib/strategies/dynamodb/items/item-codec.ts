@@ -1,6 +1,6 @@
 /**
- * Entities as items of their table, and back. Declared fields are attributes of their own; all others are in one map,
- * `extra`, so that a write can replace them without knowing their names.
+ * Converts entities to items of their table, and back. Declared fields are attributes of their own; all others are in one
+ * map, `extra`, so that a write can replace them without knowing their names.
  */
 import { type CollectionName, fieldsOf, idFieldOf } from '../../../model/collections.ts';
 import type { Entity, JsonObject, JsonValue } from '../../../model/entities.ts';
@@ -9,50 +9,50 @@ import { isPlainObject, setOwn } from '../../../model/json-values.ts';
 import { MAX_NESTING } from '../../../model/limits.ts';
 import { parseJson } from '../../../model/parse-json.ts';
 
-/** An item as the document client takes and gives it. */
+/** An item in the form of the document client. */
 export type Item = Record<string, unknown>;
 
-/** Attributes that the store keeps besides the fields. An item without `BYTES` was written by somebody else. */
+/** Additional attributes of the store. An item without `BYTES` was written by another program. */
 export const EXTRA = 'extra';
-/** Bytes of the entity's JSON, or more: what updates have added is counted, what they have replaced is not taken off. */
+/** Upper bound for the bytes of the entity's JSON: updates add the new bytes but do not subtract the replaced ones. */
 export const BYTES = 'json_bytes';
-/** Tells the last write from all others, so that one whose answer was lost can be recognised. */
+/** Identifies the last write, so that one whose answer was lost can be recognised. */
 export const WRITE_ID = 'write_id';
 
-/** Of an item that is being made together with many others, which nobody may see before they are all there. */
+/** Marks an item that is being created together with many others, and stays hidden until all of them exist. */
 export const STAGED = 'staged';
 
-/** Stands for an absent `created_at`, without which an item would be in no index. Above all times. */
+/** Replaces an absent `created_at`, without which an item would be in no index. Sorts after all times. */
 export const ABSENT_TIME = '~';
 
 const CREATED_AT = 'created_at';
 
 /**
- * Before the key of a value of `extra` that is kept as JSON text. DynamoDB nests 32 levels, and a field that is nested as
- * deeply as entities may be would have one more here.
+ * Prefix of the key of a value in `extra` that is stored as JSON text. DynamoDB allows 32 levels of nesting, and a field
+ * with the maximum nesting of entities would have one more here.
  */
 const DEEP = '\ue001';
 const MAX_DEPTH_IN_EXTRA = MAX_NESTING - 2;
 
-const isDeep = (value: JsonValue, room = MAX_DEPTH_IN_EXTRA): boolean => {
+const isDeep = (value: JsonValue, levels = MAX_DEPTH_IN_EXTRA): boolean => {
   if (typeof value !== 'object' || value === null) return false;
-  if (room === 0) return true;
-  return Object.values(value).some((inner: JsonValue) => isDeep(inner, room - 1));
+  if (levels === 0) return true;
+  return Object.values(value).some((inner: JsonValue) => isDeep(inner, levels - 1));
 };
 
-/** The two keys of `extra` under which a field may be. */
+/** The two keys of `extra` under which a field may be stored. */
 export const extraKeys = (field: string): readonly [plain: string, deep: string] => [
   encodeKey(field),
   DEEP + encodeKey(field),
 ];
 
-/** A field of `extra`: its key there, and its value. */
+/** The key and the value of a field in `extra`. */
 export function extraEntry(field: string, value: JsonValue): readonly [string, JsonValue] {
   const [plain, deep] = extraKeys(field);
   return isDeep(value) ? [deep, JSON.stringify(value)] : [plain, encodeValue(value)];
 }
 
-/** A JSON value with the keys that the SDK cannot carry in another form. Shares what needs no change. */
+/** A JSON value in which keys that the SDK cannot handle are encoded. May share parts with the original. */
 export function encodeValue(value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(encodeValue);
@@ -61,7 +61,7 @@ export function encodeValue(value: JsonValue): JsonValue {
   return copy;
 }
 
-/** The JSON value of an attribute. Sets and bytes, which only others write, become lists and base64. */
+/** The JSON value of an attribute. Sets and bytes, which only other programs write, become lists and base64. */
 export function decodeValue(value: unknown): JsonValue {
   if (typeof value !== 'object' || value === null) return value as JsonValue;
   if (Array.isArray(value)) return value.map(decodeValue);
@@ -72,7 +72,7 @@ export function decodeValue(value: unknown): JsonValue {
   return copy;
 }
 
-/** The fields of an entity that have no attribute of their own. Top-level nulls are absent fields. */
+/** The fields of an entity without an attribute of their own. Top-level nulls are absent fields. */
 export function extraOf(collection: CollectionName, fields: Readonly<Record<string, unknown>>): JsonObject {
   const declared = fieldsOf(collection);
   const extra: JsonObject = {};
@@ -85,7 +85,7 @@ export function extraOf(collection: CollectionName, fields: Readonly<Record<stri
   return extra;
 }
 
-/** Bytes of an entity as JSON, with its system fields. */
+/** Bytes of an entity as JSON, including its system fields. */
 export const jsonBytes = (entity: Readonly<Record<string, unknown>>): number =>
   Buffer.byteLength(JSON.stringify(entity));
 
@@ -122,5 +122,5 @@ export function entityOf(collection: CollectionName, item: Item): Entity {
 /** The key of an item. */
 export const keyOf = (collection: CollectionName, id: string): Item => ({ [idFieldOf(collection)]: id });
 
-/** Whether nobody may see the item yet. */
+/** Whether the item is still hidden from readers. */
 export const isHidden = (item: Item): boolean => item[STAGED] !== undefined;

@@ -10,12 +10,12 @@ import {
   type TableDefinition,
 } from './table-definitions.ts';
 
-/** The table, once nothing is being done to it: DynamoDB makes one index of a table at a time. */
+/** The table, once no change is in progress: DynamoDB creates one index of a table at a time. */
 const whenQuiet = (client: DynamoDBClient, name: string, withinMs: number, index?: IndexDefinition) =>
   poll(async () => {
     const table = await describeTable(client, name);
     const { TableStatus, GlobalSecondaryIndexes: indexes = [] } = table ?? {};
-    // DescribeTable may answer with what was a moment ago.
+    // DescribeTable may return a slightly outdated state.
     const isListed = index === undefined || indexes.some(({ IndexName }) => IndexName === index.name);
     const isQuiet = TableStatus === 'ACTIVE' && indexes.every(({ IndexStatus }) => IndexStatus === 'ACTIVE');
     return isListed && isQuiet ? table : undefined;
@@ -30,16 +30,16 @@ async function addIndex(client: DynamoDBClient, table: TableDescription, name: s
   try {
     await client.send(update);
   } catch (error) {
-    throw asStorageError(error, `make the index ${index.name} of the table ${name}`);
+    throw asStorageError(error, `create the index ${index.name} of the table ${name}`);
   }
 }
 
 /**
- * Adds an index, with the capacity of its table, and waits until it can be used.
- * @returns false where that takes longer than `withinMs`; DynamoDB goes on with it
+ * Adds an index with the capacity of its table, and waits until it is ready.
+ * @returns false if that takes longer than `withinMs`; DynamoDB continues
  * @throws ConfigurationError, StorageUnavailableError
  */
-export async function makeIndex(
+export async function createIndex(
   client: DynamoDBClient,
   { name }: TableDefinition,
   index: IndexDefinition,

@@ -1,4 +1,4 @@
-/** What `hfstorage doctor` says about one table that exists. */
+/** The findings of `hfstorage doctor` about one existing table. */
 import type { GlobalSecondaryIndexDescription, TableDescription } from '@aws-sdk/client-dynamodb';
 import type { Finding } from '../../../repository/finding.ts';
 import { type Capacity, createIndexInput, type IndexDefinition, type TableDefinition } from './table-definitions.ts';
@@ -12,12 +12,12 @@ const ON_DEMAND = 'PAY_PER_REQUEST';
 
 function statusFinding(table: TableDescription, subject: string): Finding {
   const { TableStatus = 'of unknown status', ItemCount = 0, TableSizeBytes = 0 } = table;
-  const message = `The table is ${TableStatus}. As counted within the last 6 hours, it has ${ItemCount} items in ${megabytes(TableSizeBytes)}.`;
+  const message = `The table is ${TableStatus}. As of the last count, at most 6 hours ago, it has ${ItemCount} items in ${megabytes(TableSizeBytes)}.`;
   if (TableStatus === 'ACTIVE' || TableStatus === 'UPDATING') return { level: 'ok', subject, message };
   const remedy =
     TableStatus === 'INACCESSIBLE_ENCRYPTION_CREDENTIALS'
-      ? 'Give DynamoDB access to the KMS key of the table again; after 7 days the table is archived.'
-      : 'Wait until it is ACTIVE; if it stays, see the events of the table in CloudTrail.';
+      ? "Restore DynamoDB's access to the KMS key of the table; after 7 days the table is archived."
+      : 'Wait until it is ACTIVE; if the status stays, check the events of the table in CloudTrail.';
   return { level: 'error', subject, message, remedy };
 }
 
@@ -26,11 +26,11 @@ const capacityOf = ({ ProvisionedThroughput }: TableDescription | Index): Capaci
   write: ProvisionedThroughput?.WriteCapacityUnits ?? 0,
 });
 
-/** What a table has provisioned; undefined with PAY_PER_REQUEST. Tables that never had that do not name their mode. */
+/** The provisioned capacity of a table; undefined with PAY_PER_REQUEST. Tables that never used that mode do not name theirs. */
 export const provisionedCapacity = (table: TableDescription): Capacity | undefined =>
   table.BillingModeSummary?.BillingMode === ON_DEMAND ? undefined : capacityOf(table);
 
-/** Whether a capacity is the configured one, or within what scaling may make of it. */
+/** Whether a capacity is the configured one, or within the range of auto scaling. */
 function isConfigured({ read, write }: Capacity, { capacity, autoScaling }: TableDefinition): boolean {
   if (autoScaling === undefined) return read === capacity?.read && write === capacity.write;
   const isWithin = (value: number, { min, max }: { min: number; max: number }) => min <= value && value <= max;
@@ -50,7 +50,7 @@ function billingFinding(table: TableDescription, definition: TableDefinition): F
   const capacity = provisionedCapacity(table);
   if ((capacity === undefined) !== (definition.capacity === undefined)) {
     const [found, configured] = capacity ? [PROVISIONED, ON_DEMAND] : [ON_DEMAND, PROVISIONED];
-    const message = `The table is ${found}, and billing_mode is ${configured}.`;
+    const message = `The table is ${found}, but billing_mode is ${configured}.`;
     return { level: 'warning', subject, message, remedy: ADJUST };
   }
   if (capacity === undefined) return { level: 'ok', subject, message: `Each request is billed (${ON_DEMAND}).` };
@@ -68,7 +68,7 @@ function billingFinding(table: TableDescription, definition: TableDefinition): F
 const keysOf = ({ KeySchema = [] }: Pick<Index, 'KeySchema'>): string =>
   KeySchema.map(({ AttributeName }) => AttributeName).join(', ');
 
-const REPAIR = 'Run `hfstorage doctor --repair`, which makes it while the table is in use.';
+const REPAIR = 'Run `hfstorage doctor --repair`, which creates it while the table is in use.';
 
 function indexFinding(subject: string, definition: IndexDefinition, found: Index | undefined): Finding | undefined {
   const { name } = definition;
@@ -78,13 +78,13 @@ function indexFinding(subject: string, definition: IndexDefinition, found: Index
   }
   const expected = createIndexInput(definition, undefined);
   if (keysOf(found) !== keysOf(expected) || found.Projection?.ProjectionType !== 'ALL') {
-    const message = `The index ${name} holds ${found.Projection?.ProjectionType} by (${keysOf(found)}), not ALL by (${keysOf(expected)}).`;
+    const message = `The index ${name} projects ${found.Projection?.ProjectionType} by (${keysOf(found)}), not ALL by (${keysOf(expected)}).`;
     const remedy = 'Delete the index at a quiet hour, then run `hfstorage doctor --repair`.';
     return { level: 'error', subject, message, remedy };
   }
   if (found.IndexStatus === 'ACTIVE' || found.IndexStatus === 'UPDATING') return undefined;
-  const doing = found.Backfilling === true ? `${found.IndexStatus} and being filled` : found.IndexStatus;
-  const message = `The index ${name} is ${doing}: queries that need it fail until it is ACTIVE.`;
+  const status = found.Backfilling === true ? `${found.IndexStatus} and being filled` : found.IndexStatus;
+  const message = `The index ${name} is ${status}: queries that need it fail until it is ACTIVE.`;
   return { level: 'error', subject, message, remedy: 'Wait, and run `hfstorage doctor` again.' };
 }
 
@@ -105,11 +105,11 @@ function* indexFindings(
   const findings = indexes.flatMap((index) => indexFinding(subject, index, found.get(index.name)) ?? []);
   yield* findings;
   if (indexes.length > 0 && findings.length === 0) {
-    yield { level: 'ok', subject, message: 'Every index is there and can be used.' };
+    yield { level: 'ok', subject, message: 'Every index exists and is ready.' };
   }
 }
 
-/** What to do about a safeguard that is off. */
+/** The remedy for a safeguard that is off. */
 export const SAFEGUARD = 'Turn it on where the tables are managed (CDK).';
 
 function deletionFinding({ DeletionProtectionEnabled }: TableDescription, subject: string): Finding {
@@ -123,7 +123,7 @@ function encryptionFinding({ SSEDescription }: TableDescription, subject: string
   return { level: 'ok', subject, message: `It is encrypted at rest with ${owner}.` };
 }
 
-/** Everything that DescribeTable tells, against what the configuration wants. */
+/** Compares everything that DescribeTable returns with the configuration. */
 export function* inspectTable(table: TableDescription, definition: TableDefinition): Generator<Finding> {
   yield statusFinding(table, definition.name);
   yield billingFinding(table, definition);

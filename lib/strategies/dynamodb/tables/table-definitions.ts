@@ -1,19 +1,19 @@
 /**
- * The tables, derived from the model: those that this program makes and those that CDK deploys. Plain data, without the
- * SDK: CDK imports it.
+ * The tables, derived from the model: both those that this program creates and those that CDK deploys. Plain data, without
+ * the SDK, since CDK imports it.
  */
 import type { CreateTableCommandInput, GlobalSecondaryIndex, KeySchemaElement } from '@aws-sdk/client-dynamodb';
 import type { DynamodbStrategyConfig } from '../../../config/dynamodb-strategy.ts';
 import { type CollectionName, collectionNames, declarationOf, idFieldOf } from '../../../model/collections.ts';
 
-/** A global secondary index that holds whole items. */
+/** A global secondary index that projects all attributes. */
 export interface IndexDefinition {
   readonly name: string;
   readonly partitionKey: string;
   readonly sortKey: string;
 }
 
-/** Units per second, of a table and of each of its indexes alone. */
+/** Units per second, separately for a table and for each of its indexes. */
 export interface Capacity {
   readonly read: number;
   readonly write: number;
@@ -34,9 +34,9 @@ export interface TableDefinition {
   /** The attributes that are keys of the table or of an index. All are strings: ids, short texts and timestamps. */
   readonly keyAttributes: readonly string[];
   readonly indexes: readonly IndexDefinition[];
-  /** What is provisioned; undefined with PAY_PER_REQUEST. */
+  /** The provisioned capacity; undefined with PAY_PER_REQUEST. */
   readonly capacity: Capacity | undefined;
-  /** Set up at deployment only; undefined where the capacity stays. */
+  /** Set up only at deployment; undefined if the capacity is fixed. */
   readonly autoScaling: AutoScaling | undefined;
 }
 
@@ -57,7 +57,7 @@ const autoScalingOf = ({ auto_scaling }: TableSettings): AutoScaling | undefined
       }
     : undefined;
 
-/** The tables that a configuration wants, one for each collection. */
+/** The tables of a configuration, one for each collection. */
 export function tableDefinitions(config: TableSettings): TableDefinition[] {
   const provisioned = config.billing_mode === 'PROVISIONED';
   const capacity = provisioned ? { read: config.read_capacity, write: config.write_capacity } : undefined;
@@ -89,7 +89,7 @@ const keySchema = (partitionKey: string, sortKey?: string): KeySchemaElement[] =
 const throughput = (capacity: Capacity | undefined) =>
   capacity && { ProvisionedThroughput: { ReadCapacityUnits: capacity.read, WriteCapacityUnits: capacity.write } };
 
-/** An index as CreateTable and UpdateTable take it. */
+/** The input of CreateTable and UpdateTable for an index. */
 export const createIndexInput = (
   { name, partitionKey, sortKey }: IndexDefinition,
   capacity: Capacity | undefined,
@@ -100,7 +100,7 @@ export const createIndexInput = (
   ...throughput(capacity),
 });
 
-/** A table as CreateTable takes it. */
+/** The input of CreateTable. */
 export const createTableInput = ({
   name,
   partitionKey,
@@ -113,6 +113,6 @@ export const createTableInput = ({
   AttributeDefinitions: attributeDefinitions(keyAttributes),
   BillingMode: capacity === undefined ? 'PAY_PER_REQUEST' : 'PROVISIONED',
   ...throughput(capacity),
-  // An empty list is refused.
+  // DynamoDB refuses an empty list.
   ...(indexes.length > 0 && { GlobalSecondaryIndexes: indexes.map((index) => createIndexInput(index, capacity)) }),
 });

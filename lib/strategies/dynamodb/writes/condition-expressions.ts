@@ -1,6 +1,6 @@
 /**
- * Condition expressions as SPEC.md writes them, `attribute_exists(request_id) AND version = :expected`, for callers that
- * know DynamoDB. Every name becomes a placeholder, so that reserved words need no care, and nothing but conditions passes.
+ * Condition expressions as in SPEC.md, `attribute_exists(request_id) AND version = :expected`, for callers that know
+ * DynamoDB. Every name becomes a placeholder, so that reserved words are harmless, and only conditions are accepted.
  */
 import { type CollectionName, fieldsOf } from '../../../model/collections.ts';
 import type { JsonValue } from '../../../model/entities.ts';
@@ -30,7 +30,7 @@ const refuse = (path: string, message: string): never => {
 /**
  * The text of a condition, with the placeholders of `expression`.
  * @param path names the argument in an error
- * @throws ValidationError where it is no condition, or its values are not those that it names
+ * @throws ValidationError if it is not a condition, or its values are not those that it names
  */
 export function conditionText(
   expression: Expression,
@@ -68,8 +68,8 @@ export function conditionText(
   return parts.join(' ');
 }
 
-/** Runs a call with a condition of the caller's: what DynamoDB does not understand of it is the caller's mistake. */
-export async function understood<T>(path: string, call: () => Promise<T>): Promise<T> {
+/** Runs a call with a caller's condition. @throws ValidationError if DynamoDB does not understand the condition */
+export async function withCallersCondition<T>(path: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {

@@ -12,8 +12,8 @@ import { BeingCreated } from './staged-creation.ts';
 import { type ExtraCondition, overwriteItem, removeOrCheckItem } from './write-commands.ts';
 
 /**
- * One attempt of a transaction: it reads strongly consistently, keeps its writes, and in the end makes them depend on
- * everything it has read being as it was, absence included.
+ * One attempt of a transaction: it reads with strong consistency, buffers its writes, and at the end makes them conditional
+ * on everything it has read being unchanged, absence included.
  */
 export class DynamodbTransaction implements StoreSession {
   readonly #reader: DynamodbReader;
@@ -56,9 +56,9 @@ export class DynamodbTransaction implements StoreSession {
     });
   }
 
-  /** Makes the commit depend on a condition of an entity that is written. @returns what takes that back */
+  /** Makes the commit depend on a condition of an entity that is written. @returns a function that removes the condition */
   addCondition(collection: CollectionName, id: string, condition: ExtraCondition): () => void {
-    // What is wrong with it is to come out at once.
+    // An invalid condition must fail at once.
     condition(new Expression());
     const key = `${collection}/${id}`;
     const conditions = [...(this.#conditions.get(key) ?? []), condition];
@@ -70,7 +70,7 @@ export class DynamodbTransaction implements StoreSession {
       );
   }
 
-  /** The writes that commit the transaction; `changes` is false where it has only read. */
+  /** The writes that commit the transaction; `changes` is false if it has only read. */
   async commands(writeId: string): Promise<{ readonly writes: TransactionWrite[]; readonly changes: boolean }> {
     await this.#tail;
     const writes: TransactionWrite[] = [];
@@ -98,7 +98,7 @@ export class DynamodbTransaction implements StoreSession {
     return { writes, changes };
   }
 
-  /** Runs operations one after another: callers may start several at once. */
+  /** Runs operations one after another, since callers may start several at once. */
   #inTurn<T>(operation: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(operation);
     this.#tail = result.catch(() => {});
@@ -115,7 +115,7 @@ export class DynamodbTransaction implements StoreSession {
       const item = found[i];
       items.set(id, item);
       const entity = item === undefined || isHidden(item) ? undefined : entityOf(collection, item);
-      this.#pending.learn(collection, id, entity);
+      this.#pending.setStored(collection, id, entity);
     }
   }
 }
@@ -123,7 +123,7 @@ export class DynamodbTransaction implements StoreSession {
 /** A write of a commit. */
 export interface TransactionWrite {
   readonly command: ItemWrite;
-  /** Set where it also depends on conditions of the caller's: what was read. */
+  /** Set if it also depends on conditions of the caller: the item that was read. */
   readonly conditional?: { readonly collection: CollectionName; readonly id: string; readonly item: Item | undefined };
 }
 

@@ -23,22 +23,22 @@ import { createItem, existsCheck, overwriteItem, removeOrCheckItem, versionCheck
 /** DynamoDB: 100 items in one TransactWriteItems. */
 export const MAX_ATOMIC_WRITES = 100;
 
-/** DynamoDB: 4 MB in one TransactWriteItems. Half of it is left to the parents that are checked. */
+/** DynamoDB: 4 MB in one TransactWriteItems. Half of it is reserved for the parents that are checked. */
 const MAX_PACK_BYTES = 2 * 1024 * 1024;
 
-/** One list of a commit: where it stands among all, and what each write is to leave behind. */
+/** One list of a commit, with its index among all lists. */
 export interface OpenList {
   readonly at: number;
   readonly writes: readonly GuardedWrite[];
 }
 
-/** A command with the writes that it does or checks. */
+/** A command with the writes that it performs or checks. */
 interface Planned {
   readonly command: ItemWrite;
   readonly owners: { readonly list: OpenList; readonly index: number }[];
 }
 
-/** Commits lists of writes that take more than one conditional call. */
+/** Commits lists of writes that need more than one conditional call. */
 export class ListCommit {
   readonly #calls: DynamodbCalls;
   readonly #reader: DynamodbReader;
@@ -50,7 +50,7 @@ export class ListCommit {
     this.#tableName = tableName;
   }
 
-  /** Commits lists, each on its own merits, by one transaction of all that can be committed. */
+  /** Decides each list on its own, and commits all that can be committed in one transaction. */
   async run(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
     const outcomes: WriteOutcome[] = [];
     const deadline = performance.now() + CONTENTION_MS;
@@ -64,14 +64,14 @@ export class ListCommit {
         for (const { at } of open) outcomes[at] ??= { entities: (results.get(at) ?? []).map(copyOf) };
         return outcomes;
       }
-      blame(planned, failures, outcomes);
+      attributeFailures(planned, failures, outcomes);
       if (open.every(({ at }) => outcomes[at] !== undefined)) return outcomes;
       if (performance.now() > deadline) throw contended(failures);
       await backOff(attempt);
     }
   }
 
-  /** Reads what the lists are decided on, decides them, and plans the commands of those that can be committed. */
+  /** Reads the items that the lists depend on, decides the lists, and plans the commands of those that can be committed. */
   async #plan(
     open: readonly OpenList[],
     outcomes: WriteOutcome[],
@@ -91,7 +91,7 @@ export class ListCommit {
         }
         for (const one of decided) {
           const known = planned.get(one.key);
-          // Only checks of one entity can meet: two lists that write one are never planned together.
+          // Only checks can share an entity: two lists that write the same one are never planned together.
           if (known === undefined) planned.set(one.key, one.planned);
           else known.owners.push(...one.planned.owners);
         }
@@ -157,12 +157,16 @@ export class ListCommit {
 
 const keyOfWrite = ({ collection, id }: GuardedWrite): string => `${collection}/${id}`;
 
-/** Whether a write of a list is decided on the item as it is, rather than by its condition alone. */
+/** Whether a write depends on the current item, rather than only on its condition. */
 const needsReading = (write: GuardedWrite): boolean =>
   write.kind !== 'check' && !(write.kind === 'put' && write.expect === 0);
 
-/** Finds the lists whose guards do not hold, by the items that stood against them. */
-function blame(planned: readonly Planned[], failures: readonly Cancellation[], outcomes: WriteOutcome[]): void {
+/** Finds the lists whose guards failed, by the items that made them fail. */
+function attributeFailures(
+  planned: readonly Planned[],
+  failures: readonly Cancellation[],
+  outcomes: WriteOutcome[],
+): void {
   for (const [i, failure] of failures.entries()) {
     const { code, current: item } = failure;
     const error = permanentFailure(failure);
@@ -173,7 +177,7 @@ function blame(planned: readonly Planned[], failures: readonly Cancellation[], o
       const current = visible(write, item);
       const reason = guardFailure(write, current);
       const known = outcomes[list.at];
-      // The first write of a list that fails is the one to name.
+      // The first failing write of a list is the one to report.
       const earlier =
         known !== undefined &&
         'error' in known &&
@@ -184,8 +188,8 @@ function blame(planned: readonly Planned[], failures: readonly Cancellation[], o
   }
 }
 
-/** Lists that share a transaction: those that check parents, as many as fit; single writes stay alone. */
-export function packed(lists: readonly (readonly GuardedWrite[])[]): OpenList[][] {
+/** Groups lists into transactions: those that check parents, as many as fit; single writes stay on their own. */
+export function packLists(lists: readonly (readonly GuardedWrite[])[]): OpenList[][] {
   const packs: OpenList[][] = [];
   let current: OpenList[] = [];
   let items = new Map<string, boolean>();
@@ -196,13 +200,13 @@ export function packed(lists: readonly (readonly GuardedWrite[])[]): OpenList[][
       continue;
     }
     const isNew = (write: GuardedWrite): boolean => !items.has(keyOfWrite(write));
-    const meets = writes.some((write) => {
+    const overlaps = writes.some((write) => {
       const written = items.get(keyOfWrite(write));
       return written !== undefined && (written || write.kind !== 'check');
     });
     const size = writes.reduce((sum, write) => sum + (write.kind === 'put' ? jsonBytes(write.fields) : 0), 0);
     const full = items.size + writes.filter(isNew).length > MAX_ATOMIC_WRITES || bytes + size > MAX_PACK_BYTES;
-    if (current.length > 0 && (meets || full)) {
+    if (current.length > 0 && (overlaps || full)) {
       packs.push(current);
       current = [];
       items = new Map();

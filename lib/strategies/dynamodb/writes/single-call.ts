@@ -1,12 +1,12 @@
-/** Writes that one conditional call of DynamoDB does, guard included. */
+/** Writes that one conditional DynamoDB call can perform, guard included. */
 import type { Entity } from '../../../model/entities.ts';
 import { applyWrite, type GuardedWrite } from '../../../repository/guarded-write.ts';
 import type { SingleWrite } from '../calls/dynamodb-calls.ts';
 import { entityOf, type Item, isHidden } from '../items/item-codec.ts';
 import { createItem, deleteItem, patchItem, replaceItem } from './write-commands.ts';
 
-/** The call that does a write; undefined where it takes reading first. */
-export function commandAlone(table: string, write: GuardedWrite, writeId: string): SingleWrite | undefined {
+/** The call that performs a write; undefined if the item must be read first. */
+export function singleCall(table: string, write: GuardedWrite, writeId: string): SingleWrite | undefined {
   switch (write.kind) {
     case 'put':
       return write.expect === 0
@@ -23,12 +23,12 @@ export function commandAlone(table: string, write: GuardedWrite, writeId: string
   }
 }
 
-/** The entity that a write left behind. */
-export function leftBy(write: GuardedWrite, item: Item | undefined): Entity | undefined {
+/** The entity that results from a write. */
+export function resultOf(write: GuardedWrite, item: Item | undefined): Entity | undefined {
   if (write.kind === 'put' && item === undefined) return applyWrite(write, undefined);
   return item === undefined || write.kind === 'delete' ? undefined : entityOf(write.collection, item);
 }
 
-/** The entity that a write is decided on. */
+/** The entity that a write depends on. */
 export const visible = ({ collection }: GuardedWrite, item: Item | undefined): Entity | undefined =>
   item === undefined || isHidden(item) ? undefined : entityOf(collection, item);

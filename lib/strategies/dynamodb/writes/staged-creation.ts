@@ -1,8 +1,8 @@
 /**
- * Creation of more entities than one transaction holds. The first is written hidden, then the others, then the first is
- * unveiled: who reads the first sees all of them or none. The same call, sent again after a crash or at the same moment,
- * takes over: it changes the token under which the first is hidden, so that the earlier one can unveil or undo nothing
- * any more, and marks what is there already as its own.
+ * Creates more entities than one transaction can hold. The first is written hidden, then the others, then the first is
+ * revealed: a reader of the first sees all of them or none. If the same call is repeated after a crash or concurrently, it
+ * takes over: it changes the token under which the first is hidden, so that the earlier call can no longer reveal or undo
+ * anything, and marks the existing entities as its own.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { CollectionName } from '../../../model/collections.ts';
@@ -18,12 +18,13 @@ import {
 import { concurrently } from '../calls/concurrently.ts';
 import { backOff, CONTENTION_MS, type DynamodbCalls, type ItemWrite } from '../calls/dynamodb-calls.ts';
 import { entityOf, type Item, isHidden, keyOf, STAGED, WRITE_ID } from '../items/item-codec.ts';
-import { createItem, existsCheck, markItem, stageItem, undoItem, unveilItem } from './write-commands.ts';
+import { markItem, revealItem, stageItem, undoItem } from './staging-commands.ts';
+import { createItem, existsCheck } from './write-commands.ts';
 
 const isCreation = (write: GuardedWrite): write is PutWrite => write.kind === 'put' && write.expect === 0;
 
-/** The fields that are the same each time the same creation is sent. */
-function lasting({ created_at: _1, updated_at: _2, version: _3, ...fields }: Readonly<Record<string, unknown>>) {
+/** The fields that are the same each time a creation is repeated. */
+function contentOf({ created_at: _1, updated_at: _2, version: _3, ...fields }: Readonly<Record<string, unknown>>) {
   return fields;
 }
 
@@ -39,9 +40,9 @@ export class StagedCreation {
   }
 
   /**
-   * @param writes creations, the first of which is to be seen last, and checks that entities exist
-   * @returns what each creation left behind
-   * @throws WriteRejected where something of another content is there already, or an entity to be checked is missing
+   * @param writes creations, the first of which becomes visible last, and checks that entities exist
+   * @returns the entity of each creation
+   * @throws WriteRejected if an entity exists with other content, or an entity to be checked is missing
    */
   async run(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
     const [root] = writes;
@@ -53,23 +54,23 @@ export class StagedCreation {
     }
     const entities: (Entity | undefined)[] = writes.map(() => undefined);
     entities[0] = await this.#stage(writes, root, checks);
-    const made: PutWrite[] = [];
+    const created: PutWrite[] = [];
     try {
       await concurrently(others, async ({ write, index }) => {
         entities[index] = await this.#create(write, index);
-        made.push(write);
+        created.push(write);
       });
-      const update = unveilItem(this.#tableName(root.collection), root, this.#token);
+      const update = revealItem(this.#tableName(root.collection), root, this.#token);
       await this.#together([{ update }], writes, checks);
     } catch (error) {
       if (error instanceof Staged) throw await this.#outcomeOfOther(root);
-      if (error instanceof WriteRejected) await this.#undo(root, made);
+      if (error instanceof WriteRejected) await this.#undo(root, created);
       throw error;
     }
     return entities;
   }
 
-  /** Writes the first entity hidden, or takes over the one of another attempt. */
+  /** Writes the first entity hidden, or takes over that of another attempt. */
   async #stage(
     writes: readonly GuardedWrite[],
     root: PutWrite,
@@ -84,7 +85,7 @@ export class StagedCreation {
       } catch (error) {
         if (!(error instanceof Staged)) throw error;
         const entity = entityOf(root.collection, error.item);
-        if (!isDeepStrictEqual(lasting(entity), lasting(root.fields))) throw new BeingCreated(root);
+        if (!isDeepStrictEqual(contentOf(entity), contentOf(root.fields))) throw new BeingCreated(root);
         if (await this.#mark(root, STAGED, error.item[STAGED] as string, this.#token)) return entity;
       }
       await backOff(attempt);
@@ -92,7 +93,7 @@ export class StagedCreation {
     throw new BeingCreated(root);
   }
 
-  /** Creates one of the others, or takes the same one of an earlier attempt. */
+  /** Creates one of the other entities, or takes over the same one of an earlier attempt. */
   async #create(put: PutWrite, index: number): Promise<Entity> {
     const command = { put: createItem(this.#tableName(put.collection), put, this.#writeId) };
     const deadline = performance.now() + CONTENTION_MS;
@@ -101,27 +102,27 @@ export class StagedCreation {
       if (result.done) return putEntity(put, undefined, 1);
       const { current: item } = result;
       const current = item === undefined ? undefined : entityOf(put.collection, item);
-      if (current?.version !== 1 || !isDeepStrictEqual(lasting(current), lasting(put.fields))) {
+      if (current?.version !== 1 || !isDeepStrictEqual(contentOf(current), contentOf(put.fields))) {
         throw new WriteRejected(index, 'exists', current);
       }
       const owner = item?.[WRITE_ID];
-      // Its answer was lost.
+      // This call's own write, whose answer was lost.
       if (owner === this.#writeId) return current;
-      // The attempt that made it must not take it back any more.
+      // The attempt that created it must no longer undo it.
       if (typeof owner === 'string' && (await this.#mark(put, WRITE_ID, owner, this.#writeId))) return current;
       await backOff(attempt);
     }
     throw new BeingCreated(put);
   }
 
-  /** Replaces a mark of an item if it still is the one that was read. */
+  /** Replaces a mark of an item if it has not changed since it was read. */
   async #mark(put: PutWrite, attribute: string, from: string, to: string): Promise<boolean> {
     const update = markItem(this.#tableName(put.collection), put, attribute, from, to);
     const result = await this.#calls.write({ update }, false);
     return result.done || result.current?.[attribute] === to;
   }
 
-  /** What became of the creation that another call has taken over: an error in every case. */
+  /** The outcome of the creation that another call has taken over: an error in every case. */
   async #outcomeOfOther(root: PutWrite): Promise<Error> {
     const deadline = performance.now() + CONTENTION_MS;
     for (let attempt = 1; performance.now() < deadline; attempt++) {
@@ -157,21 +158,21 @@ export class StagedCreation {
   }
 
   /**
-   * Takes back what this attempt has made, unless another one has taken over. What cannot be taken back now, the same
-   * call finds when it is sent again.
+   * Deletes the entities that this attempt has created, unless another one has taken over. A repetition of the call takes
+   * over those that cannot be deleted now.
    */
-  async #undo(root: PutWrite, made: readonly PutWrite[]): Promise<void> {
+  async #undo(root: PutWrite, created: readonly PutWrite[]): Promise<void> {
     const remove = async (put: PutWrite, attribute: string, mark: string): Promise<boolean> => {
       const command = { delete: undoItem(this.#tableName(put.collection), put, attribute, mark) };
       const result = await this.#calls.write(command, false).catch(() => undefined);
       return result !== undefined && (result.done || (result.current === undefined && result.answerWasLost));
     };
     if (!(await remove(root, STAGED, this.#token))) return;
-    await concurrently(made, (put) => remove(put, WRITE_ID, this.#writeId));
+    await concurrently(created, (put) => remove(put, WRITE_ID, this.#writeId));
   }
 }
 
-/** The first entity is there, hidden. */
+/** The first entity exists, but is hidden. */
 class Staged extends Error {
   readonly item: Item;
 
@@ -186,7 +187,7 @@ export class BeingCreated extends StorageUnavailableError {
   constructor({ collection, id }: Pick<GuardedWrite, 'collection' | 'id'>) {
     super(
       `${collection} ${JSON.stringify(id)} is being created together with others by another call, or that call was ` +
-        'interrupted. Try again; if this lasts, send that call again as it was, or choose another id.',
+        'interrupted. Try again; if the error persists, repeat that call unchanged, or choose another id.',
     );
     this.name = 'StorageUnavailableError';
   }
@@ -194,5 +195,5 @@ export class BeingCreated extends StorageUnavailableError {
 
 const unsupported = (): UnsupportedOperationError =>
   new UnsupportedOperationError(
-    'More than 100 writes can be committed together only where all of them create entities. Use several transactions.',
+    'More than 100 writes can be committed together only if all of them create entities. Use several transactions.',
   );

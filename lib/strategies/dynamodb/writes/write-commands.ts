@@ -1,4 +1,4 @@
-/** Guarded writes as commands of DynamoDB: one call each, guard included, without reading first. */
+/** Guarded writes as DynamoDB commands: one call each, guard included. */
 import { type CollectionName, fieldsOf, idFieldOf } from '../../../model/collections.ts';
 import type { Entity, JsonValue } from '../../../model/entities.ts';
 import { MAY_BE_TOO_LARGE } from '../../../model/validation.ts';
@@ -35,7 +35,7 @@ interface Conditional extends Placeholders {
 export interface PutItem extends Placeholders {
   readonly TableName: string;
   readonly Item: Item;
-  /** Absent where the item is stored over whatever there is. */
+  /** Absent if the item replaces any existing one. */
   readonly ConditionExpression?: string;
 }
 export interface UpdateItem extends Conditional {
@@ -47,7 +47,7 @@ export interface DeleteItem extends Conditional {
 }
 export type ConditionCheck = DeleteItem;
 
-/** Creates an item. Fails where there is one. */
+/** Creates an item. Fails if it exists. */
 export function createItem(TableName: string, { collection, ...put }: PutWrite, writeId: string): PutItem {
   const expression = new Expression();
   const entity = putEntity({ collection, ...put }, undefined, 1);
@@ -60,8 +60,8 @@ export function createItem(TableName: string, { collection, ...put }: PutWrite, 
 }
 
 /**
- * Replaces an item, or creates it where any version will do, keeping its `created_at`. Fails on an item that somebody
- * else wrote, which has to be read first.
+ * Replaces an item and keeps its `created_at`; creates it if no version is expected. Fails on an item that another program
+ * wrote, which must be read first.
  */
 export function replaceItem(TableName: string, put: PutWrite, writeId: string): UpdateItem {
   const { collection, id, fields, at, expect } = put;
@@ -102,8 +102,8 @@ export function replaceItem(TableName: string, put: PutWrite, writeId: string): 
 }
 
 /**
- * Changes fields of an item; undefined where that takes reading it first. Fails on an item that somebody else wrote, and
- * on one that may become too large.
+ * Changes fields of an item; undefined if it must be read first. Fails on an item that another program wrote, and on one
+ * that may become too large.
  */
 export function patchItem(
   TableName: string,
@@ -112,8 +112,8 @@ export function patchItem(
   extra: readonly ExtraCondition[] = [],
 ): UpdateItem | undefined {
   const { collection, id, set: changes, remove, at, expect } = patch;
-  const room = MAY_BE_TOO_LARGE - jsonBytes(changes);
-  if (room < 0 || expect === 0) return undefined;
+  const maxBytesBefore = MAY_BE_TOO_LARGE - jsonBytes(changes);
+  if (maxBytesBefore < 0 || expect === 0) return undefined;
   const declared = fieldsOf(collection);
   const expression = new Expression();
   const inExtra = (key: string): string => `${expression.name(EXTRA)}.${expression.name(key)}`;
@@ -144,8 +144,8 @@ export function patchItem(
     Key: keyOf(collection, id),
     UpdateExpression: `SET ${sets.join(', ')}${removes.length === 0 ? '' : ` REMOVE ${removes.join(', ')}`}`,
     ConditionExpression: and([
-      // False as well where the item has no such attribute, or where there is no item.
-      `${bytes} <= ${expression.value(room)}`,
+      // Also false if the item has no such attribute, or does not exist.
+      `${bytes} <= ${expression.value(maxBytesBefore)}`,
       ...expectation(expression, expect),
       notHidden(expression),
       notMine(expression, writeId),
@@ -171,7 +171,7 @@ export function deleteItem(TableName: string, { collection, id, expect }: Delete
   };
 }
 
-/** A condition that an item is as it was read: absent, or of the same version and write. */
+/** The condition that an item is unchanged since it was read: absent, or of the same version and write. */
 function unchanged(expression: Expression, collection: CollectionName, read: Item | undefined): string {
   if (read === undefined) return `attribute_not_exists(${expression.name(idFieldOf(collection))})`;
   const same = (attribute: string): string => {
@@ -186,7 +186,7 @@ function unchanged(expression: Expression, collection: CollectionName, read: Ite
 /** A condition that a caller adds to a write. */
 export type ExtraCondition = (expression: Expression) => string;
 
-/** Writes an entity over the item that was read. */
+/** Replaces the item that was read. Fails if it has changed since. */
 export function overwriteItem(
   TableName: string,
   collection: CollectionName,
@@ -203,7 +203,7 @@ export function overwriteItem(
   return { TableName, Item: itemOf(collection, entity, writeId), ConditionExpression, ...expression.placeholders };
 }
 
-/** Deletes the item that was read, or only checks that it is as it was read. */
+/** Deletes the item that was read, or only checks it. Fails if it has changed since. */
 export function removeOrCheckItem(
   TableName: string,
   collection: CollectionName,
@@ -215,9 +215,7 @@ export function removeOrCheckItem(
   return { TableName, Key: keyOf(collection, id), ConditionExpression, ...expression.placeholders };
 }
 
-/**
- * Stores an item as it is, but over nothing that `over` does not allow. One without a version counts as 1.
- */
+/** Stores an item unchanged, but only over what `over` allows. An item without a version counts as version 1. */
 export function loadItem(
   TableName: string,
   collection: CollectionName,
@@ -242,7 +240,7 @@ export function loadItem(
   };
 }
 
-/** Checks that an item has a version; 0: that there is none. */
+/** Checks that an item has a version. @param expect 0: that there is no item */
 export function versionCheck(
   TableName: string,
   collection: CollectionName,
@@ -268,59 +266,14 @@ export function existsCheck(TableName: string, collection: CollectionName, id: s
   return { TableName, Key: keyOf(collection, id), ConditionExpression, ...expression.placeholders };
 }
 
-/** Creates an item that nobody sees yet. */
-export function stageItem(TableName: string, put: PutWrite, writeId: string, token: string): PutItem {
-  const command = createItem(TableName, put, writeId);
-  return { ...command, Item: { ...command.Item, [STAGED]: token } };
-}
-
-/** Lets everybody see an item that was staged under a token. */
-export function unveilItem(TableName: string, { collection, id }: PutWrite, token: string): UpdateItem {
-  const expression = new Expression();
-  const staged = expression.name(STAGED);
-  return {
-    TableName,
-    Key: keyOf(collection, id),
-    UpdateExpression: `REMOVE ${staged}`,
-    ConditionExpression: `${staged} = ${expression.value(token)}`,
-    ...expression.placeholders,
-  };
-}
-
-/** Replaces a mark of an item, such as who has written it, if it still is the one that was read. */
-export function markItem(
-  TableName: string,
-  { collection, id }: PutWrite,
-  attribute: string,
-  from: string,
-  to: string,
-): UpdateItem {
-  const expression = new Expression();
-  const mark = expression.name(attribute);
-  return {
-    TableName,
-    Key: keyOf(collection, id),
-    UpdateExpression: `SET ${mark} = ${expression.value(to)}`,
-    ConditionExpression: `${mark} = ${expression.value(from)}`,
-    ...expression.placeholders,
-  };
-}
-
-/** Deletes an item if it still has a mark. */
-export function undoItem(TableName: string, { collection, id }: PutWrite, attribute: string, mark: string): DeleteItem {
-  const expression = new Expression();
-  const ConditionExpression = `${expression.name(attribute)} = ${expression.value(mark)}`;
-  return { TableName, Key: keyOf(collection, id), ConditionExpression, ...expression.placeholders };
-}
-
 function expectation(expression: Expression, expect: Expectation): string[] {
   return typeof expect === 'number' ? [`${expression.name('version')} = ${expression.value(expect)}`] : [];
 }
 
-/** What is being staged is not there yet. */
+/** The condition that an item is not staged: a staged item counts as absent. */
 const notHidden = (expression: Expression): string => `attribute_not_exists(${expression.name(STAGED)})`;
 
-/** A call that is repeated because its answer was lost must not be done twice. */
+/** The condition that the write has not been done yet: a retry after a lost answer must not be done twice. */
 function notMine(expression: Expression, writeId: string): string {
   const name = expression.name(WRITE_ID);
   return `(attribute_not_exists(${name}) OR ${name} <> ${expression.value(writeId)})`;

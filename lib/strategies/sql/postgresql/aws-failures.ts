@@ -1,4 +1,4 @@
-/** Errors of the AWS SDK in the words of this store. */
+/** Translates errors of the AWS SDK. */
 import { ConfigurationError, StorageError, StorageUnavailableError } from '../../../repository/errors.ts';
 
 const THROTTLED = /throttl|toomanyrequests|limitexceeded/i;
@@ -9,22 +9,22 @@ const advice: Readonly<Record<string, string>> = {
   ResourceNotFoundException:
     'It does not exist or has no value: create it, or correct sql_strategy.password and sql_strategy.region',
   AccessDeniedException:
-    'Access is denied: give this role secretsmanager:GetSecretValue there, and kms:Decrypt where a key of its own encrypts it',
+    'Access is denied: grant this role secretsmanager:GetSecretValue, and kms:Decrypt if the secret has a key of its own',
 };
 
-/** Whether AWS understood the call and refused it for good. */
+/** Whether AWS understood the call and refused it permanently. */
 function isRefusal(error: Error): boolean {
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
   return status !== undefined && status < 500 && status !== TOO_MANY_REQUESTS && !THROTTLED.test(error.name);
 }
 
 function detailOf({ name, message, code }: NodeJS.ErrnoException): string {
-  // Where connections to several addresses failed, there is a code only.
+  // If connections to several addresses failed, there is only a code.
   const detail = (message || code || 'no answer').replace(/\.$/, '');
   return name === 'Error' ? detail : `${name}: ${detail}`;
 }
 
-/** The error to throw for one of the AWS SDK. @param action what could not be done, to come after "Cannot" */
+/** The error to throw for an error of the AWS SDK. @param action what failed, as the continuation of "Cannot" */
 export function awsFailure(error: unknown, action: string): StorageError {
   if (error instanceof StorageError) return error;
   const cause = error as Error;

@@ -15,15 +15,15 @@ import { StorageUnavailableError } from '../../../repository/errors.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
 import { asConnectError, isIdleTransaction, isRefusedLogin } from './faults.ts';
 
-/** A connection that was idle for longer is asked whether it is still alive: Lambda freezes, and networks forget. */
+/** A connection that was idle for longer is pinged before use: Lambda freezes, and networks drop idle connections. */
 const TRUSTED_IDLE_MS = 5_000;
-/** How long it may take to say so. */
+/** How long it may take to answer. */
 const PING_TIMEOUT_MS = 3_000;
 /** How long connections beyond `pool_size` stay idle. */
 const OVERFLOW_IDLE_MS = 10_000;
-/** By how much this side waits longer than the server for a statement to end. */
+/** How much longer than the server this side waits for a statement to end. */
 const GRACE_MS = 5_000;
-/** How often it is looked whether an answer is overdue. A timer for each statement would cost more than it is worth. */
+/** How often overdue answers are looked for. A timer for each statement would cost more than it is worth. */
 const WATCH_MS = 1_000;
 
 /** Connections to one server: `pool_size` are kept, `max_overflow` more are closed when idle. */
@@ -34,18 +34,19 @@ export class ConnectionPool {
   readonly #settings: ConnectionSettings;
   readonly #pool: Pool;
   readonly #lastUsed = new WeakMap<PoolClient, number>();
-  /** What the server said when it ended a connection that had asked nothing: pg itself only tells that it has ended. */
-  readonly #farewells = new WeakMap<PoolClient, Error>();
+  /** The error with which the server ended an idle connection: pg itself only reports that it has ended. */
+  readonly #endErrors = new WeakMap<PoolClient, Error>();
   readonly #sockets = new WeakMap<Client | PoolClient, Socket>();
-  /** Connections that wait for an answer, and since when. */
+  /** Connections that wait for an answer, with the time of their request. */
   readonly #asked = new Map<PoolClient, number>();
   readonly #watch: NodeJS.Timeout;
   /** Whether a connection was ever opened. */
   #served = false;
   /** Calls that have a connection or wait for one. */
   #users = 0;
-  readonly #leaving: (() => void)[] = [];
-  /** When a connection was found dead: what was idle then is not trusted any more. */
+  /** Callbacks of `close`, which waits for the last user. */
+  readonly #closing: (() => void)[] = [];
+  /** When a connection was last found dead: connections that were idle then are not trusted any more. */
   #lostAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: SqlStrategyConfig, settings: ConnectionSettings) {
@@ -56,7 +57,7 @@ export class ConnectionPool {
     const clientConfig = (): ClientConfig => ({ ...settings.client, ...sessionSettings(config) });
     const sockets = this.#sockets;
     this.#pool = new Pool({
-      // The user and the password may change while the pool lives: they are read anew for each connection.
+      // The user and the password may change during the life of the pool: they are read again for each connection.
       Client: class extends Client {
         constructor() {
           const socket = new Socket();
@@ -72,17 +73,17 @@ export class ConnectionPool {
     });
     const longest = config.timeout * 1000 + GRACE_MS;
     this.#watch = setInterval(() => this.#endOverdue(longest), WATCH_MS).unref();
-    // A connection that dies while nobody uses it is taken out of the pool; there is nobody to tell.
+    // pg removes an idle connection that dies from the pool; there is no caller to report to.
     this.#pool.on('error', () => {});
     this.#pool.on('connect', (client) => {
       this.#served = true;
       client.on('error', (error) => {
-        if (!this.#farewells.has(client)) this.#farewells.set(client, error);
+        if (!this.#endErrors.has(client)) this.#endErrors.set(client, error);
       });
     });
   }
 
-  /** Connections in use, idle and waited for. */
+  /** The number of open and idle connections, and of calls that wait for one. */
   get use(): { readonly open: number; readonly idle: number; readonly waiting: number } {
     return { open: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
   }
@@ -97,7 +98,7 @@ export class ConnectionPool {
       for (;;) {
         const client = await this.#connect();
         const used = this.#lastUsed.get(client) ?? Number.POSITIVE_INFINITY;
-        if (used > this.#lostAt && (performance.now() - used < TRUSTED_IDLE_MS || (await answers(client)))) {
+        if (used > this.#lostAt && (performance.now() - used < TRUSTED_IDLE_MS || (await isAlive(client)))) {
           return client;
         }
         if (used > this.#lostAt) this.#lostAt = performance.now();
@@ -109,20 +110,20 @@ export class ConnectionPool {
     }
   }
 
-  /** Runs a statement on a connection; the connection is closed where no answer comes, and the statement fails. */
+  /** Runs a statement on a connection; if no answer arrives in time, the connection is closed and the statement fails. */
   ask<R extends QueryResult | QueryArrayResult>(
     client: PoolClient,
     config: QueryConfig | QueryArrayConfig,
   ): Promise<R> {
     this.#asked.set(client, performance.now());
-    // By callback: pg's promises cost more than all the rest of a call here.
+    // With a callback: pg's promises cost more than the rest of a call.
     return new Promise((resolve, reject) => {
       client.query(config as QueryConfig, (error, result) => {
         this.#asked.delete(client);
-        // pg gives undefined, though its types say that an error is always there.
+        // pg passes undefined, though its types say that the error is always present.
         if ((error as Error | undefined | null) == null) return resolve(result as unknown as R);
-        const farewell = this.#farewells.get(client);
-        reject(isIdleTransaction(farewell) ? farewell : error);
+        const endError = this.#endErrors.get(client);
+        reject(isIdleTransaction(endError) ? endError : error);
       });
     });
   }
@@ -133,33 +134,33 @@ export class ConnectionPool {
     this.#userLeft();
   }
 
-  /** Closes a connection that is broken, or whose state nobody knows. */
+  /** Closes a connection that is broken or in an unknown state. */
   discard(client: PoolClient): void {
     this.#lostAt = performance.now();
     client.release(true);
     this.#userLeft();
   }
 
-  /** Waits for the calls that are under way. */
+  /** Waits for running calls, and closes all connections. */
   async close(): Promise<void> {
-    // The pool itself would forget those that wait for a connection.
-    while (this.#users > 0) await new Promise<void>((resolve) => this.#leaving.push(resolve));
+    // The pool itself would drop calls that wait for a connection.
+    while (this.#users > 0) await new Promise<void>((resolve) => this.#closing.push(resolve));
     await this.#pool.end();
     clearInterval(this.#watch);
   }
 
   #userLeft(): void {
     this.#users--;
-    if (this.#users === 0) for (const resolve of this.#leaving.splice(0)) resolve();
+    if (this.#users === 0) for (const resolve of this.#closing.splice(0)) resolve();
   }
 
   #endOverdue(longest: number): void {
     const since = performance.now() - longest;
-    for (const [client, asked] of this.#asked) if (asked < since) this.#breakOff(client);
+    for (const [client, asked] of this.#asked) if (asked < since) this.#abort(client);
   }
 
-  /** Ends a connection so that nothing goes through any more that the network has held back: it would be done late. */
-  #breakOff(client: PoolClient): void {
+  /** Ends a connection so that data delayed in the network is never delivered: it would be executed late. */
+  #abort(client: PoolClient): void {
     const socket = this.#sockets.get(client);
     if (isSocketFolder(this.#settings.client.host)) socket?.destroy();
     else socket?.resetAndDestroy();
@@ -187,10 +188,10 @@ export class ConnectionPool {
 
   #connectError(error: unknown): Error {
     const { pool_size, max_overflow, pool_timeout, name } = this.#config;
-    const most = pool_size + max_overflow;
-    if (error instanceof Error && error.message.includes('timeout') && this.#pool.totalCount >= most) {
+    const limit = pool_size + max_overflow;
+    if (error instanceof Error && error.message.includes('timeout') && this.#pool.totalCount >= limit) {
       return new StorageUnavailableError(
-        `All ${most} connections of this process to ${this.server} were in use for ${pool_timeout} s (pool_timeout). Try ` +
+        `All ${limit} connections of this process to ${this.server} were in use for ${pool_timeout} s (pool_timeout). Try ` +
           'again; if this happens often, raise pool_size or max_overflow.',
         { cause: error },
       );
@@ -199,14 +200,14 @@ export class ConnectionPool {
   }
 }
 
-/** What a session is told when it begins. A proxy that shares sessions would refuse that, or keep them for us alone. */
+/** The settings of a new session. A proxy that shares sessions would refuse them, or pin the session to this client. */
 function sessionSettings({ timeout, connection_proxy }: SqlStrategyConfig): ClientConfig {
   const ms = Math.ceil(timeout * 1000);
   const own: ClientConfig = { application_name: 'hfstorage', keepAlive: true };
   return connection_proxy ? own : { ...own, statement_timeout: ms, idle_in_transaction_session_timeout: ms };
 }
 
-async function answers(client: PoolClient): Promise<boolean> {
+async function isAlive(client: PoolClient): Promise<boolean> {
   try {
     await client.query({ text: 'SELECT 1', query_timeout: PING_TIMEOUT_MS } as { text: string });
     return true;

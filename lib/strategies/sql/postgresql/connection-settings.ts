@@ -1,4 +1,4 @@
-/** What a connection to PostgreSQL needs: where, who, and how it is made secure. */
+/** The settings of connections to PostgreSQL: address, login and TLS. */
 import type { ConnectionOptions } from 'node:tls';
 import { portOf } from '../../../config/postgresql-access.ts';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
@@ -11,23 +11,23 @@ export interface ClientSettings {
   readonly port: number;
   readonly database: string;
   readonly user: string;
-  /** Called where the server asks for a password. A function also keeps the password out of what is printed. */
+  /** Called if the server asks for a password. A function also keeps the password out of printed settings. */
   readonly password: () => Promise<string>;
   readonly ssl: false | ConnectionOptions;
 }
 
 export interface ConnectionSettings {
-  /** For one connection. Read it anew for the next: a secret may have changed to another user meanwhile. */
+  /** For one connection. Read it again for the next: the secret may name another user by then. */
   readonly client: ClientSettings;
-  /** Whether a refused password may have been replaced meanwhile: a secret or a token. */
+  /** Whether a refused password may have been replaced meanwhile: true for a secret or a token. */
   readonly passwordMayChange: boolean;
-  /** Forgets a password that was refused, so that the next connection fetches it anew: a secret was rotated. */
+  /** Forgets a refused password, so that the next connection fetches it again: the secret may have been rotated. */
   forgetPassword(): void;
 }
 
 /**
- * The settings of connections to the PostgreSQL server that a configuration names. Nothing is asked of the server; a
- * secret is fetched, so that what is wrong with it comes out here.
+ * The settings of connections to the PostgreSQL server that a configuration names. The server is not contacted; a secret
+ * is fetched, so that its problems show here.
  * @throws ConfigurationError (sslrootcert missing or not PEM; a secret missing or of another shape; no AWS credentials),
  *   StorageUnavailableError (AWS not reachable, or too many calls)
  */

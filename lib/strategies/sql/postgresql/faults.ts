@@ -8,14 +8,14 @@ import {
 import { LostRace } from '../database.ts';
 import { tables } from '../schema.ts';
 
-/** The connection broke, answered no more, or is of no use any more, in the middle of a call. */
+/** The connection broke, stopped answering, or became unusable during a call. */
 export class ConnectionLost extends StorageUnavailableError {
-  /** Whether the server may have done what it was told last. */
+  /** Whether the server may have executed the last statement. */
   readonly mayHaveRun: boolean;
 
   constructor(server: string, cause: unknown, mayHaveRun: boolean, what = 'The connection was lost.') {
     const now = mayHaveRun
-      ? 'What was sent may have been stored or not: read it before you send it again.'
+      ? 'The write may or may not have been stored: read the record before you repeat it.'
       : 'Nothing was stored; try again.';
     super(`Database server ${server}: ${what} ${now}`, { cause });
     this.mayHaveRun = mayHaveRun;
@@ -32,10 +32,10 @@ const RACES: Readonly<Record<string, LostRace['kind']>> = {
 
 /** The server ends the connection. */
 const ENDED = new Set(['57P01', '57P02', '57P03', '57P05']);
-/** Why another connection may be able to do what this one refused; undefined where that is not so. */
-function uselessness(code: string, message: string): string | undefined {
+/** Why this connection is unusable although another may work; undefined if that is not the case. */
+function whyUnusable(code: string, message: string): string | undefined {
   if (code === '25006' || (code === '0A000' && message.includes('standby'))) {
-    return 'It takes no writes: it is a standby, or read-only for this user. Name the primary server as host; after a failover, wait a little.';
+    return 'It accepts no writes: it is a standby, or read-only for this user. Name the primary server as host; after a failover, wait a little.';
   }
   return code === '0A000' && message.includes('cached plan')
     ? 'The tables were changed while this connection was open.'
@@ -50,26 +50,26 @@ const NEVER_SENT = /^Client (has encountered a connection error|was closed) and 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code ?? '');
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Whether the server ended a transaction that did nothing for too long. */
+/** Whether the server ended a transaction that was idle for too long. */
 export const isIdleTransaction = (error: unknown): boolean => codeOf(error) === '25P03';
 
-/** Whether the server refused the login: RDS says 28000 of an IAM token, all servers 28P01 of a password. */
+/** Whether the server refused the login: RDS reports 28000 for an IAM token, all servers 28P01 for a password. */
 export const isRefusedLogin = (error: unknown): boolean => ['28P01', '28000'].includes(codeOf(error));
 
 const unavailable: Readonly<Record<string, string>> = {
   '25P03':
     'The work of a transaction took longer than timeout allows between two statements. Nothing was stored; do slow work ' +
     'outside of the transaction, or raise timeout.',
-  '53100': 'Its disk is full. Free some space there; nothing was lost, and the next call works.',
-  '53200': 'It is out of memory. Try again; look at its load.',
+  '53100': 'Its disk is full. Free some space; nothing was lost, and the next call works.',
+  '53200': 'It is out of memory. Try again; check its load.',
   '53300': 'It has no connection left. Lower pool_size and max_overflow, or raise its max_connections.',
-  '55P03': 'A lock could not be had in time. Try again.',
+  '55P03': 'A lock was not available in time. Try again.',
   '57014': 'A statement took longer than timeout allows, and was stopped. Nothing of it was stored; try again.',
   '58030': 'Its disk reported an error. Check its health before anything else.',
   '57P03': 'It is starting or stopping. Try again.',
 };
 
-/** Data exceptions, broken constraints, a view's check, and what a trigger raises: they come again with the same values. */
+/** Data exceptions, broken constraints, a view's check, and errors raised by a trigger: the same values fail again. */
 const REFUSED_ROW = /^(22|23|44|P0)/;
 
 /** The names of the constraints that our own tables have. */
@@ -77,22 +77,21 @@ const ownConstraints = new Set(
   tables.flatMap(({ name, foreignKeys }) => [`${name}_pkey`, ...foreignKeys.map((key) => key.name)]),
 );
 
-/** Whether a constraint was broken that this program does not know, so that no other writer can have caused it. */
+/** Whether the broken constraint is unknown to this program, so that no race with another writer can be the cause. */
 export function breaksUnknownRule(error: unknown): boolean {
   const { constraint } = error as { readonly constraint?: string };
   return constraint !== undefined && !ownConstraints.has(constraint);
 }
 
-/** The error of a rule of the tables that this program does not know, and that says the same however often it is asked. */
+/** The error for a rule of the tables that this program does not know, and that a retry would break again. */
 export function refusedRow(server: string, why: unknown, cause: unknown): ConfigurationError {
   const { table, column, constraint } = why as Readonly<Record<'table' | 'column' | 'constraint', string | undefined>>;
   const parts = Object.entries({ table, column, constraint }).flatMap(([key, name]) =>
     name === undefined ? [] : [`${key} ${name}`],
   );
   return new ConfigurationError(
-    `The tables on ${server} refuse what was to be stored (${[messageOf(why), ...parts].join('; ')}): they have a column or a ` +
-      'rule that this program does not know. Nothing was stored. Run `hfstorage doctor`, which names such columns; drop them, or ' +
-      'their rules.',
+    `The tables on ${server} refuse the write (${[messageOf(why), ...parts].join('; ')}): they have a column or a rule that ` +
+      'this program does not know. Nothing was stored. Run `hfstorage doctor`, which names such columns; drop them, or their rules.',
     { cause },
   );
 }
@@ -100,12 +99,12 @@ export function refusedRow(server: string, why: unknown, cause: unknown): Config
 const DAMAGED = new Set(['XX001', 'XX002', '42703', '42804']);
 const NO_TABLE = '42P01';
 
-/** Whether a table of ours is missing. Servers say so in many languages, and name the table in all of them. */
+/** Whether one of our tables is missing. The message may be in any language, but always names the table. */
 const lacksOurTable = (code: string, message: string): boolean =>
   code === NO_TABLE && tables.some(({ name }) => new RegExp(`\\b${name}\\b`).test(message));
 
 /**
- * An error of pg in a running connection as the error that a caller of the repository gets, or as a `LostRace`.
+ * Turns an error of pg on an open connection into the error that a caller of the repository gets, or into a `LostRace`.
  * @param server such as `db.example.com:5432`
  */
 export function asStorageError(error: unknown, server: string): StorageError | LostRace {
@@ -114,11 +113,11 @@ export function asStorageError(error: unknown, server: string): StorageError | L
   const message = messageOf(error);
   const race = RACES[code];
   if (race !== undefined) return new LostRace(race, error);
-  const unusable = uselessness(code, message);
+  const unusable = whyUnusable(code, message);
   if (unusable !== undefined) return new ConnectionLost(server, error, false, unusable);
   if (code === '26000' || code === '42P05') {
     return new ConfigurationError(
-      `The database server ${server} does not keep prepared statements: a proxy stands between. Set connection_proxy to true.`,
+      `The database server ${server} does not keep prepared statements: it is behind a proxy. Set connection_proxy to true.`,
       { cause: error },
     );
   }
@@ -141,14 +140,14 @@ export function asStorageError(error: unknown, server: string): StorageError | L
   }
   if (code === NO_TABLE) {
     return new StorageUnavailableError(
-      `A table is missing from the database on ${server} (${message}): it was dropped, or never made. ` +
-        'Put it back from a backup; calls work again once it is there. To begin with nothing, start the service anew.',
+      `A table is missing from the database on ${server} (${message}): it was dropped, or never created. ` +
+        'Restore it from a backup; calls work again once it exists. To start empty, restart the service.',
       { cause: error },
     );
   }
   if (DAMAGED.has(code)) {
     return new StorageDamagedError(
-      `The tables on ${server} are not those of this program (${message}). Run \`hfstorage doctor\`.`,
+      `The tables on ${server} do not have this program's schema (${message}). Run \`hfstorage doctor\`.`,
       { cause: error },
     );
   }
@@ -158,12 +157,12 @@ export function asStorageError(error: unknown, server: string): StorageError | L
   });
 }
 
-/** As `asStorageError`, for a statement that is not one of ours: what the server does not understand is the caller's. */
+/** Like `asStorageError`, for a caller's own statement: if the server does not understand it, the caller is at fault. */
 export function asErrorOfForeignStatement(error: unknown, server: string): StorageError | LostRace {
   const code = codeOf(error);
   // 0A000: FOR UPDATE of an aggregate, among others.
   const message = messageOf(error);
-  const isStores = uselessness(code, message) !== undefined || lacksOurTable(code, message);
+  const isStores = whyUnusable(code, message) !== undefined || lacksOurTable(code, message);
   const isCallers = /^(0A|22|42)/.test(code) && !isStores;
   if (!isCallers) return asStorageError(error, server);
   return new ValidationError([{ path: 'select', message: `is refused by PostgreSQL: ${message}` }]);
@@ -172,8 +171,8 @@ export function asErrorOfForeignStatement(error: unknown, server: string): Stora
 const TLS_CODE = /^(ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/;
 
 /**
- * An error of opening a connection as the error that a caller of the repository gets.
- * @param served whether connections to this database were opened before: then what is missing has vanished
+ * Turns an error of opening a connection into the error that a caller of the repository gets.
+ * @param served whether connections to this database were opened before: then a missing database has been removed
  */
 export function asConnectError(error: unknown, server: string, database: string, served: boolean): StorageError {
   if (error instanceof StorageError) return error;
@@ -193,7 +192,7 @@ export function asConnectError(error: unknown, server: string, database: string,
   if (code === '3D000' && served) {
     return new StorageUnavailableError(
       `The database ${JSON.stringify(database)} on ${server} is gone: it was dropped or renamed while the store was open. ` +
-        'Put it back from a backup; calls work again once it is there.',
+        'Restore it from a backup; calls work again once it exists.',
       { cause: error },
     );
   }
@@ -210,14 +209,14 @@ export function asConnectError(error: unknown, server: string, database: string,
     );
   }
   const reasons: Readonly<Record<string, string>> = {
-    ECONNREFUSED: 'nobody listens there',
-    ENOTFOUND: 'there is no host of this name',
+    ECONNREFUSED: 'no server is listening at this address',
+    ENOTFOUND: 'there is no host with this name',
     ENOENT: 'there is no such socket',
-    EAI_AGAIN: 'its name cannot be looked up now',
+    EAI_AGAIN: 'its name cannot be resolved now',
   };
   const known = unavailable[code];
   if (known !== undefined) {
-    return new StorageUnavailableError(`The database server ${server} takes no connection now. ${known}`, {
+    return new StorageUnavailableError(`The database server ${server} accepts no connections now. ${known}`, {
       cause: error,
     });
   }

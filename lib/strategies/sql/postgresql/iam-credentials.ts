@@ -4,7 +4,7 @@ import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { awsFailure } from './aws-failures.ts';
 import type { Credentials } from './credentials.ts';
 
-// China has the two parts in both orders: cn-north-1.rds.amazonaws.com.cn and rds.cn-north-1.amazonaws.com.cn.
+// In China the two parts occur in either order: cn-north-1.rds.amazonaws.com.cn and rds.cn-north-1.amazonaws.com.cn.
 const RDS_HOST = /\.(?:([a-z0-9-]+)\.rds|rds\.([a-z0-9-]+))\.amazonaws\.com(?:\.cn)?$/;
 
 /** The region in the host name of an RDS instance, cluster or proxy; undefined for another host. */
@@ -13,7 +13,7 @@ export function regionOfRdsHost(host: string): string | undefined {
   return usual ?? china;
 }
 
-/** Tokens that Amazon RDS takes for a password. They are made here, without a call to RDS, and live for 15 minutes. */
+/** Tokens that Amazon RDS accepts as a password. They are generated locally, without a call to RDS, and valid for 15 minutes. */
 export class IamCredentials implements Credentials {
   readonly user: string;
   readonly passwordMayChange = true;
@@ -31,7 +31,7 @@ export class IamCredentials implements Credentials {
       this.#signer ??= await this.#newSigner();
       return await this.#signer.getAuthToken();
     } catch (error) {
-      throw awsFailure(error, `make an IAM token for the database at ${this.#config.host}`);
+      throw awsFailure(error, `create an IAM token for the database at ${this.#config.host}`);
     }
   }
 

@@ -5,8 +5,8 @@ import type { SqlDatabase } from '../database.ts';
 import type { Inspector } from '../inspector.ts';
 import { quoted, tables } from '../schema.ts';
 
-/** Share of the server's connections in use above which a start of more processes may fail. */
-const CROWDED = 0.8;
+/** Share of the server's connections in use above which starting more processes may fail. */
+const HIGH_USE = 0.8;
 
 async function connection(database: SqlDatabase, subject: string): Promise<Finding> {
   const start = performance.now();
@@ -25,21 +25,21 @@ async function size(database: SqlDatabase, subject: string): Promise<Finding> {
   const [[all, ...each] = []] = await database.reading.run(
     `SELECT pg_size_pretty(pg_database_size(current_database())), ${parts.join(', ')}`,
   );
-  const byTable = tables.map(({ name }, i) => `${name} ${each[i] ?? 'not there'}`).join(', ');
+  const byTable = tables.map(({ name }, i) => `${name} ${each[i] ?? 'missing'}`).join(', ');
   return { level: 'ok', subject, message: `The database takes ${all}: ${byTable}.` };
 }
 
 async function connections(database: SqlDatabase, config: SqlStrategyConfig, subject: string): Promise<Finding> {
-  const [[ours, all, most] = []] = await database.reading.run(
+  const [[ours, all, max] = []] = await database.reading.run(
     "SELECT count(*) FILTER (WHERE application_name = 'hfstorage'), count(*), current_setting('max_connections')::integer " +
       "FROM pg_stat_activity WHERE backend_type = 'client backend'",
   );
   const own = config.pool_size + config.max_overflow;
   const message =
-    `${all} of the server's ${most} connections are in use, ${ours} of them by hfstorage. Each process with this configuration ` +
+    `${all} of the server's ${max} connections are in use, ${ours} of them by hfstorage. Each process with this configuration ` +
     `keeps up to ${config.pool_size} and opens up to ${own}.`;
-  if (Number(all) < CROWDED * Number(most) && own < Number(most)) return { level: 'ok', subject, message };
-  const remedy = 'Lower pool_size and max_overflow, raise max_connections of the server, or put RDS Proxy between.';
+  if (Number(all) < HIGH_USE * Number(max) && own < Number(max)) return { level: 'ok', subject, message };
+  const remedy = 'Lower pool_size and max_overflow, raise max_connections of the server, or use RDS Proxy.';
   return { level: 'warning', subject, message, remedy };
 }
 
@@ -51,7 +51,7 @@ async function* warnings(database: SqlDatabase, config: SqlStrategyConfig, subje
     yield {
       level: 'warning',
       subject,
-      message: 'With connection_proxy nothing limits how long the server works on a statement that nobody waits for.',
+      message: 'With connection_proxy nothing limits how long the server works on an abandoned statement.',
       remedy: `Run ALTER ROLE … SET statement_timeout = '${config.timeout}s' for the user of this program.`,
     };
   }
@@ -61,7 +61,7 @@ async function* warnings(database: SqlDatabase, config: SqlStrategyConfig, subje
   }
   if (!isSocketFolder(config.host) && sslModeOf(config) === 'require') {
     const remedy = 'Set sslmode to verify-full, with the CA certificates of the server in sslrootcert.';
-    yield { level: 'warning', subject, message: 'sslmode require does not verify who the server is.', remedy };
+    yield { level: 'warning', subject, message: 'sslmode require does not verify the identity of the server.', remedy };
   }
 }
 

@@ -11,8 +11,8 @@ import { connectionSettings } from './connection-settings.ts';
 import { majorOfPgDump, runPgDump } from './pg-dump.ts';
 
 /**
- * Runs `pg_dump` in its custom format, which `pg_restore` reads: the whole database as it is at one moment.
- * @throws BackupError where pg_dump is missing, older than the server, or fails; ConfigurationError,
+ * Runs `pg_dump` in its custom format, which `pg_restore` reads: a consistent snapshot of the whole database.
+ * @throws BackupError if pg_dump is missing, older than the server, or fails; ConfigurationError,
  *   StorageUnavailableError
  */
 export async function dumpPostgresql(
@@ -22,8 +22,8 @@ export async function dumpPostgresql(
   const [program, server] = [await majorOfPgDump(), await majorOfServer(config)];
   if (program < server) {
     throw new BackupError(
-      `pg_dump on this machine is of PostgreSQL ${program}, and the server of ${server}: it must not be older. Install the ` +
-        `client programs of PostgreSQL ${server}, or take a portable backup, without --native.`,
+      `pg_dump on this machine is version ${program}, but the server is version ${server}: pg_dump must not be older. Install ` +
+        `the client programs of PostgreSQL ${server}, or take a portable backup, without --native.`,
     );
   }
   const file = `${config.name.replace(/[^\w.-]+/g, '_')}.dump`;
@@ -48,12 +48,12 @@ async function majorOfServer(config: SqlStrategyConfig): Promise<number> {
 }
 
 /**
- * How libpq is told where and how to connect. All of it by the environment: command lines can be read by every user of the
- * machine. https://www.postgresql.org/docs/current/libpq-envars.html
+ * The connection parameters for libpq. All in the environment, since every user of the machine can read command lines.
+ * https://www.postgresql.org/docs/current/libpq-envars.html
  * @param scratch folder for files that are removed afterwards
  */
 async function environmentOf(config: SqlStrategyConfig, scratch: string): Promise<NodeJS.ProcessEnv> {
-  // What others have set for programs of their own would lead elsewhere; only the password file is of use.
+  // Variables set for other programs might point to another server; only the password file is kept.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG') || name === 'PGPASSFILE');
   const { host, port, database, user, password } = (await connectionSettings(config)).client;
   const hasPassword = config.password !== undefined || config.iam_authentication;
@@ -70,7 +70,7 @@ async function environmentOf(config: SqlStrategyConfig, scratch: string): Promis
   };
 }
 
-/** As `tlsOptions` does it for the store itself: where no certificates are named, those that Node trusts. */
+/** The equivalent of `tlsOptions`: if no certificates are configured, those that Node trusts are used. */
 async function encryptionOf(config: SqlStrategyConfig, scratch: string): Promise<NodeJS.ProcessEnv> {
   const mode = sslModeOf(config);
   const { sslrootcert } = config;

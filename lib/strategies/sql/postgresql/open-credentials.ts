@@ -21,7 +21,7 @@ function fixedCredentials({ host, username, password }: SqlStrategyConfig): Cred
 }
 
 /**
- * The login that a configuration names, proven to be there.
+ * The login that a configuration names. A token or a secret is fetched once, so that its problems show at once.
  * @throws ConfigurationError, StorageUnavailableError
  */
 export async function openCredentials(config: SqlStrategyConfig): Promise<Credentials> {

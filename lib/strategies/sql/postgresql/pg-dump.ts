@@ -1,4 +1,4 @@
-/** The program `pg_dump`, which belongs to PostgreSQL's client programs. */
+/** Runs `pg_dump`, one of PostgreSQL's client programs. */
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { BackupError } from '../../../repository/errors.ts';
@@ -31,17 +31,17 @@ async function run(args: readonly string[], env: NodeJS.ProcessEnv, signal?: Abo
   }
 }
 
-/** The major version of `pg_dump`. @throws BackupError where there is none */
+/** The major version of `pg_dump`. @throws BackupError if it is not installed */
 export async function majorOfPgDump(): Promise<number> {
   const { stdout } = await run(['--version'], process.env);
   const [, major] = /(\d+)(?:\.\d+|devel|beta\d*|rc\d*)/.exec(stdout) ?? [];
-  if (major === undefined) throw new BackupError(`pg_dump does not say its version, but ${JSON.stringify(stdout)}.`);
+  if (major === undefined) throw new BackupError(`pg_dump reports no version, but ${JSON.stringify(stdout)}.`);
   return Number(major);
 }
 
 /**
  * Dumps the database that the environment names.
- * @throws BackupError with what pg_dump says
+ * @throws BackupError with the message of pg_dump
  */
 export async function runPgDump(file: string, env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();

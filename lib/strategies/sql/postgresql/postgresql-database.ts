@@ -11,27 +11,26 @@ import {
   type SqlParameter,
   type SqlSession,
 } from '../sql-session.ts';
-import { lookAtEveryTable } from '../statements.ts';
-import { ConnectionPool } from './connection-pool.ts';
-import { connectionSettings } from './connection-settings.ts';
+import { checkEveryTable } from '../statements.ts';
+import type { ConnectionPool } from './connection-pool.ts';
 import { asErrorOfForeignStatement, asStorageError, breaksUnknownRule, ConnectionLost, refusedRow } from './faults.ts';
 import { postgresqlDialect } from './postgresql-dialect.ts';
 import { postgresqlSchema } from './postgresql-schema.ts';
-import { changeTables, lastMigrationOf, needsChanges, serverState } from './prepare-server.ts';
+import { lastMigrationOf, serverState } from './prepare-server.ts';
 import { valueTypes } from './value-types.ts';
 
-/** Statements that are prepared by name; rarer ones are parsed each time. Every connection keeps its own. */
+/** How many statements are prepared by name, per connection; rarer ones are parsed each time. */
 const MAX_NAMED_STATEMENTS = 400;
-/** Connections that are tried for one call. */
+/** How many connections are tried for one call. */
 const MAX_CONNECTIONS_TRIED = 3;
-/** A transaction that breaks a constraint is decided anew this often: others may have moved what it relied on. */
+/** How often a transaction is attempted that breaks a constraint: others may have changed what it relied on. */
 const MAX_CONSTRAINT_ATTEMPTS = 3;
 const MAX_PAUSE_MS = 100;
-/** How often to ask what became of a commit whose answer was lost. */
+/** Interval for asking about the outcome of a commit whose answer was lost. */
 const OUTCOME_POLL_MS = 200;
 /**
- * Text that changes when the server crashes or another takes its place. After a crash, ids of transactions that left no
- * trace are given out again: what became of such an id is then the story of another transaction.
+ * Text that changes when the server crashes or is replaced. After a crash, the ids of transactions that left no trace are
+ * reused: the status of such an id may then belong to another transaction.
  */
 const SERVER_LIFE = "concat(pg_postmaster_start_time(), ' ', pg_stat_get_bgwriter_stat_reset_time())";
 
@@ -40,7 +39,7 @@ const begin: Readonly<Record<Isolation, string>> = {
   locks: 'BEGIN ISOLATION LEVEL READ COMMITTED',
 };
 
-/** What it takes to find out later whether a transaction committed. */
+/** Identifies a transaction, to determine later whether it committed. */
 interface Begun {
   readonly id: string;
   readonly serverLife: string;
@@ -80,7 +79,7 @@ export class PostgresqlDatabase implements SqlDatabase {
         } else if (error.kind === 'constraint' ? attempt >= MAX_CONSTRAINT_ATTEMPTS : performance.now() > deadline) {
           throw gaveUp(error, attempt, this.pool.server);
         }
-        // The first time at once: whoever won is gone. Then later and later, each at another moment.
+        // The first retry is immediate, since the winner is done. Later ones back off with jitter.
         if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
       }
     }
@@ -90,14 +89,14 @@ export class PostgresqlDatabase implements SqlDatabase {
     const client = await this.pool.acquire();
     const session = this.#sessionBy((task) => task(client));
     const release = async (): Promise<void> => {
-      // Whatever has become of the connection: nothing was written on it.
+      // The state of the connection does not matter: nothing was written on it.
       await this.pool.ask(client, { text: 'ROLLBACK' }).then(
         () => this.pool.release(client),
         () => this.pool.discard(client),
       );
     };
     try {
-      // Its reader may take longer between two pages than a transaction may idle otherwise.
+      // Its reader may pause between two pages for longer than the idle timeout of transactions.
       await this.pool.ask(client, {
         text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0',
       });
@@ -110,7 +109,7 @@ export class PostgresqlDatabase implements SqlDatabase {
   }
 
   async ping(): Promise<void> {
-    await this.reading.run(lookAtEveryTable);
+    await this.reading.run(checkEveryTable);
   }
 
   async lastMigration(): Promise<number> {
@@ -153,7 +152,7 @@ export class PostgresqlDatabase implements SqlDatabase {
       throw failure;
     }
     this.pool.release(client);
-    // What failed before, unseen, makes PostgreSQL answer COMMIT with a rollback.
+    // If an earlier failure went unnoticed, PostgreSQL answers COMMIT with a rollback.
     if (command === 'ROLLBACK') throw new LostRace('serialization', undefined);
   }
 
@@ -182,8 +181,8 @@ export class PostgresqlDatabase implements SqlDatabase {
   }
 
   /**
-   * Finds out whether a transaction committed whose COMMIT was not answered.
-   * @throws ConnectionLost where it did not, so that it may run again, and where nobody can tell
+   * Determines whether a transaction committed whose COMMIT was not answered.
+   * @throws ConnectionLost if it did not, so that it may be retried, or if it is unknown
    */
   async #requireCommitted({ id, serverLife }: Begun, failure: ConnectionLost): Promise<void> {
     const deadline = performance.now() + this.#timeoutMs;
@@ -261,7 +260,7 @@ export class PostgresqlDatabase implements SqlDatabase {
     }
   }
 
-  /** Runs a task on another connection where one was lost, if that cannot do anything twice. */
+  /** Retries a task on another connection if one was lost, unless it might then be done twice. */
   async #retried<T>(task: (client: PoolClient) => Promise<T>, repeatable: boolean): Promise<T> {
     for (let tried = 1; ; tried++) {
       try {
@@ -280,32 +279,4 @@ function gaveUp(error: LostRace, attempts: number, server: string): StorageError
     `Other transactions kept changing the same entities, ${attempts} times in a row. Nothing was stored; try again.`,
     { cause: error },
   );
-}
-
-/** Seconds that a change of the tables may take: an index of millions of rows is not made in a moment. */
-const CHANGE_TIMEOUT = 3600;
-
-/**
- * Opens the pool and brings the database to the tables of this program.
- * @param options.foreignKeys whether the tables have foreign keys; they are added or dropped where that changed
- * @throws ConfigurationError, StorageUnavailableError
- */
-export async function openPostgresqlDatabase(
-  config: SqlStrategyConfig,
-  options: { readonly foreignKeys: boolean; readonly migrate: boolean },
-): Promise<PostgresqlDatabase> {
-  const settings = await connectionSettings(config);
-  const open = (changed: SqlStrategyConfig) => new PostgresqlDatabase(changed, new ConnectionPool(changed, settings));
-  const database = open(config);
-  try {
-    const place = `The database ${JSON.stringify(config.name)} on ${database.pool.server}`;
-    if ((await needsChanges(database, place, options.foreignKeys)) && options.migrate) {
-      const patient = open({ ...config, timeout: CHANGE_TIMEOUT, pool_size: 1, max_overflow: 0 });
-      await changeTables(patient, place, options.foreignKeys).finally(() => patient.close());
-    }
-    return database;
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
 }

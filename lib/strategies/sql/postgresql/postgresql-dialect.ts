@@ -2,16 +2,16 @@ import type { Dialect } from '../dialect.ts';
 import { type ColumnKind, quoted } from '../schema.ts';
 
 const types = { text: 'text', integer: 'integer', timestamp: 'timestamp', json: 'text' } as const;
-/** Types that hold every value a caller may compare a column with. */
+/** Types that can hold every value that a caller may compare a column with. */
 const comparedAs = { ...types, integer: 'bigint' } as const;
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 
-/** A column as the text that entities carry. */
+/** A column in the text form that entities use. */
 const asText = (column: string, kind: ColumnKind): string =>
   kind === 'timestamp' ? `to_char(${column}, ${ISO})` : column;
 
-/** Text compares by its UTF-8 bytes because its columns have the collation "C". */
+/** Text compares by its UTF-8 bytes, since its columns have the collation "C". */
 export const postgresqlDialect: Dialect = {
   name: 'postgresql',
   parameter: (n) => `$${n}`,
@@ -33,6 +33,6 @@ export const postgresqlDialect: Dialect = {
   anyOf: (column, parameter, kind) => `${column} = ANY(${parameter}::${comparedAs[kind]}[])`,
   list: (values) => values,
   beginsWith: (column, parameter, kind) => `starts_with(${asText(column, kind)}, ${parameter})`,
-  // hashtext is not among the documented functions, but unlike md5 it costs next to nothing, and it has never changed.
+  // hashtext is undocumented, but unlike md5 it costs next to nothing, and it has never changed.
   segment: (id, segments) => `abs(hashtext(${id}::text)::bigint) % ${segments}`,
 };

@@ -2,7 +2,7 @@ import { type Column, quoted } from '../schema.ts';
 import { columnsByIndex, type SchemaDialect } from '../schema-migrations.ts';
 import { postgresqlDialect } from './postgresql-dialect.ts';
 
-/** The type a column has to become, and how its values do; undefined where it is right. */
+/** The type that a column must get, and the expression that converts its values; undefined if it has the right type. */
 function conversion({ name, kind }: Column, type: string, collation?: string): [string, string] | undefined {
   const column = quoted(name);
   switch (kind) {
@@ -18,7 +18,7 @@ function conversion({ name, kind }: Column, type: string, collation?: string): [
     case 'text': {
       const isText = type === 'text' || type.startsWith('character varying');
       if (isText && collation === 'C') return undefined;
-      // Its own length stays: values must not be cut.
+      // Its own length stays: values must not be truncated.
       return [`${isText ? type : 'TEXT'} COLLATE "C"`, isText ? column : `${column}::text`];
     }
   }
@@ -56,9 +56,9 @@ export const postgresqlSchema: SchemaDialect = {
     const [type, using] = found;
     const alter = `ALTER TABLE ${quoted(table.name)} ALTER COLUMN ${quoted(column.name)}`;
     const statements = [`${alter} TYPE ${type} USING ${using}`];
-    // A default of another type may have no cast to this one; one of a text stays as it is.
+    // A default of another type may have no cast to the new one; a text default stays.
     if (existing.collation === undefined) statements.unshift(`${alter} DROP DEFAULT`);
-    // The former default is in the time zone of whoever inserts.
+    // The former default uses the time zone of the inserting session.
     if (column.default === 'now') statements.push(`${alter} SET DEFAULT ${postgresqlDialect.now}`);
     return statements;
   },

@@ -15,20 +15,20 @@ import type { SqlSession } from '../sql-session.ts';
 import { postgresqlDialect } from './postgresql-dialect.ts';
 import { postgresqlSchema } from './postgresql-schema.ts';
 
-/** Key of the lock under which one process at a time changes the tables; any number, as long as it stays the same. */
+/** Key of the lock under which one process at a time changes the tables: any number, but always the same. */
 const SCHEMA_LOCK = 4_867_305_512;
 
-/** What a database is like, as far as this program depends on it. */
+/** The properties of a database that this program depends on. */
 export interface ServerState {
   readonly encoding: string;
   readonly dateStyle: string;
-  /** Whether the database has been touched by this program. */
+  /** Whether this program has used the database before. */
   readonly known: boolean;
   /** The foreign keys of our tables, by name. */
   readonly foreignKeys: ReadonlySet<string>;
 }
 
-/** Asks in one round trip. */
+/** Reads the state in one round trip. */
 export async function serverState(session: SqlSession): Promise<ServerState> {
   const [[encoding, dateStyle, migrations, keys] = []] = await session.run(
     "SELECT current_setting('server_encoding'), current_setting('DateStyle'), to_regclass($1)::text, " +
@@ -44,7 +44,7 @@ export async function serverState(session: SqlSession): Promise<ServerState> {
   };
 }
 
-/** The number of the last schema migration; 0 where there was none. */
+/** The number of the last schema migration; 0 if there was none. */
 export async function lastMigrationOf(session: SqlSession, { known }: ServerState): Promise<number> {
   if (!known) return 0;
   const [[last] = [0]] = await session.run(lastMigration);
@@ -64,7 +64,7 @@ function requireUsable({ encoding, dateStyle }: ServerState): void {
 
 const declaredKeys = tables.flatMap((table) => table.foreignKeys.map((key) => ({ table, key })));
 
-/** Statements that add or drop the foreign keys. Records that were there before may refer to nothing, so they are not held to it. */
+/** Statements that add or drop the foreign keys. Existing rows may have dangling references, so they are not validated. */
 function foreignKeyChanges(wanted: boolean, existing: ReadonlySet<string>): string[] {
   return declaredKeys.flatMap(({ table, key }) => {
     if (wanted === existing.has(key.name)) return [];
@@ -77,26 +77,26 @@ function foreignKeyChanges(wanted: boolean, existing: ReadonlySet<string>): stri
 
 /**
  * Checks the database.
- * @param place the database, for people
- * @returns whether its tables are not those of this program yet
- * @throws ConfigurationError where it cannot be used
+ * @param label the database, for messages
+ * @returns whether its tables must be created or upgraded
+ * @throws ConfigurationError if it cannot be used
  */
-export async function needsChanges(database: SqlDatabase, place: string, foreignKeys: boolean): Promise<boolean> {
+export async function needsChanges(database: SqlDatabase, label: string, foreignKeys: boolean): Promise<boolean> {
   const state = await serverState(database.reading);
   requireUsable(state);
   const last = await lastMigrationOf(database.reading, state);
   requireKnown(last);
   const pending = pendingMigrations(last).length > 0;
-  if (pending) await requireKnownTables(place, columnNames(postgresqlSchema, database.reading));
+  if (pending) await requireKnownTables(label, columnNames(postgresqlSchema, database.reading));
   return pending || foreignKeyChanges(foreignKeys, state.foreignKeys).length > 0;
 }
 
-/** Brings a database to the tables of this program, one process at a time. */
-export async function changeTables(database: SqlDatabase, place: string, foreignKeys: boolean): Promise<void> {
+/** Creates or upgrades the tables of a database, one process at a time. */
+export async function changeTables(database: SqlDatabase, label: string, foreignKeys: boolean): Promise<void> {
   await database.transaction('locks', async (session) => {
-    // Of this transaction, not of the session: proxies share sessions.
+    // Held by the transaction, not by the session: proxies share sessions.
     await session.run('SELECT pg_advisory_xact_lock($1::bigint)', [SCHEMA_LOCK]);
-    await migrateSchema({ session, dialect: postgresqlDialect, schema: postgresqlSchema, foreignKeys, place });
+    await migrateSchema({ session, dialect: postgresqlDialect, schema: postgresqlSchema, foreignKeys, label });
     const current = await serverState(session);
     for (const statement of foreignKeyChanges(foreignKeys, current.foreignKeys)) await session.run(statement);
   });

@@ -3,17 +3,17 @@ import type { Credentials } from './credentials.ts';
 import type { Login } from './secret.ts';
 
 const KEPT_MS = 5 * 60_000;
-/** How long a kept login is used on after it could not be fetched anew. */
+/** How long the last login stays in use after a failed attempt to refresh it. */
 const RETRY_MS = 30_000;
 
-/** The login in a secret, which a rotation may replace at any time: its password, and its user too. */
+/** The login in a secret. A rotation may replace its password, and also its user, at any time. */
 export class SecretCredentials implements Credentials {
   readonly passwordMayChange = true;
   readonly #arn: string;
   readonly #fetch: () => Promise<Login>;
   #user: string;
   #kept: { readonly login: Login; readonly until: number } | undefined;
-  /** Where rotations change between two users, the earlier one is good until the next rotation. */
+  /** If rotations alternate between two users, the previous one stays valid until the next rotation. */
   #replaced: Login | undefined;
   #refreshing: Promise<Login> | undefined;
 
@@ -49,7 +49,7 @@ export class SecretCredentials implements Credentials {
   }
 
   #current(): Promise<Login> {
-    // By the clock on the wall: a frozen Lambda function's own stands still.
+    // Wall-clock time: the monotonic clock of a frozen Lambda function stops.
     if (this.#kept !== undefined && Date.now() < this.#kept.until) return Promise.resolve(this.#kept.login);
     this.#refreshing ??= this.#refresh();
     return this.#refreshing;

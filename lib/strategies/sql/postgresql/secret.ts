@@ -24,7 +24,7 @@ function parseObject(text: string): { readonly username?: unknown; readonly pass
   }
 }
 
-/** Reads the login out of a secret. Its value must not get into an error, so neither does what JSON.parse says. */
+/** Reads the login from a secret. Its value must not appear in an error, so the message of JSON.parse must not either. */
 function loginOf(arn: string, text: string | undefined, username: string | undefined): Login {
   const refuse = (problem: string): never => {
     throw new ConfigurationError(
@@ -35,14 +35,14 @@ function loginOf(arn: string, text: string | undefined, username: string | undef
   const object = parseObject(text);
   if (object === undefined) {
     if (username !== undefined) return { user: username, password: text };
-    return refuse('names no user, and sql_strategy.username is left out');
+    return refuse('names no user, and sql_strategy.username is not set');
   }
   if (!isText(object.password)) return refuse('is a JSON object without a "password"');
   const user = object.username ?? username;
-  if (!isText(user)) return refuse('is a JSON object without a "username", and sql_strategy.username is left out');
+  if (!isText(user)) return refuse('is a JSON object without a "username", and sql_strategy.username is not set');
   if (username !== undefined && user !== username) {
     throw new ConfigurationError(
-      `The secret ${arn} is the login of ${user}, and sql_strategy.username is ${username}. Leave out sql_strategy.username, or name the secret of that user.`,
+      `The secret ${arn} is the login of ${user}, but sql_strategy.username is ${username}. Remove sql_strategy.username, or name the secret of that user.`,
     );
   }
   return { user, password: object.password };
@@ -59,8 +59,8 @@ async function readValue(client: SecretsManagerClient, arn: string): Promise<str
 
 /**
  * Fetches the login that a secret holds.
- * @param region the one in the ARN where left out
- * @param username the user of a secret that is the password alone
+ * @param region by default the one in the ARN
+ * @param username the user of a secret that holds only the password
  * @throws ConfigurationError, StorageUnavailableError
  */
 export async function fetchLogin(arn: string, region?: string, username?: string): Promise<Login> {

@@ -1,4 +1,4 @@
-/** How a connection to PostgreSQL is encrypted, and what is verified. */
+/** How a connection to PostgreSQL is encrypted and verified. */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
@@ -31,7 +31,7 @@ async function readCertificates(file: string): Promise<string[]> {
   }
   const certificates = text.match(CERTIFICATE);
   if (certificates === null) throw unusable(file, 'it holds no certificate in PEM');
-  // Node passes over what it cannot read, and then trusts nobody.
+  // Node silently ignores certificates that it cannot read, and then trusts no server.
   for (const [i, certificate] of certificates.entries()) {
     try {
       new X509Certificate(certificate);
@@ -43,9 +43,9 @@ async function readCertificates(file: string): Promise<string[]> {
 }
 
 /**
- * What `sslmode` and `sslrootcert` ask of a connection, as libpq understands them; false for no encryption.
+ * The TLS options for `sslmode` and `sslrootcert`, with the meaning that libpq gives them; false for no encryption.
  * https://www.postgresql.org/docs/current/libpq-ssl.html
- * @throws ConfigurationError where the file of sslrootcert is missing or holds no certificates in PEM
+ * @throws ConfigurationError if the file of sslrootcert is missing or holds no certificates in PEM
  */
 export async function tlsOptions(config: SqlStrategyConfig): Promise<false | ConnectionOptions> {
   const mode = sslModeOf(config);
@@ -53,9 +53,9 @@ export async function tlsOptions(config: SqlStrategyConfig): Promise<false | Con
   if (mode === 'disable') return false;
   if (mode === 'require' && sslrootcert === undefined) return { rejectUnauthorized: false };
   return {
-    // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED=0 changes nothing here.
+    // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect.
     rejectUnauthorized: true,
-    // Made once: reading the hundred certificates of RDS takes milliseconds, at every connection.
+    // Made once: reading the hundred certificates of RDS for every connection would take milliseconds.
     ...(sslrootcert === undefined
       ? {}
       : { secureContext: createSecureContext({ ca: await readCertificates(sslrootcert) }) }),

@@ -17,11 +17,11 @@ const NOT_A_DATABASE = 26;
 const GENERIC = 1;
 const CONSTRAINT = 19;
 const MISMATCH = 20;
-/** Of the constraints that our own tables have. */
+/** Violations of the constraints that our own tables have. */
 const RACES = new Set([/* FOREIGNKEY */ 787, /* PRIMARYKEY */ 1555]);
 
 const advice: Readonly<Record<number, string>> = {
-  8: 'The file or its folder is read-only. Let the user of this process write there.',
+  8: 'The file or its folder is read-only. Give the user of this process write access.',
   10: 'The disk reported an error. Check its health and its free space before anything else.',
   13: 'The disk is full. Free some space; nothing was lost, and the next call works.',
   14: 'The file cannot be opened. Check its path, its permissions and those of its folder, and that its disk is not read-only.',
@@ -35,27 +35,27 @@ export function isBusy(error: unknown): boolean {
   return primary === BUSY || primary === LOCKED;
 }
 
-/** The table of ours that a statement did not find. */
+/** The name of our table that a statement did not find. */
 function missingTable(error: unknown): string | undefined {
   const name = /^no such table: (?:main\.)?(\w+)$/.exec((error as Error).message)?.[1];
   return tables.some((table) => table.name === name) ? name : undefined;
 }
 
-/** Whether a rule of a table refused a row: that undoes its own statement only. */
+/** Whether a rule of a table refused a row, which undoes only its own statement. */
 export function isRefusedRow(error: unknown): boolean {
   const primary = (codeOf(error) ?? 0) & 0xff;
   return primary === CONSTRAINT || primary === MISMATCH;
 }
 
-/** The error of a rule that this program does not know, and that says the same however often it is asked. */
+/** The error for a rule that this program does not know, and that a retry would break again. */
 export const refusedRow = (path: string, why: unknown, cause: unknown): ConfigurationError =>
   new ConfigurationError(
-    `The tables in ${path} refuse what was to be stored (${(why as Error).message}): they have a column or a rule that this ` +
-      'program does not know. Nothing was stored. Run `hfstorage doctor`, which names such columns; drop them, or their rules.',
+    `The tables in ${path} refuse the write (${(why as Error).message}): they have a column or a rule that this program does ` +
+      'not know. Nothing was stored. Run `hfstorage doctor`, which names such columns; drop them, or their rules.',
     { cause },
   );
 
-/** An error of SQLite as the error that a caller of the repository gets, or as a `LostRace`. */
+/** Turns an error of SQLite into the error that a caller of the repository gets, or into a `LostRace`. */
 export function asStorageError(error: unknown, path: string): StorageError | LostRace {
   if (error instanceof StorageError || error instanceof LostRace) return error;
   const { message } = error as Error;
@@ -72,14 +72,14 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
   const missing = missingTable(error);
   if (missing !== undefined) {
     return new StorageUnavailableError(
-      `The table ${missing} is missing from ${path} (${message}): it was dropped. Put it back from a backup; calls work ` +
-        'again once it is there.',
+      `The table ${missing} is missing from ${path} (${message}): it was dropped. Restore it from a backup; calls work ` +
+        'again once it exists.',
       { cause: error },
     );
   }
   if (primary === GENERIC) {
     return new StorageDamagedError(
-      `The tables in ${path} are not those of this program (${message}). Run \`hfstorage doctor\`.`,
+      `The tables in ${path} do not have this program's schema (${message}). Run \`hfstorage doctor\`.`,
       { cause: error },
     );
   }
@@ -87,15 +87,15 @@ export function asStorageError(error: unknown, path: string): StorageError | Los
   return new StorageUnavailableError(`Cannot use ${path}. ${why}`, { cause: error });
 }
 
-/** A lock that did not become free in time. */
+/** The error for a lock that did not become free in time. */
 export const busy = (path: string, timeoutMs: number, cause: unknown): StorageUnavailableError =>
   new StorageUnavailableError(
     `Other processes have kept ${path} locked for ${timeoutMs / 1000} s (timeout). Nothing was stored; try again.`,
     { cause },
   );
 
-/** A statement that is not one of ours may be wrong in itself. */
-export function understood(task: () => NamedRow[]): NamedRow[] {
+/** Runs a caller's own statement, which may itself be wrong. @throws ValidationError if SQLite does not understand it */
+export function runForeign(task: () => NamedRow[]): NamedRow[] {
   try {
     return task();
   } catch (error) {

@@ -3,9 +3,9 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Inspector } from '../inspector.ts';
 
-/** Problems of SQLite's own check that are named. */
-const MOST_PROBLEMS = 5;
-const SCARCE_BYTES = 100_000_000;
+/** How many problems of SQLite's own check are named. */
+const MAX_PROBLEMS = 5;
+const ADVISABLE_FREE_BYTES = 100_000_000;
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
@@ -19,12 +19,12 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 export const sqliteInspector: Inspector = {
   async *before({ name }) {
-    // What else is wrong with the path is said where it is opened.
+    // Opening the file reports any other problem with the path.
     if (!(await isMissing(name))) return;
     yield {
       level: 'ok',
       subject: name,
-      message: 'The file does not exist yet; opening the store makes it.',
+      message: 'The file does not exist yet; opening the store creates it.',
       final: true,
     };
   },
@@ -42,11 +42,11 @@ export const sqliteInspector: Inspector = {
     };
     const { bavail, bsize } = await statfs(dirname(name));
     const free = bavail * bsize;
-    const needed = Math.max(SCARCE_BYTES, sizeOf(name));
+    const needed = Math.max(ADVISABLE_FREE_BYTES, sizeOf(name));
     const message = `${megabytes(free)} of disk space are free; ${megabytes(needed)} are advisable.`;
     if (free >= needed) yield { level: 'ok', subject: name, message };
     else yield { level: 'warning', subject: name, message, remedy: 'Free some disk space, or move the file.' };
-    const problems = (await database.reading.run(`PRAGMA quick_check(${MOST_PROBLEMS})`)).map(([problem]) => problem);
+    const problems = (await database.reading.run(`PRAGMA quick_check(${MAX_PROBLEMS})`)).map(([problem]) => problem);
     if (problems[0] === 'ok')
       yield { level: 'ok', subject: name, message: 'SQLite finds the file sound (quick_check).' };
     else {

@@ -6,13 +6,13 @@ import { BackupError } from '../../../repository/errors.ts';
 import type { NativeCopy, NativeCopyOptions } from '../../../repository/native-copy.ts';
 import { asStorageError } from './faults.ts';
 
-/** Pages that are copied between two looks at the signal: 1 MB. */
+/** Pages that are copied between two checks of the signal: 1 MB. */
 const PAGES_AT_ONCE = 250;
-/** Problems of SQLite's own check that are named. */
-const MOST_PROBLEMS = 3;
+/** How many problems of SQLite's own check are named. */
+const MAX_PROBLEMS = 3;
 
 /**
- * Copies the database as it is at one moment, while others read and write it, and has SQLite check the copy.
+ * Copies a consistent snapshot of the database, while others read and write it, and has SQLite check the copy.
  * https://www.sqlite.org/backup.html
  * @throws BackupError, StorageUnavailableError, StorageDamagedError
  */
@@ -57,7 +57,7 @@ async function copy(
   }
 }
 
-/** A connection in a read transaction: without it, a write of another process would make the backup begin again. */
+/** A connection in a read transaction: without it, a write of another process would restart the backup. */
 function openSource(path: string, timeout: number): DatabaseSync {
   try {
     const source = new DatabaseSync(path, { readOnly: true, timeout: timeout * 1000 });
@@ -73,12 +73,12 @@ function openSource(path: string, timeout: number): DatabaseSync {
   }
 }
 
-/** @throws BackupError where the copy is not sound, as the database itself may not be */
+/** @throws BackupError if the copy is damaged, as the database itself may be */
 function checkCopy(path: string): void {
   const copied = new DatabaseSync(path);
   try {
     const problems = copied
-      .prepare(`PRAGMA integrity_check(${MOST_PROBLEMS})`)
+      .prepare(`PRAGMA integrity_check(${MAX_PROBLEMS})`)
       .all()
       .map((row) => String(row.integrity_check));
     if (problems[0] !== 'ok') {
@@ -86,7 +86,7 @@ function checkCopy(path: string): void {
         `SQLite finds the copy damaged (${problems.join('; ')}), as the database probably is: run \`hfstorage doctor\`.`,
       );
     }
-    // One file, which can be read from a disk that takes no writes. The store turns WAL on again.
+    // One file, which can be read from a read-only disk. The store turns WAL on again.
     copied.exec('PRAGMA journal_mode = DELETE');
   } catch (error) {
     throw asStorageError(error, path);

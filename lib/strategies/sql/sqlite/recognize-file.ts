@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { requireKnownTables } from '../known-tables.ts';
 import { lastMigration, MIGRATIONS_TABLE, pendingMigrations } from '../schema-migrations.ts';
 
-/** 0 where it cannot be told: what is wrong with the path is said where it is opened. */
+/** 0 if it is unknown: opening the file reports what is wrong with the path. */
 function sizeOf(path: string): number {
   try {
     return statSync(path).size;
@@ -13,14 +13,14 @@ function sizeOf(path: string): number {
 }
 
 /**
- * Looks at a file before the store opens it in its own mode, which alone would change the file. Changes nothing and leaves
- * nothing beside it.
- * @throws ConfigurationError where the tables in it are those of another program
+ * Checks a file before the store opens it in WAL mode, which would already change the file. Changes nothing and leaves no
+ * other file beside it.
+ * @throws ConfigurationError if its tables belong to another program
  */
 export async function recognizeFile(path: string): Promise<void> {
   if (sizeOf(path) === 0) return;
-  // What a write-ahead log holds, the last connection would write into the file, unless it is read-only. Where there is no
-  // log there is nothing to write; then a read-only connection would leave an empty one behind, any other removes it.
+  // The last connection would write the content of a write-ahead log into the file, unless it is read-only. Without a log
+  // there is nothing to write; but then a read-only connection would leave an empty log behind, which any other removes.
   const database = new DatabaseSync(path, { readOnly: existsSync(`${path}-wal`) });
   try {
     const columnsOf = database.prepare('SELECT name FROM pragma_table_info(?)');

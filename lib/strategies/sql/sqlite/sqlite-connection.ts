@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { makePrivateFile } from '../../../objects/file-owner.ts';
 import type { NamedRow, Row, RowsStatement, SqlParameter } from '../sql-session.ts';
 
-/** Statements kept ready; more are made when callers combine filters in ever new ways. */
+/** How many prepared statements are kept: callers may combine filters in ever new ways. */
 const MAX_STATEMENTS = 300;
 
 /** One connection to the file: synchronous, statements prepared once. */
@@ -15,15 +15,15 @@ export class SqliteConnection {
   /** @param foreignKeys whether SQLite enforces them */
   constructor(path: string, foreignKeys: boolean) {
     try {
-      // SQLite would let everybody read a file that it makes. Those that it makes beside one get the mode of that one.
+      // SQLite creates files that everyone can read. The files that it creates beside this one get the same mode.
       makePrivateFile(path);
     } catch {
-      // SQLite itself says why the file cannot be opened.
+      // SQLite itself reports why the file cannot be opened.
     }
     this.#database = new DatabaseSync(path, { enableForeignKeyConstraints: foreignKeys });
     // For segments of a scan.
     this.#database.function('hash_of', { deterministic: true }, (id) => crc32(String(id)));
-    // For `explain`: SQLite itself does not tell how many rows a statement has looked at.
+    // For `explain`: SQLite itself does not report how many rows a statement has read.
     this.#database.function('visited', (name) => {
       this.#visits.set(String(name), (this.#visits.get(String(name)) ?? 0) + 1);
       return 1;
@@ -58,7 +58,7 @@ export class SqliteConnection {
     this.#database.exec(text);
   }
 
-  /** Ends the transaction, where the statement that failed has not done so itself. */
+  /** Ends the transaction, unless the failed statement has done so itself. */
   rollBack(): void {
     if (this.inTransaction) this.execute('ROLLBACK');
   }

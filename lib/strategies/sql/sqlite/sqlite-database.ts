@@ -1,29 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
-import { makeFolderOf } from '../../../objects/file-owner.ts';
-import { ConfigurationError, StorageUnavailableError } from '../../../repository/errors.ts';
 import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
-import {
-  lastMigration,
-  MIGRATIONS_TABLE,
-  migrateSchema,
-  pendingMigrations,
-  requireKnown,
-} from '../schema-migrations.ts';
+import { lastMigration, MIGRATIONS_TABLE } from '../schema-migrations.ts';
 import type { Row, SqlSession } from '../sql-session.ts';
-import { lookAtEveryTable } from '../statements.ts';
-import { asStorageError, busy, isBusy, isRefusedRow, refusedRow, understood } from './faults.ts';
-import { OpenFiles } from './open-files.ts';
-import { recognizeFile } from './recognize-file.ts';
+import { checkEveryTable } from '../statements.ts';
+import { asStorageError, busy, isBusy, isRefusedRow, refusedRow, runForeign } from './faults.ts';
+import type { OpenFiles } from './open-files.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { sqliteSchema } from './sqlite-schema.ts';
 
 /** Longest pause between two attempts to get the lock. */
 const MAX_PAUSE_MS = 20;
-/** Single writes that share one transaction, and so one fsync, where they come in together. */
+/** How many single writes that arrive together share one transaction, and so one fsync. */
 const MAX_GROUP = 200;
-/** A transaction that met its own mistake is decided anew this often. */
+/** How often a transaction is attempted that breaks a constraint. */
 const MAX_ATTEMPTS = 3;
 
 /** A write that waits for its turn. */
@@ -35,9 +25,9 @@ interface WaitingWrite {
 
 /**
  * One SQLite file in WAL mode, for any number of processes. Reads have a connection of their own, so that they neither
- * wait for a transaction of this process nor see into it.
+ * wait for a transaction of this process nor see its uncommitted writes.
  *
- * Nothing here waits inside SQLite: its own busy handler would stop the whole process, and with it the transaction of this
+ * Nothing here waits inside SQLite: its own busy handler would block the whole process, including the transaction of this
  * process that it may be waiting for.
  */
 export class SqliteDatabase implements SqlDatabase {
@@ -55,7 +45,7 @@ export class SqliteDatabase implements SqlDatabase {
   #draining = false;
 
   /**
-   * @param files those that the connections have open
+   * @param files the files that the connections have open
    * @param timeoutMs how long a write waits for other processes
    */
   constructor(writer: SqliteConnection, reader: SqliteConnection, files: OpenFiles, timeoutMs: number) {
@@ -65,13 +55,13 @@ export class SqliteDatabase implements SqlDatabase {
     this.#files = files;
     this.#timeoutMs = timeoutMs;
     this.reading = this.#sessionOn(reader, async (task) => {
-      files.requireSeen();
+      files.requireRecentlyInPlace();
       return this.#withRetries(task);
     });
     this.writing = {
       run: (text, values = []) => this.#submit(() => writer.run(text, values)),
       runNamed: (text, values) =>
-        this.#exclusively(() => files.keep(() => this.#withRetries(() => writer.runNamed(text, values)))),
+        this.#exclusively(() => files.whileInPlace(() => this.#withRetries(() => writer.runNamed(text, values)))),
       runRows: (statement, rows) =>
         rows.length === 1
           ? this.#submit(() => writer.runRows(statement, rows))
@@ -82,7 +72,7 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   async transaction<T>(_: Isolation, work: (session: SqlSession) => Promise<T>): Promise<T> {
-    // Nobody else writes while it runs, so both kinds of isolation are the same.
+    // No other connection writes while it runs, so both kinds of isolation are the same.
     const session = this.#sessionOn(this.#writer, async (task) => this.#translated(task));
     return this.#exclusively(async () => {
       for (let attempt = 1; ; attempt++) {
@@ -90,24 +80,24 @@ export class SqliteDatabase implements SqlDatabase {
           return await this.#committed(() => work(session));
         } catch (error) {
           if (!(error instanceof LostRace)) throw error;
-          // Nobody else writes meanwhile: it is no race, and will not pass.
+          // No other connection writes meanwhile, so this is not a race, and further attempts would fail as well.
           if (attempt === MAX_ATTEMPTS) throw refusedRow(this.path, error.cause, error);
         }
       }
     });
   }
 
-  /** A connection of its own in a read transaction. Meanwhile the WAL grows by what is written: it cannot be compacted. */
+  /** A connection of its own in a read transaction. Until it is released, the WAL grows with every write: it cannot be reset. */
   async snapshot(): Promise<SnapshotSession> {
-    // By its path, which would make a file that is gone anew.
+    // It is opened by path, which would create a missing file again.
     this.#files.requireInPlace();
     const connection = await this.#withRetries(() => new SqliteConnection(this.path, false));
     const release = async (): Promise<void> => connection.close();
     try {
       const session = this.#sessionOn(connection, (task) => this.#withRetries(task));
       connection.execute('BEGIN');
-      // The moment is that of the first read.
-      await session.run(lookAtEveryTable);
+      // The snapshot begins with the first read.
+      await session.run(checkEveryTable);
       this.#files.requireInPlace();
       return { session, release };
     } catch (error) {
@@ -118,7 +108,7 @@ export class SqliteDatabase implements SqlDatabase {
 
   async ping(): Promise<void> {
     await this.#files.requireUsable();
-    await this.reading.run(lookAtEveryTable);
+    await this.reading.run(checkEveryTable);
   }
 
   async lastMigration(): Promise<number> {
@@ -141,7 +131,7 @@ export class SqliteDatabase implements SqlDatabase {
     return {
       run: (text, values) => run(() => connection.run(text, values)),
       runRows: (statement, rows) => run(() => connection.runRows(statement, rows)),
-      runNamed: (text, values) => run(() => understood(() => connection.runNamed(text, values))),
+      runNamed: (text, values) => run(() => runForeign(() => connection.runNamed(text, values))),
     };
   }
 
@@ -161,7 +151,7 @@ export class SqliteDatabase implements SqlDatabase {
       const group = this.#waiting.splice(0, MAX_GROUP);
       const [only] = group as [WaitingWrite];
       try {
-        if (group.length === 1) only.resolve(await this.#files.keep(() => this.#withRetries(only.run)));
+        if (group.length === 1) only.resolve(await this.#files.whileInPlace(() => this.#withRetries(only.run)));
         else
           for (const answer of await this.#committed(async () => group.map((write) => this.#attempt(write)))) answer();
       } catch (error) {
@@ -170,21 +160,21 @@ export class SqliteDatabase implements SqlDatabase {
     }
   }
 
-  /** Runs one write of a group, which may fail on its own, and returns what is to be answered after the commit. */
+  /** Runs one write of a group, which may fail on its own, and returns the callback that answers it after the commit. */
   #attempt({ run, resolve, reject }: WaitingWrite): () => void {
     try {
       const rows = this.#translated(run);
       return () => resolve(rows);
     } catch (error) {
-      // A broken constraint undoes its statement only; anything else may have undone the whole transaction.
+      // A broken constraint undoes only its statement; any other error may have undone the whole transaction.
       if (!(isRefusedRow((error as Error).cause) && this.#writer.inTransaction)) throw error;
       return () => reject(error);
     }
   }
 
-  /** Runs `work` in a transaction on the writing connection. The caller has the turn. */
+  /** Runs `work` in a transaction on the writing connection. Call it within `#exclusively`. */
   #committed<T>(work: () => Promise<T>): Promise<T> {
-    return this.#files.keep(async () => {
+    return this.#files.whileInPlace(async () => {
       await this.#withRetries(() => this.#writer.execute('BEGIN IMMEDIATE'));
       try {
         const result = await work();
@@ -204,7 +194,7 @@ export class SqliteDatabase implements SqlDatabase {
     return result;
   }
 
-  /** Runs a task again and again while another process holds the lock it needs, for as long as the timeout allows. */
+  /** Retries a task while another process holds the lock that it needs, for as long as the timeout allows. */
   async #withRetries<T>(task: () => T): Promise<T> {
     for (let deadline = 0, pause = 1; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       try {
@@ -225,77 +215,5 @@ export class SqliteDatabase implements SqlDatabase {
     } catch (error) {
       throw asStorageError(error, this.path);
     }
-  }
-}
-
-/** Opens the connections in the one mode that this store uses. */
-function connect(path: string, foreignKeys: boolean, timeoutMs: number): SqliteDatabase {
-  const before = OpenFiles.before(path);
-  const writer = new SqliteConnection(path, foreignKeys);
-  try {
-    const [[encoding] = []] = writer.run('PRAGMA encoding');
-    if (encoding !== 'UTF-8') {
-      throw new ConfigurationError(
-        `${path} holds its text as ${encoding}, which sorts otherwise than UTF-8. Copy it into a new database with encoding UTF-8.`,
-      );
-    }
-    // WAL: readers and a writer do not wait for each other. FULL: a commit is on the disk when it returns.
-    const [[mode] = []] = writer.run('PRAGMA journal_mode = WAL');
-    if (mode !== 'wal') {
-      throw new ConfigurationError(
-        `${path} cannot be shared: SQLite's WAL mode does not work there. Use a local disk.`,
-      );
-    }
-    writer.execute('PRAGMA synchronous = FULL');
-    const reader = new SqliteConnection(path, foreignKeys);
-    // A new database has no log before its first read.
-    reader.execute('PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema');
-    return new SqliteDatabase(writer, reader, new OpenFiles(path, before), timeoutMs);
-  } catch (error) {
-    writer.close();
-    throw error;
-  }
-}
-
-/**
- * Opens the file, making it and its folder where they are missing.
- * @param options.migrate whether to bring the file to the tables of this program
- */
-export async function openSqliteDatabase(
-  { name: path, timeout }: SqlStrategyConfig,
-  options: { readonly foreignKeys: boolean; readonly migrate: boolean },
-): Promise<SqliteDatabase> {
-  const deadline = performance.now() + timeout * 1000;
-  try {
-    makeFolderOf(path);
-  } catch (cause) {
-    throw new StorageUnavailableError(`Cannot make the folder of ${path}: ${(cause as Error).message}`, { cause });
-  }
-  for (;;) {
-    try {
-      await recognizeFile(path);
-      const database = connect(path, options.foreignKeys, timeout * 1000);
-      if (options.migrate) await migrate(database);
-      return database;
-    } catch (error) {
-      // Another process is switching the file to WAL, or closing it as the last one.
-      if (!isBusy(error)) throw asStorageError(error, path);
-      if (performance.now() > deadline) throw busy(path, timeout * 1000, error);
-      await sleep(Math.random() * MAX_PAUSE_MS);
-    }
-  }
-}
-
-async function migrate(database: SqliteDatabase): Promise<void> {
-  try {
-    const last = await database.lastMigration();
-    requireKnown(last);
-    if (pendingMigrations(last).length === 0) return;
-    await database.transaction('serializable', (session) =>
-      migrateSchema({ session, dialect: sqliteDialect, schema: sqliteSchema, foreignKeys: true, place: database.path }),
-    );
-  } catch (error) {
-    await database.close();
-    throw error;
   }
 }

@@ -1,12 +1,12 @@
 import { type Column, quoted, type Table } from '../schema.ts';
 import { columnsByIndex, type SchemaDialect } from '../schema-migrations.ts';
 
-/** What begins like a date. SQLite would read `now` as a time too, and `12:00` as one in the year 2000. */
+/** Text that begins like a date. SQLite would also read `now` as a time, and `12:00` as one in the year 2000. */
 const DATE = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'";
 
 /**
- * Brings timestamps to the one form in which they sort as text: UTC, with milliseconds. What SQLite cannot read as a time
- * stays as it is.
+ * Converts timestamps to the one form in which they sort as text: UTC, with milliseconds. Text that SQLite cannot read as
+ * a time stays unchanged.
  */
 function normalizeTimes({ name: table }: Table, { name }: Column): string {
   const column = quoted(name);
@@ -31,6 +31,6 @@ export const sqliteSchema: SchemaDialect = {
     );
     return columnsByIndex(rows);
   },
-  // SQLite does not hold values to the types of their columns; only how times are written matters.
+  // SQLite does not enforce the types of columns; only the format of timestamps matters.
   adapt: (table, column) => (column.kind === 'timestamp' ? [normalizeTimes(table, column)] : []),
 };

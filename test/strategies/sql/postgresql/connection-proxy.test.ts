@@ -1,4 +1,4 @@
-/** connection_proxy: nothing is kept in a session, since the proxy gives each transaction another. */
+/** connection_proxy: no session state, since the proxy gives each transaction another session. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { saveAll, saveTemplate, template } from '../../../contract/samples.ts';
 import { unavailability } from './readable.ts';
 import { openBehindProxy, openStore, type SqlSettings } from './store-behind-proxy.ts';
 
-/** The parameters with which a store opens a connection; nobody answers them. */
+/** The parameters with which a store opens a connection; they are not answered. */
 async function startupParameters(settings: SqlSettings): Promise<Readonly<Record<string, string>>> {
   const { promise, resolve } = Promise.withResolvers<Buffer>();
   const listener = createServer((socket) => {
@@ -42,7 +42,7 @@ async function useAll(store: StorageRepository): Promise<void> {
   await store.deleteEntity('templates', id);
 }
 
-test('a session is told its limits when it begins; behind a proxy it is told nothing but who connects', async () => {
+test('a session gets its limits at the start; behind a proxy it gets only the login', async () => {
   const who = { user: 'app', database: 'hostfactory', application_name: 'hfstorage', client_encoding: 'UTF8' };
   const limits = { statement_timeout: '7000', idle_in_transaction_session_timeout: '7000' };
   expect(await startupParameters({ timeout: 7 })).toEqual({ ...who, ...limits });
@@ -55,7 +55,7 @@ test('behind a proxy no statement is prepared by name, and nothing is set', asyn
   for (const { store } of [plain, proxied]) await useAll(store);
   const parsed = ({ proxy }: typeof plain) => proxy.messages.filter(({ type }) => type === 'P').map(({ text }) => text);
   expect(new Set(parsed(plain)).size).toBe(parsed(plain).length);
-  // Each time anew: only a statement without a name can be parsed again.
+  // Parsed each time: only a statement without a name can be parsed again.
   expect(new Set(parsed(proxied)).size).toBeLessThan(parsed(proxied).length);
   const session = /\b(SET|RESET|LISTEN|PREPARE|DISCARD|TEMP|DECLARE|pg_advisory_lock|set_config)\b/i;
   for (const { text = '' } of proxied.proxy.messages) {

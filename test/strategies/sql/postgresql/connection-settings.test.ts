@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
-test('a password that is written down is used as it is', async () => {
+test('a password in the configuration is used unchanged', async () => {
   const settings = await settingsFor({ ...login, host: 'db.example', port: 6543, name: 'hostfactory' });
   expect(settings).toMatchObject({
     client: { host: 'db.example', port: 6543, database: 'hostfactory', user: 'hfstorage' },
@@ -25,18 +25,18 @@ test('a password that is written down is used as it is', async () => {
   expect(await settings.client.password()).toBe('hunter2');
 });
 
-test('the port is 5432 where it is left out or 0', async () => {
+test('the port is 5432 if it is omitted or 0', async () => {
   expect((await settingsFor({ ...login, host: 'db.example' })).client.port).toBe(5432);
   expect((await settingsFor({ ...login, host: '/run/postgresql', port: 0 })).client.port).toBe(5432);
 });
 
-test('the password is not in what is printed', async () => {
+test('the password does not appear in printed settings', async () => {
   const settings = await settingsFor({ ...login, host: 'db.example' });
   expect(inspect(settings, { depth: 9 }) + inspect(settings.client, { depth: 9 })).not.toContain('hunter2');
   expect(JSON.stringify([settings, settings.client])).not.toContain('hunter2');
 });
 
-test('without a password, only a server that asks for one is answered with an error', async () => {
+test('a missing password is an error only if the server asks for one', async () => {
   const settings = await settingsFor({ host: 'localhost', username: 'hfstorage' });
   const asked = settings.client.password();
   await expect(asked).rejects.toThrow(ConfigurationError);
@@ -75,7 +75,7 @@ test.each([
   expect((await settingsFor({ ...login, ...keys })).client.ssl).toEqual(ssl);
 });
 
-test('a file of CA certificates may hold several, and text between them', async () => {
+test('a file of CA certificates may hold several, with text between them', async () => {
   const file = join(folder, 'bundle.pem');
   await writeFile(file, `Other:\r\n${await readFile(OTHER_CA, 'utf8')}\nOurs:\n${await readFile(CA, 'utf8')}`);
   expect((await settingsFor({ ...login, host: 'db.example', sslrootcert: file })).client.ssl).toMatchObject(verified);
@@ -95,7 +95,7 @@ test.each([
   );
 });
 
-test('a missing file of CA certificates is named', async () => {
+test('a missing file of CA certificates is reported', async () => {
   const missing = settingsFor({ ...login, host: 'db.example', sslrootcert: join(folder, 'none.pem') });
   await expect(missing).rejects.toMatchObject({ code: 'configuration_invalid' });
   await expect(missing).rejects.toThrow('none.pem cannot be used: there is no such file.');

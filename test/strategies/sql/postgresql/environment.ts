@@ -1,4 +1,4 @@
-/** Nobody's, so that a test can never reach a real account. */
+/** Fake credentials, so that a test can never reach a real account. */
 export const NOBODYS_CREDENTIALS = {
   AWS_ACCESS_KEY_ID: 'AKIANOBODY',
   AWS_SECRET_ACCESS_KEY: 'secret',
@@ -6,7 +6,7 @@ export const NOBODYS_CREDENTIALS = {
   AWS_PROFILE: undefined,
 };
 
-/** Sets variables of this process for one test; undefined removes one. @returns what puts the former values back */
+/** Sets variables of this process for one test; undefined removes one. @returns a function that restores the former values */
 export function setEnvironment(variables: Readonly<Record<string, string | undefined>>): () => void {
   const before = Object.fromEntries(Object.keys(variables).map((name) => [name, process.env[name]]));
   const set = (values: Readonly<Record<string, string | undefined>>): void => {

@@ -1,16 +1,16 @@
 import type { CutRule, CuttingProxy } from '../../../backends/cutting-proxy.ts';
 
-/** One break of the network that a test is to survive. */
+/** One break of the network that a test must survive. */
 export interface Cut {
-  /** Breaks the connection at the message whose turn it is, counted from now. */
+  /** Breaks the connection at the next message to be cut, counted from now. */
   arm(): void;
-  /** What was cut, such as `Sync of INSERT INTO …`; undefined where the message never came. */
+  /** What was cut, such as `Sync of INSERT INTO …`; undefined if the message never came. */
   readonly message: string | undefined;
 }
 
 const NAMES: Readonly<Record<string, string>> = { P: 'Parse', B: 'Bind', D: 'Describe', E: 'Execute', S: 'Sync' };
 
-/** The n-th of the messages since `from` that a rule is about, with the statement that it belongs to. */
+/** The n-th message since `from` that matches a rule, with the statement that it belongs to. */
 function describe({ messages }: CuttingProxy, from: number, { from: side = 'client', type }: CutRule, nth: number) {
   if (side === 'server') return `answer ${nth}`;
   const chosen = messages.slice(from).filter((message) => type === undefined || message.type === type)[nth - 1];
@@ -22,7 +22,7 @@ function describe({ messages }: CuttingProxy, from: number, { from: side = 'clie
 }
 
 /**
- * Cuts at the first message, at the second, and so on. Ends with the first cut that is armed and has nothing left to cut.
+ * Cuts at the first message, at the second, and so on. Ends with the first armed cut that has nothing left to cut.
  * @param rule which messages count, and how they are cut
  */
 export async function* everyCut(proxy: CuttingProxy, rule: Omit<CutRule, 'nth'>): AsyncGenerator<Cut> {

@@ -11,7 +11,7 @@ import { template } from '../../../contract/samples.ts';
 import { unavailability } from './readable.ts';
 import { openStore } from './store-behind-proxy.ts';
 
-// A disk that is really full needs a file system of its own, and mounting one needs root on Linux.
+// A really full disk needs its own file system, and mounting one requires root on Linux.
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 const onOwnDisk = canMount ? describe : describe.skip;
 
@@ -30,7 +30,7 @@ async function mountDisk(): Promise<AsyncDisposable & { readonly path: string }>
 }
 
 onOwnDisk('a server whose tables are on a disk of their own (needs root on Linux)', () => {
-  test('a full disk refuses saves with advice, loses nothing acknowledged, and works on when there is space', async () => {
+  test('a full disk refuses saves with advice, loses nothing acknowledged, and works again once there is space', async () => {
     await using disk = await mountDisk();
     await using resources = new AsyncDisposableStack();
     const server = await startOwnPostgresql();
@@ -40,7 +40,7 @@ onOwnDisk('a server whose tables are on a disk of their own (needs root on Linux
     await admin.query(`CREATE TABLESPACE small LOCATION ${pg.escapeLiteral(disk.path)}`);
     await admin.query('ALTER DATABASE postgres SET default_tablespace = small');
     await admin.end();
-    // Of another user than the server's: it is not part of the tablespace.
+    // Owned by another user than the server's: it is not part of the tablespace.
     const filler = join(disk.path, 'filler');
     await writeFile(filler, Buffer.alloc(3_000_000));
 
@@ -55,7 +55,7 @@ onOwnDisk('a server whose tables are on a disk of their own (needs root on Linux
       for (;;) await save();
     };
     const { message } = await unavailability(saveUntilFull());
-    expect(message).toMatch(/Its disk is full\. Free some space there/);
+    expect(message).toMatch(/Its disk is full\. Free some space/);
     expect(acknowledged.length).toBeGreaterThan(2);
     const together = store.transaction(async (tx) => {
       for (let i = 0; i < 20; i++) await tx.saveEntity('templates', large());

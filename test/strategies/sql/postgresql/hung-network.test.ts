@@ -1,4 +1,4 @@
-/** A network that goes silent: no call waits for ever, and what the server was not told in time is not done later on. */
+/** A network that goes silent: no call waits forever, and a call that the server did not get in time is not executed later. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import pg from 'pg';
@@ -9,22 +9,22 @@ import { unavailability } from './readable.ts';
 import { openBehindProxy, type StoreBehindProxy } from './store-behind-proxy.ts';
 
 const TIMEOUT = 0.5;
-/** The server has 5 s more to say that its time is up; the time is looked at every second. */
+/** The server has 5 s more to report its timeout; overdue answers are looked for every second. */
 const GIVES_UP_AFTER = TIMEOUT + 5 + 1;
-/** For what follows, such as a new connection, and for the machine, which may be busy. */
+/** A margin for what follows, such as a new connection, and for a busy machine. */
 const SLACK = 40;
 
 interface Case {
   readonly what: string;
-  /** At which message everything stops. */
+  /** The message at which everything stops. */
   readonly hang: CutRule;
   readonly call: (store: StorageRepository, id: string) => Promise<unknown>;
   readonly message: RegExp;
-  /** The version that is stored after the network has come back; 1 where nothing was. */
+  /** The stored version after the network has recovered; 1 if nothing was stored. */
   readonly version: number;
-  /** Whether another program has locked the row until the call has failed. */
+  /** Whether another program locks the row until the call has failed. */
   readonly locked?: true;
-  /** Whether the server waits for the rest of what it was told, for which it has no timeout. */
+  /** Whether the server waits for the rest of a message sequence, for which it has no timeout. */
   readonly unfinished?: true;
 }
 
@@ -38,7 +38,7 @@ const ANSWER: CutRule = { from: 'server', type: 'C' };
 /** ErrorResponse. */
 const REFUSAL: CutRule = { from: 'server', type: 'E' };
 
-const UNKNOWN = /may have been stored or not/;
+const UNKNOWN = /may or may not have been stored/;
 const SILENT = /did not answer within pool_timeout\. Try again later/;
 
 const cases: readonly Case[] = [
@@ -91,7 +91,7 @@ async function lockTemplates(address: string): Promise<() => Promise<void>> {
   return () => client.end();
 }
 
-/** What comes of a case, to be compared with what should. */
+/** The outcome of a case, to be compared with the expected one. */
 async function play({ what, hang, call, locked, unfinished }: Case) {
   await using hanging = await openInTurn(hang);
   const { store, proxy, direct, address, id } = hanging;
@@ -107,7 +107,7 @@ async function play({ what, hang, call, locked, unfinished }: Case) {
   return { what, message, inTime, version, busy: [...busyBefore, ...(await busy(address))] };
 }
 
-test('every call fails in time, says what is known, and nothing is done later on', async () => {
+test('every call fails in time, reports what is known, and nothing is executed later', async () => {
   // All at once: most of the time they wait.
   const outcomes = await Promise.all(cases.map(play));
   const expected = cases.map(({ what, message, version }) => ({
@@ -120,7 +120,7 @@ test('every call fails in time, says what is known, and nothing is done later on
   expect(outcomes).toEqual(expected);
 });
 
-test('a network that is silent for a shorter time is waited for', async () => {
+test('a shorter silence of the network is tolerated', async () => {
   await using hanging = await openHanging({ text: /^UPDATE/ });
   const { store, proxy, direct, id } = hanging;
   const updating = update(store, id);
@@ -135,7 +135,7 @@ test('no connection can be made: the call fails after pool_timeout', async () =>
   const { store, proxy, id } = hanging;
   proxy.hang();
   proxy.cut();
-  // Until this side has heard of it.
+  // Until this side has noticed it.
   await sleep(100);
   const start = performance.now();
   for (const call of [update, inTransaction]) {

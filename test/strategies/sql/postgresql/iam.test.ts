@@ -54,7 +54,7 @@ test('a token names the host, the port, the user and the region of the host', as
   });
 });
 
-test('a region that is written comes first, and the usual one of AWS where the host has none', async () => {
+test('a configured region takes precedence, and the usual one of AWS applies if the host has none', async () => {
   const written = await settingsFor({ ...login, host: HOST, region: 'ap-south-1' });
   expect(partsOf(await written.client.password())['X-Amz-Credential']).toEqual(signedFor('ap-south-1'));
   const usual = await settingsFor({ ...login, host: 'db.example' });
@@ -76,25 +76,25 @@ test.each([
   expect(regionOfRdsHost(host)).toBe(region);
 });
 
-test('a token with new credentials is made after one was refused', async () => {
+test('a token with new credentials is created after one was refused', async () => {
   const settings = await settingsFor({ ...login, host: HOST });
   process.env.AWS_ACCESS_KEY_ID = 'AKIAOTHER';
   settings.forgetPassword();
   expect(partsOf(await settings.client.password())['X-Amz-Credential']).toMatch(/^AKIAOTHER\//);
 });
 
-test('what is missing on the side of AWS is named', async () => {
+test('missing AWS settings are reported', async () => {
   delete process.env.AWS_REGION;
   const nowhere = settingsFor({ ...login, host: 'db.example' });
   await expect(nowhere).rejects.toThrow(ConfigurationError);
   await expect(nowhere).rejects.toThrow(
-    'Cannot make an IAM token for the database at db.example. Its region is not known: set sql_strategy.region or AWS_REGION.',
+    'Cannot create an IAM token for the database at db.example. Its region is not known: set sql_strategy.region or AWS_REGION.',
   );
   delete process.env.AWS_ACCESS_KEY_ID;
   const nobody = settingsFor({ ...login, host: HOST });
   await expect(nobody).rejects.toThrow(ConfigurationError);
   await expect(nobody).rejects.toThrow(
-    `Cannot make an IAM token for the database at ${HOST}. There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID.`,
+    `Cannot create an IAM token for the database at ${HOST}. There are no AWS credentials: set a profile, a role or AWS_ACCESS_KEY_ID.`,
   );
 });
 
@@ -105,7 +105,7 @@ describe('at a server', () => {
   });
   afterEach(async () => server.stop());
 
-  test('every connection brings a token of its own as its password, over TLS', async () => {
+  test('every connection sends its own token as the password, over TLS', async () => {
     const { port } = server;
     const settings = await settingsFor({ ...login, host: 'localhost', port, sslmode: 'verify-full', sslrootcert: CA });
     for (let i = 0; i < 2; i++) {

@@ -20,7 +20,7 @@ const reads: readonly (readonly [string, (store: StorageRepository) => Promise<u
 describe.each<CutRule>([{ how: 'before' }, { how: 'after' }, { from: 'server', how: 'before' }])(
   'cut by %j',
   (rule) => {
-    test.each(reads)('%s is made again on a new connection, whichever message breaks the old one', async (_, read) => {
+    test.each(reads)('%s is retried on a new connection, whichever message breaks the old one', async (_, read) => {
       await using behind = await openBehindProxy();
       const { store, proxy, direct } = behind;
       await saveAll(
@@ -32,7 +32,7 @@ describe.each<CutRule>([{ how: 'before' }, { how: 'after' }, { from: 'server', h
       const cuts: string[] = [];
       for await (const cut of everyCut(proxy, rule)) {
         proxy.cut();
-        // Opens a connection by another statement: the one under test is yet to be prepared there.
+        // Opens a connection with another statement, so that the one under test is not prepared there yet.
         await store.getEntities('requests', ['none', 'neither']);
         cut.arm();
         expect(await read(store)).toEqual(expected);
@@ -44,14 +44,14 @@ describe.each<CutRule>([{ how: 'before' }, { how: 'after' }, { from: 'server', h
   },
 );
 
-test('connections that die while nobody uses them are replaced without a word', async () => {
+test('idle connections that die are replaced silently', async () => {
   await using behind = await openBehindProxy({ pool_size: 3 });
   const { store, proxy, direct } = behind;
   const inParallel = <T>(call: (i: number) => Promise<T>): Promise<T[]> => Promise.all([0, 1, 2].map(call));
   await inParallel(() => store.health());
   expect(proxy.connections).toBe(3);
   proxy.cut();
-  // Until this side has heard of it.
+  // Until this side has noticed it.
   await sleep(100);
   await inParallel((i) => store.saveEntity('templates', template({ template_id: `new-${i}` })));
   expect(await direct.countEntities('templates')).toEqual({ count: 3 });

@@ -1,4 +1,4 @@
-/** A transaction whose connection breaks at any message: it is stored once, and the caller is told so. */
+/** A transaction whose connection breaks at any message: it is stored once, and that is reported. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { Repository, Transaction } from '../../../../lib/repository/repository.ts';
@@ -8,7 +8,7 @@ import { everyCut } from './every-cut.ts';
 import { unavailability } from './readable.ts';
 import { openBehindProxy } from './store-behind-proxy.ts';
 
-/** Reads a template, creates a request of it with three machines, counts in the template, and deletes a machine. */
+/** Reads a template, creates a request for it with three machines, counts in the template, and deletes a machine. */
 class Provision {
   runs = 0;
   readonly #template: string;
@@ -57,7 +57,7 @@ test.each<[string, CutRule, number]>([
   ['a message that never reaches the server', { how: 'before' }, 49],
   ['a message that the server has acted on', { how: 'after' }, 49],
   ['an answer', { from: 'server', how: 'before' }, 60],
-])('cut at %s, whichever: stored once, and the caller is told so', async (_, rule, atLeast) => {
+])('cut at any %s: stored once, and that is reported', async (_, rule, atLeast) => {
   await using behind = await openBehindProxy();
   const { store, proxy, direct } = behind;
   const cuts: (readonly [message: string, runs: number])[] = [];
@@ -83,7 +83,7 @@ test.each<[string, CutRule, number]>([
   ]) {
     expect(cuts.filter(([message]) => part.test(message))).not.toEqual([]);
   }
-  // Cut at BEGIN, the work has not begun; cut after COMMIT, it is done. In between it begins again.
+  // Cut at BEGIN, the work has not begun; cut after COMMIT, it is done. In between it restarts.
   const expected = cuts.map(([message]) => {
     if (message.startsWith('BEGIN')) return 1;
     return message === 'COMMIT' && rule.how === 'after' ? 1 : 2;
@@ -94,7 +94,7 @@ test.each<[string, CutRule, number]>([
 
 const COMMIT_ANSWER: CutRule = { text: /^COMMIT$/, how: 'after' };
 
-test('a COMMIT whose answer is lost, and a server that cannot be asked at once: it is asked again', async () => {
+test('a lost answer to COMMIT, and a server that is unreachable at first: it is asked again', async () => {
   await using behind = await openBehindProxy();
   const { store, proxy, direct } = behind;
   const provision = await Provision.prepare(direct);
@@ -108,14 +108,14 @@ test('a COMMIT whose answer is lost, and a server that cannot be asked at once: 
   expect(await provision.stored(direct)).toEqual(STORED_ONCE);
 });
 
-test('a COMMIT whose answer is lost, and a server that cannot be asked within the timeout: it is not run again', async () => {
+test('a lost answer to COMMIT, and a server that is unreachable for the whole timeout: it is not run again', async () => {
   await using behind = await openBehindProxy({ timeout: 0.5 });
   const { store, proxy, direct } = behind;
   const provision = await Provision.prepare(direct);
   const lost = proxy.cutAt(COMMIT_ANSWER).then(() => proxy.refuse(true));
   const { message } = await unavailability(store.transaction((tx) => provision.run(tx)));
   await lost;
-  expect(message).toMatch(/may have been stored or not: read it before you send it again\./);
+  expect(message).toMatch(/may or may not have been stored: read the record before you repeat it\./);
   await proxy.refuse(false);
   expect(provision.runs).toBe(1);
   expect(await provision.stored(store)).toEqual(STORED_ONCE);

@@ -1,4 +1,4 @@
-/** Writes outside of a transaction whose connection breaks at any message: all or nothing, and no false word. */
+/** Writes outside a transaction whose connection breaks at any message: all or nothing, and no false report. */
 import { describe, expect, test } from '@jest/globals';
 import type { CollectionName } from '../../../../lib/model/collections.ts';
 import type { Entity, EntityInput } from '../../../../lib/model/entities.ts';
@@ -11,11 +11,11 @@ import { everyCut } from './every-cut.ts';
 import { unavailability } from './readable.ts';
 import { openBehindProxy } from './store-behind-proxy.ts';
 
-/** A write that is about to be made. */
+/** A prepared write. */
 interface Write {
   readonly collection: CollectionName;
   readonly ids: readonly string[];
-  /** Version of every entity before the write and after it; 0 where there is none. */
+  /** Version of every entity before the write and after it; 0 if there is none. */
   readonly before: number;
   readonly after: number;
   run(store: StorageRepository): Promise<unknown>;
@@ -23,7 +23,7 @@ interface Write {
 
 type Preparation = readonly [name: string, prepare: (direct: Repository) => Promise<Write>];
 
-/** The different versions of the entities that a write is about: more than one where it was half done. */
+/** The distinct versions of the entities of a write: more than one if it was half done. */
 async function versions(repository: Repository, { collection, ids }: Write): Promise<number[]> {
   const found = new Set<number>();
   for (let from = 0; from < ids.length; from += MAX_BATCH_ENTITIES) {
@@ -44,7 +44,7 @@ async function change(direct: Repository, run: (store: Repository, id: string) =
   return { collection: 'templates', ids: [id], before: 1, after: 2, run: (store) => run(store, id) };
 }
 
-/** What one statement does: nobody knows whether it has run when its connection breaks. */
+/** Writes with a single statement: if its connection breaks, it is unknown whether it has run. */
 const statements: readonly Preparation[] = [
   [
     'saveEntity of a new entity',
@@ -90,7 +90,7 @@ const statements: readonly Preparation[] = [
   ],
 ];
 
-/** What takes a transaction: it runs again, or the server is asked what became of it. */
+/** Writes that need a transaction: it is retried, or the server is asked for its outcome. */
 const transactions: readonly Preparation[] = [
   [
     'updateEntity of a field that the model does not declare',
@@ -119,7 +119,7 @@ const transactions: readonly Preparation[] = [
   ],
 ];
 
-/** Makes the write again and again, each time cut at the next message. @returns the errors of those that failed */
+/** Repeats the write, each time cut at the next message. @returns the errors of failed attempts */
 async function cutEverywhere(prepare: Preparation[1], rule: CutRule): Promise<string[]> {
   await using behind = await openBehindProxy();
   const { store, proxy, direct } = behind;
@@ -140,7 +140,7 @@ async function cutEverywhere(prepare: Preparation[1], rule: CutRule): Promise<st
     } else {
       expect(cut.message).toBeDefined();
       expect([[write.before], [write.after]]).toContainEqual(stored);
-      expect(failed.message).toMatch(/may have been stored or not|Nothing was stored/);
+      expect(failed.message).toMatch(/may or may not have been stored|Nothing was stored/);
       if (failed.message.includes('Nothing was stored')) expect(stored).toEqual([write.before]);
       errors.push(failed.message);
     }
@@ -154,7 +154,7 @@ describe.each<[string, CutRule]>([
 ])('a cut at any message, %s', (_, rule) => {
   test.each(statements)('%s: one statement, whose outcome is unknown', async (_name, prepare) => {
     const errors = await cutEverywhere(prepare, rule);
-    // Parse, Bind, Describe, Execute and Sync of the one statement; reads before it are made again.
+    // Parse, Bind, Describe, Execute and Sync of the one statement; reads before it are retried.
     expect(errors).toHaveLength(5);
   });
 

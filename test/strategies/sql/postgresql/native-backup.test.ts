@@ -1,4 +1,4 @@
-/** `pg_dump`: how it is told what to do, and where there is one that fits a server, that its dump can be restored. */
+/** `pg_dump`: how it is called, and, if a compatible one is installed, that its dump can be restored. */
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -44,7 +44,7 @@ async function dump(more: object = {}, signal?: AbortSignal) {
   return copyNatively(config, { folder: target, id: 'x', signal });
 }
 
-/** A `pg_dump` that writes down how it was called, in place of any other on the PATH. */
+/** A fake `pg_dump` on the PATH that records how it was called. */
 async function standIn(version: string, body = ''): Promise<void> {
   const script = `#!/bin/sh
 if [ "$1" = --version ]; then echo "pg_dump (PostgreSQL) ${version}"; exit 0; fi
@@ -63,8 +63,8 @@ async function environment(): Promise<Readonly<Record<string, string>>> {
   return Object.fromEntries(lines.filter((line) => line.startsWith('PG')).map((line) => line.split(/=(.*)/s)));
 }
 
-describe('with a pg_dump that only writes down how it is called', () => {
-  test('the database, the login and the encryption go by the environment, never by the command line', async () => {
+describe('with a pg_dump that only records how it is called', () => {
+  test('the database, the login and the encryption are passed in the environment, never on the command line', async () => {
     process.env.PGHOST = 'elsewhere.example.com';
     process.env.PGOPTIONS = '-c search_path=other';
     try {
@@ -88,14 +88,14 @@ describe('with a pg_dump that only writes down how it is called', () => {
     }
   });
 
-  test('what it complains of is said in a line, without its stack of words', async () => {
+  test('its error is reported in one line, without the rest of its output', async () => {
     await standIn('18.4', 'echo "pg_dump: error: query failed: ERROR:  permission denied for table x" >&2; exit 1');
     expect((await rejection(dump())).message).toBe(
       'pg_dump failed: query failed: ERROR:  permission denied for table x',
     );
   });
 
-  test('it is stopped with the backup', async () => {
+  test('it is stopped together with the backup', async () => {
     await standIn('18.4', 'exec sleep 60');
     const stop = new AbortController();
     const stopped = dump({}, stop.signal);
@@ -104,7 +104,7 @@ describe('with a pg_dump that only writes down how it is called', () => {
   });
 });
 
-describe('what stands in the way is said with what to do', () => {
+describe('obstacles are reported with a remedy', () => {
   test('no pg_dump', async () => {
     process.env.PATH = folder;
     const error = await rejection(dump());
@@ -117,7 +117,7 @@ describe('what stands in the way is said with what to do', () => {
   test('one older than the server', async () => {
     await standIn('12.3 (Debian 12.3-1)');
     expect((await rejection(dump())).message).toMatch(
-      /^pg_dump on this machine is of PostgreSQL 12, and the server of \d+: it must not be older\. Install the client programs of PostgreSQL \d+, /,
+      /^pg_dump on this machine is version 12, but the server is version \d+: pg_dump must not be older\. Install the client programs of PostgreSQL \d+, /,
     );
   });
 
@@ -127,7 +127,7 @@ describe('what stands in the way is said with what to do', () => {
   });
 });
 
-/** Programs of a PostgreSQL that is installed with its client programs, as Debian does it. */
+/** Programs of an installed PostgreSQL with its client programs, as on Debian. */
 async function installed(): Promise<string | undefined> {
   const root = '/usr/lib/postgresql';
   const versions = await readdir(root).catch((): string[] => []);

@@ -1,4 +1,4 @@
-/** A server that speaks as much PostgreSQL as it takes to be told a password in clear text. */
+/** A server that speaks enough of the PostgreSQL protocol to receive a clear-text password. */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';

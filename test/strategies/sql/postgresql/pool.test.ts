@@ -21,11 +21,11 @@ interface Watched extends AsyncDisposable {
   readonly address: string;
   /** Process ids of the server, one for each connection of the store. */
   connections(): Promise<readonly number[]>;
-  /** What each of the connections does, such as `idle in transaction`. */
+  /** The state of each connection, such as `idle in transaction`. */
   states(): Promise<readonly string[]>;
 }
 
-/** A store on a database of its own, and what the server knows of its connections. */
+/** A store with its own database, and the server's view of its connections. */
 async function openWatched(settings: SqlSettings): Promise<Watched> {
   await using resources = new AsyncDisposableStack();
   const name = `hfstorage-pool-${randomUUID()}`;
@@ -50,7 +50,7 @@ async function openWatched(settings: SqlSettings): Promise<Watched> {
   };
 }
 
-/** Transactions that hold their connections until they are let go. */
+/** Transactions that hold their connections until they are released. */
 async function hold(store: Repository, count: number): Promise<() => Promise<void>> {
   const end = Promise.withResolvers<void>();
   const begun: Promise<void>[] = [];
@@ -70,7 +70,7 @@ async function hold(store: Repository, count: number): Promise<() => Promise<voi
   };
 }
 
-test('calls wait for a connection for pool_timeout, and then say which settings matter', async () => {
+test('calls wait for a connection for pool_timeout, and then name the settings that matter', async () => {
   await using watched = await openWatched({ ...ONE, pool_timeout: 0.3 });
   const { store } = watched;
   const release = await hold(store, 1);
@@ -90,7 +90,7 @@ test('calls wait for a connection for pool_timeout, and then say which settings 
   await saveTemplate(store);
 });
 
-test('a call that gets its connection within pool_timeout knows nothing of the wait', async () => {
+test('a call that gets its connection within pool_timeout succeeds', async () => {
   await using watched = await openWatched({ ...ONE, pool_timeout: 5 });
   const { store, connections } = watched;
   const release = await hold(store, 1);
@@ -178,7 +178,7 @@ const failures: readonly (readonly [string, (store: StorageRepository) => Promis
   ],
 ];
 
-test('a failure of any kind gives its connection back', async () => {
+test('a failure of any kind releases its connection', async () => {
   await using watched = await openWatched({ ...ONE, pool_timeout: 1, timeout: 0.3 });
   const { store, states } = watched;
   await saveTemplate(store);
@@ -189,7 +189,7 @@ test('a failure of any kind gives its connection back', async () => {
   expect(await store.countEntities('templates')).toEqual({ count: 1 });
 });
 
-test('tables that change under open connections: what these have prepared is not used any more', async () => {
+test('tables that change under open connections: their prepared statements are not used any more', async () => {
   await using watched = await openWatched({ pool_size: 3 });
   const { store, address } = watched;
   const { template_id: id } = await saveTemplate(store);

@@ -4,7 +4,7 @@ import { rejection } from '../../../contract/rejection.ts';
 
 const SQL = /\b(SELECT|INSERT INTO|UPDATE "|DELETE FROM|BEGIN|COMMIT|ROLLBACK)\b|\$\d/;
 
-/** Checks that a message is made of whole sentences for people, without SQL, stack or secrets. */
+/** Checks that a message consists of complete sentences, without SQL, stack or secrets. */
 export function expectReadable({ message }: Error, secrets: readonly string[] = []): void {
   expect(message).toMatch(/^[A-Z][^\n]*[^.]\.$/);
   expect(message).not.toMatch(SQL);
@@ -12,7 +12,7 @@ export function expectReadable({ message }: Error, secrets: readonly string[] = 
   for (const secret of secrets) expect(message).not.toContain(secret);
 }
 
-/** The error of a call that must say, readably, that the store cannot be used now. */
+/** The error of a call, which must say in a readable form that the store cannot be used now. */
 export async function unavailability(call: Promise<unknown>): Promise<StorageError> {
   const error = await rejection(call);
   expect(error).toMatchObject({ code: 'storage_unavailable', retryable: true });

@@ -1,4 +1,4 @@
-/** What a server refuses, and what the person is told who has to put it right. */
+/** Refusals of a server, and their messages to the person who must fix them. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,7 @@ beforeAll(async () => {
   server = await startOwnPostgresql({ settings });
   admin = await connect(server.url);
   await admin.query(`CREATE ROLE app LOGIN PASSWORD '${APP.password}'`);
-  // A database that app may use, another that it may only look at, and one that it must not even enter.
+  // A database that app may use, another that it may only read, and one that it must not even connect to.
   for (const name of ['served', 'looked_at', 'closed']) await admin.query(`CREATE DATABASE ${name}`);
   await admin.query('ALTER DATABASE served OWNER TO app');
   await admin.query('REVOKE CONNECT ON DATABASE closed FROM PUBLIC');
@@ -72,25 +72,26 @@ const refusals: readonly Refusal[] = [
     message: /has no database "nowhere"\. Create it \(createdb\), or correct name\./,
   },
   {
-    what: 'a database that the user must not enter',
+    what: 'a database that the user must not connect to',
     settings: () => ({ name: 'closed' }),
     code: 'configuration_invalid',
     message: /permission denied for database "closed".*Grant it to the user/,
   },
   {
-    what: 'a database in which the user must not make tables',
+    what: 'a database in which the user must not create tables',
     settings: () => ({ name: 'looked_at' }),
     code: 'configuration_invalid',
     message: /permission denied for schema public.*Grant it to the user/,
   },
   {
-    what: 'a port on which nobody listens',
+    what: 'a port without a server',
     settings: async () => ({ port: await freePort() }),
     code: 'storage_unavailable',
-    message: /^The database server 127\.0\.0\.1:\d+ cannot be reached: nobody listens there\. Try again later\.$/,
+    message:
+      /^The database server 127\.0\.0\.1:\d+ cannot be reached: no server is listening at this address\. Try again later\.$/,
   },
   {
-    what: 'a server that speaks no TLS',
+    what: 'a server without TLS',
     settings: () => ({ sslmode: 'require' }),
     code: 'configuration_invalid',
     message: /cannot be made secure: The server does not support SSL connections\. Check sslmode/,
@@ -116,12 +117,12 @@ test('a server all of whose connections are in use, and one that comes free', as
   await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
   const url = new URL(server.url);
   Object.assign(url, { ...APP, pathname: '/served' });
-  // The administrator's own connection is not among the reserved ones as long as others are free.
+  // The administrator's own connection does not use a reserved one as long as others are free.
   const others = await Promise.all(Array.from({ length: MAX_CONNECTIONS - RESERVED - 1 }, () => connect(url.href)));
   const { message } = await unavailability(reached());
   expect(message).toMatch(/no connection left\. Lower pool_size and max_overflow, or raise its max_connections\./);
   await others.pop()?.end();
-  // The server frees a place a moment after the connection has ended.
+  // The server frees the slot a moment after the connection has ended.
   const succeeds = () =>
     reached().then(
       () => true,
@@ -149,14 +150,14 @@ async function expectReadOnly(store: StorageRepository): Promise<void> {
     const { message } = await unavailability(write(store));
     expect([name, message]).toEqual([
       name,
-      expect.stringMatching(/takes no writes.*Name the primary server as host.*Nothing was stored/),
+      expect.stringMatching(/accepts no writes.*Name the primary server as host.*Nothing was stored/),
     ]);
   }
   expect(await store.getEntity('templates', 'there')).toBeDefined();
   expect(await store.countEntities('templates')).toEqual(before);
 }
 
-describe('a server that takes no writes', () => {
+describe('a server that accepts no writes', () => {
   beforeAll(async () => {
     await using store = await open({});
     await store.saveEntity('templates', template({ template_id: 'there' }));
@@ -187,7 +188,7 @@ describe('a server that takes no writes', () => {
   });
 });
 
-test('a table that was dropped makes the store unavailable until it is back, and the error says so', async () => {
+test('a dropped table makes the store unavailable until it is back, and the error reports it', async () => {
   await using store = await open({});
   const client = await connect(server.url.replace(/postgres$/, 'served'));
   await client.query('DROP TABLE templates CASCADE');

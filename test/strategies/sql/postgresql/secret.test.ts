@@ -75,13 +75,13 @@ describe('in Secrets Manager', () => {
     [
       '{"password":"hunter2"}',
       undefined,
-      `is a JSON object without a "username", and sql_strategy.username is left out. ${ADVICE}`,
+      `is a JSON object without a "username", and sql_strategy.username is not set. ${ADVICE}`,
     ],
-    ['hunter2', undefined, `names no user, and sql_strategy.username is left out. ${ADVICE}`],
+    ['hunter2', undefined, `names no user, and sql_strategy.username is not set. ${ADVICE}`],
     [
       '{"username":"other","password":"hunter2"}',
       'hfstorage',
-      'is the login of other, and sql_strategy.username is hfstorage. Leave out sql_strategy.username, or name the secret of that user.',
+      'is the login of other, but sql_strategy.username is hfstorage. Remove sql_strategy.username, or name the secret of that user.',
     ],
   ])('the secret %j with the user %j is refused', async (text, username, problem) => {
     const secret = await create({ SecretString: text });
@@ -96,7 +96,7 @@ describe('in Secrets Manager', () => {
     await expect(open(secret)).rejects.toThrow(`The secret ${secret} holds no text. ${ADVICE}`);
   });
 
-  test('a secret that is missing is named', async () => {
+  test('a missing secret is reported', async () => {
     const missing = open(ARN);
     await expect(missing).rejects.toThrow(ConfigurationError);
     await expect(missing).rejects.toThrow(
@@ -104,12 +104,12 @@ describe('in Secrets Manager', () => {
     );
   });
 
-  test('a secret is looked for in the region that is written', async () => {
+  test('a secret is read in the configured region', async () => {
     const secret = await create({ SecretString: '{"username":"hfstorage","password":"hunter2"}' });
     await expect(open(secret, { region: 'us-east-1' })).rejects.toThrow('It does not exist');
   });
 
-  test('once a password is forgotten, that of the rotated secret is fetched', async () => {
+  test('after a password is forgotten, that of the rotated secret is fetched', async () => {
     const settings = await open(await create({ SecretString: '{"username":"hfstorage","password":"first"}' }));
     await rotate('{"username":"hfstorage","password":"second"}');
     expect(await settings.client.password()).toBe('first');
@@ -118,7 +118,7 @@ describe('in Secrets Manager', () => {
   });
 });
 
-describe('while Secrets Manager is watched', () => {
+describe('with a fake Secrets Manager that counts calls', () => {
   let manager: SecretsManagerStub;
   let now: number;
   const login = (username: string, password: string) => ({ secret: JSON.stringify({ username, password }) });
@@ -143,7 +143,7 @@ describe('while Secrets Manager is watched', () => {
     expect(manager.calls).toBe(2);
   });
 
-  test('connections that are made together share a fetch', async () => {
+  test('concurrent connections share a fetch', async () => {
     const settings = await open(ARN);
     settings.forgetPassword();
     const passwords = await Promise.all(Array.from({ length: 5 }, () => settings.client.password()));
@@ -151,7 +151,7 @@ describe('while Secrets Manager is watched', () => {
     expect(manager.calls).toBe(2);
   });
 
-  test('a fetch that began before a password was refused does not bring it back', async () => {
+  test('a fetch that began before a password was refused does not restore it', async () => {
     const settings = await open(ARN);
     now += KEPT_MS;
     const { promise, resolve } = Promise.withResolvers<{ secret: string }>();
@@ -167,7 +167,7 @@ describe('while Secrets Manager is watched', () => {
     expect(manager.calls).toBe(3);
   });
 
-  test('where a refresh fails, the kept password is used, and the next refresh waits', async () => {
+  test('if a refresh fails, the kept password is used, and the next refresh waits', async () => {
     const settings = await open(ARN);
     manager.answer = { status: 400, error: 'AccessDeniedException' };
     now += KEPT_MS;
@@ -179,7 +179,7 @@ describe('while Secrets Manager is watched', () => {
     expect(await settings.client.password()).toBe('second');
   });
 
-  test('a refused password is not used again where a refresh fails', async () => {
+  test('a refused password is not used again if a refresh fails', async () => {
     const settings = await open(ARN);
     manager.answer = { status: 400, error: 'AccessDeniedException' };
     settings.forgetPassword();
@@ -188,7 +188,7 @@ describe('while Secrets Manager is watched', () => {
     expect(await settings.client.password()).toBe('second');
   });
 
-  test('a rotation between two users lets connections under way finish with the former', async () => {
+  test('a rotation between two users lets connections being opened finish with the former', async () => {
     const settings = await open(ARN);
     const { client } = settings;
     manager.answer = login('hfstorage_clone', 'second');
@@ -203,7 +203,7 @@ describe('while Secrets Manager is watched', () => {
     );
   });
 
-  test('the region is that of the ARN, or the one that is written', async () => {
+  test('the region is that of the ARN, or the configured one', async () => {
     await open(ARN);
     expect(manager.region).toBe(REGION);
     await open(ARN, { region: 'ap-south-1' });
@@ -211,10 +211,10 @@ describe('while Secrets Manager is watched', () => {
   });
 
   test.each([
-    ['AccessDeniedException', 'Access is denied: give this role secretsmanager:GetSecretValue there, and kms:Decrypt'],
+    ['AccessDeniedException', 'Access is denied: grant this role secretsmanager:GetSecretValue, and kms:Decrypt'],
     ['InvalidRequestException', 'InvalidRequestException: This is InvalidRequestException.'],
     ['UnrecognizedClientException', 'UnrecognizedClientException: This is UnrecognizedClientException.'],
-  ])('a refusal, %s, is for an operator to mend', async (error, message) => {
+  ])('a refusal, %s, is a configuration error', async (error, message) => {
     manager.answer = { status: 400, error };
     const opening = open(ARN);
     await expect(opening).rejects.toThrow(ConfigurationError);
@@ -225,7 +225,7 @@ describe('while Secrets Manager is watched', () => {
   test.each([
     [400, 'ThrottlingException'],
     [500, 'InternalServiceError'],
-  ])('of the passing answer %i, %s, a later call may be spared', async (status, error) => {
+  ])('a transient answer, %i %s, may be retried later', async (status, error) => {
     manager.answer = { status, error };
     const opening = open(ARN);
     await expect(opening).rejects.toThrow(StorageUnavailableError);
@@ -235,7 +235,7 @@ describe('while Secrets Manager is watched', () => {
     expect(manager.calls).toBe(3);
   });
 
-  test('where AWS cannot be reached, a later call may get through', async () => {
+  test('if AWS cannot be reached, a later call may succeed', async () => {
     process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = 'http://127.0.0.1:1';
     const opening = open(ARN);
     await expect(opening).rejects.toThrow(StorageUnavailableError);

@@ -1,4 +1,4 @@
-/** A stand-in for AWS Secrets Manager that answers as a test says, and counts. */
+/** A fake AWS Secrets Manager that answers as a test requests, and counts calls. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,11 +7,11 @@ type Answer = { readonly secret: string } | { readonly status: number; readonly 
 
 export interface SecretsManagerStub {
   readonly endpoint: string;
-  /** Calls so far, those that the SDK repeats among them. */
+  /** Calls so far, including the SDK's retries. */
   calls: number;
   /** The region that the last call was signed for. */
   region: string | undefined;
-  /** What the next calls get: the secret, or an error; a promise holds them back. */
+  /** The answer to the next calls: the secret, or an error; a promise delays them. */
   answer: Answer | Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export async function startSecretsManagerStub(): Promise<SecretsManagerStub> {
     call.resume();
     await once(call, 'end');
     const answer = await given;
-    // The SDK repeats a refused call where the server's clock differs from that of the test.
+    // The SDK retries a refused call if the server's clock differs from that of the test.
     response.sendDate = false;
     response.setHeader('content-type', 'application/x-amz-json-1.1');
     if ('secret' in answer) {

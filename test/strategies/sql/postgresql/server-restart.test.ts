@@ -35,7 +35,7 @@ const calls: readonly (readonly [string, (store: StorageRepository) => Promise<u
 ];
 
 describe.each(['fast', 'immediate'] as const)('a server that is stopped (%s) and started', (mode) => {
-  test('while it is down every call fails at once and says where; the next one after that works', async () => {
+  test('while it is down every call fails at once and names the server; the next one after that works', async () => {
     await using store = await openStore(server.url);
     await store.saveEntity('templates', entity);
     await Promise.all([1, 2, 3].map(() => store.health()));
@@ -44,7 +44,7 @@ describe.each(['fast', 'immediate'] as const)('a server that is stopped (%s) and
       const start = performance.now();
       const { message } = await unavailability(call(store));
       expect([name, message]).toEqual([name, expect.stringContaining(`${server.host}:${server.port}`)]);
-      expect(message).toMatch(/nobody listens there.* Try again/);
+      expect(message).toMatch(/no server is listening at this address.* Try again/);
       expect(performance.now() - start).toBeLessThan(25_000);
     }
     await server.start();
@@ -124,12 +124,12 @@ async function killOneProcess(): Promise<void> {
   while (!(await recovered())) await sleep(20);
 }
 
-// After a crash PostgreSQL gives the ids of transactions that left no trace to new ones, and pg_xact_status then tells
-// what became of those: a transaction whose COMMIT was lost was taken to have committed.
+// After a crash PostgreSQL reuses the ids of transactions that left no trace, and pg_xact_status then returns the outcome
+// of the new ones: a transaction whose COMMIT was lost was reported as committed.
 test.each([
   ['the server', crashServer],
   ['one of its processes', killOneProcess],
-])('a crash of %s before COMMIT: what became of another transaction is no answer', async (_, crash) => {
+])('a crash of %s before COMMIT: the outcome of another transaction does not count', async (_, crash) => {
   const proxy = await startCuttingProxy(server.port);
   try {
     await using store = await openStore(server.url, { port: proxy.port });
@@ -142,7 +142,7 @@ test.each([
     await crash();
     while ((await nextTransaction()) < id);
     await proxy.refuse(false);
-    expect((await saving).message).toMatch(/may have been stored or not/);
+    expect((await saving).message).toMatch(/may or may not have been stored/);
     expect(await store.getEntity('templates', lost.template_id)).toBeUndefined();
   } finally {
     await proxy.stop();

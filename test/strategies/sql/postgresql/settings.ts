@@ -5,13 +5,13 @@ import {
   connectionSettings,
 } from '../../../../lib/strategies/sql/postgresql/connection-settings.ts';
 
-/** The settings for keys of sql_strategy, as a configuration file has them. */
+/** The settings for keys of sql_strategy, in the form of a configuration file. */
 export async function settingsFor(keys: Readonly<Record<string, unknown>>): Promise<ConnectionSettings> {
   const sql_strategy = { type: 'postgresql', name: 'postgres', ...keys };
   return connectionSettings(parseConfig({ storage: { strategy: 'sql', sql_strategy } }, {}).storage.sql_strategy);
 }
 
-/** Connects and asks the server who this is and whether the connection is encrypted. */
+/** Connects and asks the server for the user and whether the connection is encrypted. */
 export async function whoConnects({ client: settings }: ConnectionSettings): Promise<{ user: string; tls: boolean }> {
   const client = new pg.Client({ ...settings, connectionTimeoutMillis: 60_000 });
   // A refusal can close the socket after connect() has thrown.

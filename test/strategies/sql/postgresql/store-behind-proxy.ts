@@ -28,15 +28,15 @@ export interface StoreBehindProxy extends AsyncDisposable {
   /** The store through the proxy. */
   readonly store: StorageRepository;
   readonly proxy: CuttingProxy;
-  /** The same data, past the proxy: what really is stored. */
+  /** The same data without the proxy: what is really stored. */
   readonly direct: Repository;
-  /** The address of the database, past the proxy. */
+  /** The address of the database without the proxy. */
   readonly address: string;
 }
 
 /**
- * Opens a store on a new database of the shared server, through a proxy. Where `settings` say nothing else it has one
- * connection, so that one that is not given back is missed at once.
+ * Opens a store on a new database of the shared server, through a proxy. By default it has one
+ * connection, so that one that is not released is noticed at once.
  */
 export async function openBehindProxy(settings: SqlSettings = {}): Promise<StoreBehindProxy> {
   const name = `hfstorage-faults-${randomUUID()}`;

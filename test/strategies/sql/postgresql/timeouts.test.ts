@@ -8,7 +8,7 @@ import { openBehindProxy } from './store-behind-proxy.ts';
 
 const TIMEOUT = 0.3;
 
-/** Another program that has locked a row, until it lets go. */
+/** Another program that holds the lock of a row until it releases it. */
 async function lockTemplate(address: string, id: string): Promise<AsyncDisposable> {
   const client = new pg.Client({ connectionString: address });
   await client.connect();
@@ -49,7 +49,7 @@ test('two transactions that wait for each other: both commit', async () => {
   const admin = new pg.Client({ connectionString: address });
   await admin.connect();
   await admin.query(`ALTER DATABASE ${pg.escapeIdentifier(String(admin.database))} SET deadlock_timeout = '50ms'`);
-  // For connections that are made from now on.
+  // For connections opened from now on.
   behind.proxy.cut();
   await store.health();
   let arrived = 0;
@@ -83,7 +83,7 @@ test.each([
   ['and then goes on', true],
   ['and then ends', false],
 ])(
-  'a transaction whose own work takes longer than the timeout %s: it says so, and nothing is stored',
+  'a transaction whose own work takes longer than the timeout %s: the error says so, and nothing is stored',
   async (_, on) => {
     await using behind = await openBehindProxy({ timeout: TIMEOUT });
     const { store, direct } = behind;
