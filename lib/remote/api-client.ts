@@ -211,7 +211,7 @@ function final(call: ApiCall, { error, mayBeDone, passing }: Failure, lostBefore
   const reason = error instanceof StorageError ? error : new StorageUnavailableError(error.detail);
   const isWrite = call.effect !== 'read';
   if (isWrite && (mayBeDone || (lostBefore && (passing || error instanceof StorageError)))) {
-    const text = reason.message.replace(/\.(?: Try again.*| Send the same.*)?$/, '');
+    const text = reason.message.replace(/\.(?: (?:Try again|Retry the same).*)?$/, '');
     return new AnswerLostError(`${call.method} ${call.path}`, text, { cause: reason });
   }
   if (error instanceof StorageError) return error;

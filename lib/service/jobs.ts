@@ -1,18 +1,18 @@
-/** Work that goes on after its call was answered. The server does it by itself; on AWS a state machine does. */
+/** Work that continues after its call was answered. The local server runs it itself; on AWS a state machine does. */
 import type { CollectionName } from '../model/collections.ts';
 import type { BackupBody, MigrationBody } from './http/job-schemas.ts';
 import type { ServiceRequest, ServiceResponse } from './service.ts';
 
 /**
- * 'running'; 'interrupted' where its process ended, which goes on when the server starts again; 'failed' where a person has
- * to remove the cause; 'succeeded'; 'differences' where a migration has ended and the stores differ.
+ * 'running'; 'interrupted' if its process ended: it resumes when the server starts again; 'failed' if an operator has to
+ * remove the cause; 'succeeded'; 'differences' if a migration has ended and the stores differ.
  */
 export type JobState = 'running' | 'interrupted' | 'failed' | 'succeeded' | 'differences';
 
 export interface MigrationJob {
   readonly id: string;
   readonly state: JobState;
-  /** Where the stores are, without secrets. */
+  /** Locations of the stores, without secrets. */
   readonly source: string;
   readonly target: string;
   readonly started_at: string;
@@ -26,7 +26,7 @@ export interface MigrationJob {
   readonly backup?: string | undefined;
   /** Why it failed. */
   readonly failure?: string | undefined;
-  /** How many entities differ, once it has ended with differences. */
+  /** Number of differing entities by kind, once it has ended with differences. */
   readonly differences?: Readonly<Record<string, number>> | undefined;
   /** The first twenty of them. */
   readonly differing?:
@@ -40,23 +40,23 @@ export interface BackupJob {
   readonly created_at: string;
   readonly entities?: Readonly<Record<CollectionName, number>> | undefined;
   readonly bytes?: number | undefined;
-  /** Whether it shows the store as it was at one moment. */
+  /** Whether it is a snapshot of the store at one moment. */
   readonly consistent?: boolean | undefined;
   readonly failure?: string | undefined;
 }
 
 export interface Jobs {
   /**
-   * Starts a migration. The same id and order again starts nothing.
-   * @throws RequestError request_differs (another order), migration_running (another one)
+   * Starts a migration. Repeating a call with the same id and body starts nothing.
+   * @throws RequestError request_differs (same id, another body), migration_running (another migration)
    */
-  startMigration(order: MigrationBody): Promise<MigrationJob>;
-  /** The newest first. */
+  startMigration(body: MigrationBody): Promise<MigrationJob>;
+  /** Newest first. */
   migrations(): Promise<MigrationJob[]>;
   migration(id: string): Promise<MigrationJob | undefined>;
-  /** Starts a backup. The same id again starts nothing. @throws RequestError backup_running (another one) */
-  startBackup(order: BackupBody): Promise<BackupJob>;
-  /** The newest first. */
+  /** Starts a backup. Repeating a call with the same id starts nothing. @throws RequestError backup_running (another backup) */
+  startBackup(body: BackupBody): Promise<BackupJob>;
+  /** Newest first. */
   backups(): Promise<BackupJob[]>;
 }
 

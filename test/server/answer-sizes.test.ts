@@ -69,7 +69,7 @@ describe('every answer stays under 5 MB, even escaped once more', () => {
     };
     await expect(countEntities(repository, request)).rejects.toMatchObject({
       code: 'answer_too_large',
-      message: expect.stringContaining('Group by a field of fewer values'),
+      message: expect.stringContaining('Group by a field with fewer values'),
     });
   });
 });

@@ -72,7 +72,10 @@ test('one that fails says why, as often as it does, and copies nothing twice onc
   const execution = await jobs.migrate({ migration_id: 'failing' });
   expect([execution.status, execution.error?.name]).toEqual(['FAILED', 'MigrationError']);
   const { state, failure } = await jobOf('failing');
-  expect([state, failure]).toEqual(['failed', expect.stringContaining('One of the required keys was not given a value')]);
+  expect([state, failure]).toEqual([
+    'failed',
+    expect.stringContaining('One of the required keys was not given a value'),
+  ]);
   expect(jobs.topic.messages.slice(told)).toMatchObject([
     { subject: 'Migration failing has failed', text: expect.stringContaining('then redrive the execution failing') },
   ]);
