@@ -1,4 +1,4 @@
-/** Backups that the server was asked for and that are not there yet: a file each, so that a restart forgets none. */
+/** Requested backups that do not exist yet: one file each, so that a restart loses none. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '../model/parse-json.ts';
@@ -7,7 +7,7 @@ import { giveTo, ownerOf, PRIVATE_FILE, PRIVATE_FOLDER, realPathOf } from '../ob
 export interface BackupRequest {
   readonly id: string;
   readonly requested_at: string;
-  /** Why it failed; it is not tried again by itself. */
+  /** Why it failed; it is not retried automatically. */
   readonly failure?: string;
 }
 
@@ -30,7 +30,7 @@ export class BackupRequests {
     }
   }
 
-  /** Written whole or not at all. */
+  /** Writes atomically. */
   put(request: BackupRequest): void {
     mkdirSync(this.#folder, { recursive: true, mode: PRIVATE_FOLDER });
     const path = realPathOf(this.#path(request.id));

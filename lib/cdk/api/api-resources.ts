@@ -82,7 +82,7 @@ export function addResources(restApi: RestApi, functions: ApiFunctions, options:
 }
 
 const unknownPath = () =>
-  problemAnswer('unknown_path', `There is nothing at this path. GET /${STAGE}/openapi.json lists what there is.`, {});
+  problemAnswer('unknown_path', `There is nothing at this path. GET /${STAGE}/openapi.json lists all paths.`, {});
 
 const pathOf = ({ path }: IResource): string => `/${STAGE}${path}`;
 

@@ -37,12 +37,9 @@ export const migrationBody = z
       .boolean()
       .optional()
       .meta({ description: 'Whether both stores are compared afterwards.' }),
-    cleanup_source: z
-      .boolean()
-      .optional()
-      .meta({
-        description: 'Whether entities that the comparison has found in the target are deleted from the source.',
-      }),
+    cleanup_source: z.boolean().optional().meta({
+      description: 'Whether entities that the comparison has found in the target are deleted from the source.',
+    }),
     on_invalid: z
       .enum(['fail', 'skip'])
       .optional()
