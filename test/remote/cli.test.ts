@@ -117,7 +117,7 @@ describe('on a running service', () => {
     const { code, stdout, stderr } = await hfstorage(['--remote', remote.gateway.url, 'count', 'machines']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /^hfstorage: http:\S+ refused the call \(403: Forbidden\)\. The API may want an API key.*\n$/,
+      /^hfstorage: http:\S+ refused the call \(403: Forbidden\)\. The API may require an API key.*\n$/,
     );
   });
 });

@@ -34,7 +34,7 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
     'a resource policy or firewall',
     json(403, { message: 'Forbidden' }),
     'access_denied',
-    /may want an API key: give it with --api-key-file or HFSTORAGE_API_KEY\. Else .*the resource policy and the firewall/,
+    /may require an API key: give it with --api-key-file or HFSTORAGE_API_KEY\. Otherwise .*the resource policy and the firewall/,
   ],
   [
     'an identity that may not call',
@@ -65,7 +65,12 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
     /redirects to https:\/\/login\.example\.com\/ \(302\)/,
   ],
   ['a redirect to nowhere', { status: 308 }, 'unexpected_answer', /redirects elsewhere \(308\)/],
-  ['a page', html(200), 'unexpected_answer', /what is not the API's \(text\/html, status 200\)\. Check the URL/],
+  [
+    'a page',
+    html(200),
+    'unexpected_answer',
+    /something that is not the API's \(text\/html, status 200\)\. Check the URL/,
+  ],
   ['a page that is not found', html(404), 'unexpected_answer', /text\/html, status 404/],
   ['another service', json(404, { message: 'no Route matched' }), 'unexpected_answer', /404: no Route matched/],
   ['a list', json(200, []), 'unexpected_answer', /application\/json, status 200/],
@@ -126,6 +131,6 @@ test('a write that only a gateway answered may have been stored or not', async (
   const error = await rejection(saveTemplate(remote.open()));
   expect(error).toBeInstanceOf(AnswerLostError);
   expect(error.message).toMatch(
-    /may have been stored or not: .*\(504: Endpoint request timed out\)\. Read what is there/,
+    /may have been stored or not: .*\(504: Endpoint request timed out\)\. Read the stored entities/,
   );
 });

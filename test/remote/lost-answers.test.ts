@@ -123,7 +123,7 @@ describe('writes over a version are sent again', () => {
       remote.gateway.fate(pattern, 'lose answer');
       const error = await rejection(write());
       expect(error).toBeInstanceOf(AnswerLostError);
-      expect(error.message).toContain('its answer was lost, and sent again it was refused (');
+      expect(error.message).toContain('its answer was lost, and the retry was refused (');
       expect((await remote.api.repository.getEntity('templates', id))?.version ?? 0).toBe(version);
     }
   });
@@ -200,7 +200,7 @@ describe('a batch', () => {
     const parts = Map.groupBy(results, (result) =>
       result.status === 'saved' ? 'saved' : result.error instanceof AnswerLostError ? 'lost' : result.error.message,
     );
-    const unsent = 'The entity was not sent, since those before it could not be saved. Try again in a while.';
+    const unsent = 'The entity was not sent because those before it could not be saved. Try again in a while.';
     expect([...parts].map(([name, { length }]) => [name, length])).toEqual([
       ['saved', 16],
       ['lost', 16],
@@ -214,7 +214,7 @@ describe('a batch', () => {
   test('of which nothing could be sent is an error as a whole', async () => {
     remote.gateway.fate(/batch.save/, ...Array.from({ length: quick.attempts }, () => ({ status: 429 })));
     const error = await rejection(repository.saveEntities('templates', [template(), template()]));
-    expect(error.message).toContain('has too many calls now');
+    expect(error.message).toContain('receives too many calls now');
   });
 
   test('of new entities only is sent again; what then conflicts may be its own', async () => {
@@ -240,7 +240,7 @@ describe('waiting', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(990);
     remote.gateway.fate(/GET/, { status: 429, headers: { 'Retry-After': '3600' } });
     expect(await rejection(repository.getEntity('templates', 'none'))).toMatchObject({
-      message: expect.stringMatching(/has too many calls now \(429\) and asks to wait 3600 s\. Try again/),
+      message: expect.stringMatching(/receives too many calls now \(429\) and asks to wait 3600 s\. Try again/),
     });
   });
 
@@ -259,7 +259,7 @@ describe('waiting', () => {
     const start = performance.now();
     const error = await rejection(hasty.getEntity('templates', template_id));
     expect(error).toBeInstanceOf(StorageUnavailableError);
-    expect(error.message).toContain('gave no answer: no answer came within');
+    expect(error.message).toContain('gave no answer: no answer arrived within');
     expect(performance.now() - start).toBeLessThan(60_000);
     remote.gateway.fate(/PATCH/, 'hang');
     expect(await rejection(hasty.updateEntity('templates', template_id, {}))).toBeInstanceOf(AnswerLostError);

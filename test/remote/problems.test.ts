@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { errorOf } from '../../lib/remote/problem-errors.ts';
-import { RemoteCallError } from '../../lib/remote/remote-errors.ts';
+import { errorOf, RemoteCallError } from '../../lib/remote/remote-errors.ts';
 import * as errors from '../../lib/repository/errors.ts';
 import { isProblemCode, problemTypes } from '../../lib/service/http/problem-types.ts';
 import { problemOf } from '../../lib/service/http/problems.ts';

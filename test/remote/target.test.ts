@@ -66,7 +66,7 @@ describe('who calls', () => {
 
   test('a token that no header can carry', () => {
     const open = () => openRemoteRepository({ url: remote.gateway.url, token: 'a\nb' }, {});
-    expect(open).toThrow('The token (HFSTORAGE_API_TOKEN) must be of visible ASCII characters without spaces.');
+    expect(open).toThrow('The token (HFSTORAGE_API_TOKEN) must consist of visible ASCII characters without spaces.');
   });
 
   test('a domain of one’s own does not say its region', () => {

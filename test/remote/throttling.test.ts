@@ -78,7 +78,7 @@ test('Retry-After beyond the time of the call ends it at once', async () => {
   expect(error).toMatchObject({ code: 'storage_unavailable', retryable: true });
   expect(error).not.toBeInstanceOf(AnswerLostError);
   expect(error.message).toMatch(
-    /has too many calls now \(429: Too Many Requests\) and asks to wait 3600 s\. Try again/,
+    /receives too many calls now \(429: Too Many Requests\) and asks to wait 3600 s\. Try again/,
   );
   expect(remote.gateway.calls).toHaveLength(before + 1);
 });
@@ -109,5 +109,5 @@ test('429 after a lost answer leaves open what the lost call did', async () => {
   const saved = remote.open().saveEntity('templates', newTemplate(), { expectedVersion: 0 });
   const error = await rejection(saved);
   expect(error).toBeInstanceOf(AnswerLostError);
-  expect(error.message).toMatch(/may have been stored or not: .*\(429: Too Many Requests\)\. Read what is there/);
+  expect(error.message).toMatch(/may have been stored or not: .*\(429: Too Many Requests\)\. Read the stored entities/);
 });

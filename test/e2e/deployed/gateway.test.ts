@@ -1,7 +1,7 @@
 /** What is API Gateway's own: who may call, what it answers without a function, and where it differs from the local server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApiClient } from '../../../lib/remote/api-client.ts';
-import { signing } from '../../../lib/remote/aws-signature.ts';
+import { signing } from '../../../lib/remote/authorization.ts';
 import { HttpRepository } from '../../../lib/remote/http-repository.ts';
 import { parseRemote } from '../../../lib/remote/remote-target.ts';
 import { routes } from '../../../lib/service/http/routes.ts';

@@ -77,7 +77,7 @@ test('without a key, or with a wrong one, the error says what to give', async ()
   const read = (repository: HttpRepository) => rejection(repository.getEntity('templates', 't'));
   const without = await onRemote(read, { apiKey: undefined });
   expect(without).toMatchObject({ code: 'access_denied', status: 403 });
-  expect(without.message).toMatch(/\(403: Forbidden\)\. The API may want an API key: give it with --api-key-file/);
+  expect(without.message).toMatch(/\(403: Forbidden\)\. The API may require an API key: give it with --api-key-file/);
   expect((await onRemote(read, { apiKey: 'another' })).message).toMatch(/Check the API key \(--api-key-file/);
 });
 
@@ -120,6 +120,6 @@ test('hfstorage --remote works on it with a key from the environment or a file',
   });
   const { code, stdout, stderr } = await hfstorage(['get', 'templates', 'cli']);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(/^hfstorage: \S+ refused the call \(403: Forbidden\)\. The API may want an API key: .*\n$/);
+  expect(stderr).toMatch(/^hfstorage: \S+ refused the call \(403: Forbidden\)\. The API may require an API key: .*\n$/);
   await rm(folder, { recursive: true });
 });
