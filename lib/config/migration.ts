@@ -4,7 +4,7 @@ import { type CollectionName, type collectionNames, fieldsOf, systemFields } fro
 import type { JsonValue } from '../model/entities.ts';
 import { checkField } from '../model/validation.ts';
 
-/** Defaults of one collection: only declared fields, each with a value that it may have. */
+/** Defaults of one collection: only declared fields, each with a valid value. */
 const defaultsOf = (collection: CollectionName) =>
   z
     .record(z.string(), z.json())
@@ -12,7 +12,7 @@ const defaultsOf = (collection: CollectionName) =>
       for (const [name, value] of Object.entries(defaults)) {
         const refuse = (message: string): void => context.addIssue({ code: 'custom', path: [name], message });
         if (!fieldsOf(collection).has(name) || Object.hasOwn(systemFields, name)) {
-          refuse(`is no field of ${collection} that can have a default`);
+          refuse(`is not a field of ${collection} that can have a default`);
           continue;
         }
         const checked = checkField(collection, name, value as JsonValue);
@@ -20,7 +20,7 @@ const defaultsOf = (collection: CollectionName) =>
       }
     })
     .optional()
-    .describe(`Values for fields that ${collection} lack.`);
+    .describe(`Values for missing fields of ${collection}.`);
 
 const defaults = z.strictObject({
   templates: defaultsOf('templates'),
@@ -35,17 +35,19 @@ export const migration = z.strictObject({
     .max(1000)
     .default(100)
     .describe('Entities that are read, written and checkpointed together.'),
-  parallel_workers: z.int().min(1).max(64).default(4).describe('Batches that are written at the same time.'),
+  parallel_workers: z.int().min(1).max(64).default(4).describe('Batches that are written in parallel.'),
   create_backup: z.boolean().default(true).describe('Whether the source is backed up before anything is copied.'),
   backup_location: z
     .string()
     .min(1)
     .default('backups/')
-    .describe('Folder, or s3://bucket/prefix, of the backups that migrations make.'),
+    .describe('Location of the backups that migrations take: a folder or s3://bucket/prefix.'),
   validate_after_migration: z
     .boolean()
     .default(true)
-    .describe('Whether both stores are compared after the copy, entity by entity, and what differs is copied again.'),
+    .describe(
+      'Whether both stores are compared after the copy, entity by entity, and differing entities are copied again.',
+    ),
   cleanup_source: z
     .boolean()
     .default(false)
@@ -56,16 +58,16 @@ export const migration = z.strictObject({
     .string()
     .min(1)
     .default('migrations/')
-    .describe('Folder of the logs of migrations, from which a migration that was interrupted goes on.'),
+    .describe('Folder of the migration logs, from which an interrupted migration resumes.'),
   on_invalid: z
     .enum(['fail', 'skip'])
     .default('fail')
     .describe(
-      'What becomes of entities that the target cannot hold. fail stops before anything is written; skip leaves them out and lists them.',
+      'What to do with entities that the target cannot hold. fail stops before anything is written; skip leaves them out and lists them.',
     ),
   defaults: defaults
     .prefault({})
-    .describe('Values for fields that entities lack, where the target demands them: an object for each collection.'),
+    .describe('Values for missing fields that the target requires: an object per collection.'),
 });
 
 export type MigrationConfig = z.output<typeof migration>;

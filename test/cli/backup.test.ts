@@ -73,7 +73,7 @@ describe('create', () => {
     const { code, stderr } = await onSqlite('backup', 'create');
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: `The store is empty: sqlite ${place.path('store.db')}. Is that the right one?\n`,
+      stderr: `The store is empty: sqlite ${place.path('store.db')}. Is it the right one?\n`,
     });
   });
 
@@ -84,7 +84,7 @@ describe('create', () => {
     using _lock = RunLock.take(place.path('migrations'), 'backup-job-2');
     expect(await json('create', '--id', 'job-2')).toEqual({
       code: 1,
-      stderr: 'hfstorage: Another process is making the backup job-2: wait for it.\n',
+      stderr: 'hfstorage: Another process is taking the backup job-2. Wait until it has finished.\n',
       value: undefined,
     });
     expect(await json('create', '--id', '../x')).toMatchObject({ code: 1 });
@@ -130,7 +130,7 @@ test('list shows the oldest first, and what is wrong with each', async () => {
   const { code, stdout, stderr } = await backup('list');
   const lines = stdout.trimEnd().split('\n');
   expect(code).toBe(0);
-  expect(lines[0]).toMatch(/^backup +taken +kind +state +size +templates +requests +machines +of one moment$/);
+  expect(lines[0]).toMatch(/^backup +taken +kind +state +size +templates +requests +machines +consistent$/);
   expect(lines[1]).toMatch(new RegExp(`^${first} +2026-.* +portable json +complete +\\d.* KB +5 +0 +0 +yes$`));
   expect(stdout).toMatch(new RegExp(`${second} .* damaged`));
   expect(stdout).toMatch(/cut-off .* incomplete/);
@@ -186,12 +186,11 @@ describe('restore', () => {
     const kept = await backup('restore', id);
     expect(kept.code).toBe(3);
     expect(kept.stderr).toContain(
-      'templates "test-template-1" is otherwise in the store and was kept (--overwrite replaces it).\n',
+      'templates "test-template-1" differs in the store and was kept (--overwrite replaces it).\n',
     );
     expect(await backup('restore', id, '--overwrite')).toMatchObject({
       code: 2,
-      stderr:
-        'hfstorage: --overwrite of a store that holds entities needs --yes where there is no terminal to ask on.\n',
+      stderr: 'hfstorage: --overwrite of a store that holds entities needs --yes if there is no terminal to ask on.\n',
     });
     expect((await backup('restore', id, '--overwrite', '--yes')).code).toBe(0);
     const { stdout } = await place.hfstorage(['get', 'templates', 'test-template-1', '--json']);
@@ -246,7 +245,7 @@ describe('restore', () => {
     await writeFile(part(damaged), 'x');
     const { code, stderr } = await onSqlite('backup', 'restore', 'latest');
     expect(code).toBe(0);
-    expect(stderr).toContain(`${damaged} was passed over: it is damaged.\n`);
+    expect(stderr).toContain(`${damaged} was skipped: it is damaged.\n`);
     expect(stderr).toContain(`Restored ${sound} into`);
     expect((await onSqlite('backup', 'restore', damaged)).code).toBe(1);
   });
@@ -305,7 +304,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const lines = (await stderr).trimEnd().split('\n');
     expect({ code, last: lines.at(-1) }).toEqual({
       code: 1,
-      last: 'hfstorage: Interrupted. What was written of the backup is removed.',
+      last: 'hfstorage: Interrupted. The incomplete backup is removed.',
     });
     expect(await readdir(place.path('backups'))).toEqual([]);
   },

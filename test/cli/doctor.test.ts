@@ -114,7 +114,7 @@ test('a damaged file is an error, and --repair restores what was saved', async (
   const { code, errors, warnings } = await doctor();
   expect(code).toBe(3);
   expect(errors[0]).toContain('request_database.json');
-  expect(warnings).toContain('entities: They were not looked at, since the store has errors.');
+  expect(warnings).toContain('entities: They were not checked because the store has errors.');
   const repaired = await doctor('--repair');
   expect(repaired).toMatchObject({ code: 0, errors: [] });
   expect(repaired.report.repairs).not.toHaveLength(0);

@@ -66,10 +66,10 @@ test('a template that cannot be mapped is named, and the rest is imported', asyn
   expect(code).toBe(1);
   expect(stderr.split('\n')).toEqual([
     'hfstorage: templates[0] "good" was not imported: max_number must be at least 1, or -1 for no limit',
-    'hfstorage: templates[1] "good" was not imported: the file has this templateId before it',
+    'hfstorage: templates[1] "good" was not imported: an earlier template has the same templateId',
     'hfstorage: templates[2] was not imported: it is not a JSON object',
-    'hfstorage: templates[3] was not imported: its key version is a field that the store keeps itself; remove or rename it',
-    'hfstorage: templates[4] "good" was not imported: the file has this templateId before it',
+    'hfstorage: templates[3] was not imported: its key version is a field that the store sets itself; remove or rename it',
+    'hfstorage: templates[4] "good" was not imported: an earlier template has the same templateId',
     'hfstorage: templates[5] was not imported: it has more than one key for template_id; keep one',
     'hfstorage: templates[6] was not imported: template_id is required; name is required',
     'hfstorage: templates[7] "last" was not imported: vm_type is required',
@@ -94,7 +94,7 @@ test('a file larger than one batch, with an id that comes again in a later one',
   const { code, stderr } = await place.hfstorage(['import', place.path('large.json')]);
   expect(code).toBe(1);
   expect(stderr).toBe(
-    'hfstorage: templates[1001] "t-0" was not imported: the file has this templateId before it\nImported 1001 of 1002 templates.\n',
+    'hfstorage: templates[1001] "t-0" was not imported: an earlier template has the same templateId\nImported 1001 of 1002 templates.\n',
   );
 });
 
@@ -102,7 +102,7 @@ test('a file of another kind is refused', async () => {
   const { code, stderr } = await place.hfstorage(['import', '-'], { input: '{"requests":[]}' });
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: 'hfstorage: - is no provider template file: it has no list "templates".\n',
+    stderr: 'hfstorage: - is not a provider template file: it has no list "templates".\n',
   });
 });
 

@@ -54,7 +54,7 @@ describe('what it does', () => {
   test('copies, compares, and says so; programs get the report', async () => {
     await save('t-1', 't-2');
     const people = await migrate(...TO_SQLITE);
-    expect(people).toMatchObject({ code: 0, stdout: expect.stringContaining('Both stores hold the same.') });
+    expect(people).toMatchObject({ code: 0, stdout: expect.stringContaining('Both stores hold the same entities.') });
     expect(people.stderr).toContain('copy templates: 2 of 2');
     expect(await held('sql')).toEqual(['t-1', 't-2']);
     const programs = await migrate(...TO_SQLITE, '--merge', '--json', '--no-backup');
@@ -67,7 +67,7 @@ describe('what it does', () => {
   });
 
   test('an empty source is worth a question', async () => {
-    expect((await migrate(...TO_SQLITE)).stderr).toContain('Is it the one that was meant?');
+    expect((await migrate(...TO_SQLITE)).stderr).toContain('Is it the right store?');
   });
 
   test('--dry-run writes no entity and ends with 3 where something does not fit', async () => {

@@ -73,9 +73,9 @@ test('pages follow one another by --cursor', async () => {
 
 test('--explain names the index and what was looked at', async () => {
   const people = await place.hfstorage(['query', 'requests', '--filter', 'status=DONE', '--explain']);
-  expect(people.stderr).toBe('Answered by the index status-created_at-index; 3 entities were looked at.\n');
+  expect(people.stderr).toBe('Answered by the index status-created_at-index; 3 entities were read.\n');
   const all = await place.hfstorage(['query', 'requests', '--filter', 'machine_count=1', '--all', '--explain']);
-  expect(all.stderr).toBe('Answered by a scan of all entities; 9 entities were looked at.\n');
+  expect(all.stderr).toBe('Answered by a scan of all entities; 9 entities were read.\n');
   for (const flags of [[], ['--all']]) {
     const { stdout } = await place.hfstorage([
       'query',
@@ -98,7 +98,7 @@ test('a terminal shows a table with borders, as wide as it has room', async () =
   expect(narrow.stdout).toContain('│ r-0');
   const lines = stripVTControlCharacters(narrow.stdout).split('\n');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
-  expect(narrow.stderr).toContain('3 more columns found no room; a wider terminal or --json shows all.');
+  expect(narrow.stderr).toContain('3 more columns did not fit; a wider terminal or --json shows all.');
   const wide = await place.hfstorage(['query', 'requests', '--limit', '1'], { width: 200 });
   expect(wide.stdout).toContain('version');
   const value = await place.hfstorage(['get', 'requests', 'r-1', '--json'], { width: 80 });

@@ -66,7 +66,7 @@ test.each([
 });
 
 const DAX_URL = 'dax_endpoint must be a URL that begins with dax:// or daxs://';
-const PREFIX = 'table_prefix must have only letters of English, digits and the characters _ . -';
+const PREFIX = 'table_prefix must consist of English letters, digits and the characters _ . -';
 
 test.each<[object, string]>([
   // What is written, and the message that answers it.
@@ -96,7 +96,7 @@ test.each<[object, string]>([
   ],
   [
     { dax_endpoint: 'dax://hostfactory.example' },
-    'dax_endpoint applies with enable_dax only; remove it, or set enable_dax to true',
+    'dax_endpoint applies only with enable_dax; remove it, or set enable_dax to true',
   ],
   [{ enable_dax: true, dax_endpoint: 'https://hostfactory.example' }, DAX_URL],
   [{ enable_dax: true, dax_endpoint: 'hostfactory.example:8111' }, DAX_URL],

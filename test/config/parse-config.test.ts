@@ -153,11 +153,11 @@ test.each([
   ]),
   [
     withJson({ endpoint: 'http://127.0.0.1:5000' }),
-    'storage.json_strategy.endpoint applies to a base_path of s3://bucket/prefix only, and base_path is the folder "data"; remove one',
+    'storage.json_strategy.endpoint applies only to a base_path of s3://bucket/prefix, and base_path is the folder "data"; remove one',
   ],
   [
     withJson({ base_path: 'here', region: 'eu-central-1' }),
-    'storage.json_strategy.region applies to a base_path of s3://bucket/prefix only, and base_path is the folder "here"; remove one',
+    'storage.json_strategy.region applies only to a base_path of s3://bucket/prefix, and base_path is the folder "here"; remove one',
   ],
   [
     withJson({ base_path: 's3://bucket', endpoint: '127.0.0.1:5000' }),
@@ -177,7 +177,7 @@ test.each([
   ],
   [
     withJson({ filenames: { split_files: { templates: 'A.json', machines: 'a.json' } } }),
-    'storage.json_strategy.filenames.split_files.machines must be another file than that of templates, "a.json"',
+    'storage.json_strategy.filenames.split_files.machines must differ from the file of templates, "a.json"',
   ],
   [
     withJson({ cache_size: -1, sync_write: true }),

@@ -71,11 +71,11 @@ test.each([
   expect(parse(sql_strategy)).toMatchObject(sql_strategy);
 });
 
-const sqliteOnly = 'applies to type postgresql only, and type is sqlite; remove it, or set type to "postgresql"';
-const plainFile = 'name must be a plain file: several connections could not share a database in memory or a file: URL';
+const sqliteOnly = 'applies only to type postgresql, and type is sqlite; remove it, or set type to "postgresql"';
+const plainFile = 'name must be a plain file: several connections cannot share an in-memory database or a file: URL';
 const noControl = 'must have no line breaks or other control characters';
 const noFallback = (mode: string) =>
-  `sslmode must not be "${mode}", which falls back to no encryption without a word; use "verify-full", or "disable" where no encryption is meant`;
+  `sslmode must not be "${mode}", which silently falls back to no encryption; use "verify-full", or "disable" if no encryption is intended`;
 
 test.each<unknown[]>([
   // What is written, and the message that answers it.
@@ -102,26 +102,23 @@ test.each<unknown[]>([
   // Where the server is.
   [
     { type: 'postgresql' },
-    'name is required with type postgresql: the name of the database; host is required with type postgresql; username is required; only where password is the ARN of a secret, it may be left out',
+    'name is required with type postgresql: the name of the database; host is required with type postgresql; username is required unless password is the ARN of a secret',
   ],
   [{ ...postgresql, ...login, name: '' }, 'name is required with type postgresql: the name of the database'],
   [{ ...postgresql, ...login, host: '' }, 'host is required with type postgresql'],
   ...['db.example:5432', 'postgresql://db.example', 'a,b', 'db.example\n', '[::1]'].map((host) => [
     { ...postgresql, ...login, host },
-    'host must be a host name, an IP address or the folder of a Unix socket; the port goes into port',
+    'host must be a host name, an IP address or the folder of a Unix socket; the port belongs in port',
   ]),
   [{ ...postgresql, ...login, port: -1 }, 'port must be at least 0'],
   [{ ...postgresql, ...login, port: 65_536 }, 'port must be at most 65535'],
   [{ ...postgresql, ...login, port: '5432' }, 'port must be a number, not "5432"'],
   // Who connects.
-  [
-    { ...postgresql, password: 'hunter2' },
-    'username is required; only where password is the ARN of a secret, it may be left out',
-  ],
+  [{ ...postgresql, password: 'hunter2' }, 'username is required unless password is the ARN of a secret'],
   [{ ...postgresql, ...login, username: 'hfstorage\n' }, `username ${noControl}`],
   [
     { ...postgresql, ...login, password: '${EMPTY}' },
-    'password must not be empty; leave it out where the server asks for none',
+    'password must not be empty; leave it out if the server requires none',
   ],
   // The message must not quote it.
   [{ ...postgresql, ...login, password: 12345 }, 'password must be a string'],
@@ -131,25 +128,22 @@ test.each<unknown[]>([
     'arn:aws:secretsmanager:eu-central-1:1234:secret:a',
   ].map((password) => [
     { ...postgresql, ...login, password },
-    'password begins with arn: and is not the ARN of a secret, such as arn:aws:secretsmanager:eu-central-1:123456789012:secret:hostfactory',
+    'password begins with arn: but is not the ARN of a secret, such as arn:aws:secretsmanager:eu-central-1:123456789012:secret:hostfactory',
   ]),
   [
     { ...postgresql, ...login, region: 'eu-central-1' },
-    'region applies to iam_authentication and to a password that is the ARN of a secret only; remove it',
+    'region applies only to iam_authentication and to a password that is the ARN of a secret; remove it',
   ],
   [{ ...postgresql, password: ARN, region: 'Frankfurt!' }, 'region must be a region such as eu-central-1'],
-  [
-    { ...withIam, username: undefined },
-    'username is required with iam_authentication: the user that was granted rds_iam',
-  ],
-  [{ ...withIam, password: ARN }, 'password must be left out with iam_authentication, which takes none'],
+  [{ ...withIam, username: undefined }, 'username is required with iam_authentication: the user with the role rds_iam'],
+  [{ ...withIam, password: ARN }, 'password must be left out with iam_authentication, which uses none'],
   [
     { ...withIam, sslmode: 'disable' },
-    'sslmode must not be "disable": with iam_authentication, RDS demands encryption',
+    'sslmode must not be "disable": with iam_authentication, RDS requires encryption',
   ],
   [
     { ...withIam, host: 'localhost' },
-    'sslmode must not be "disable", the default for the host "localhost": with iam_authentication, RDS demands encryption',
+    'sslmode must not be "disable", the default for the host "localhost": with iam_authentication, RDS requires encryption',
   ],
   // Encryption.
   [{ ...postgresql, ...login, sslmode: 'allow' }, noFallback('allow')],
@@ -160,7 +154,7 @@ test.each<unknown[]>([
   ],
   [
     { ...postgresql, ...login, host: '/var/run/postgresql', sslmode: 'verify-full' },
-    'sslmode must be "disable" or left out where host is the folder of a Unix socket, which has no TLS',
+    'sslmode must be "disable" or left out if host is the folder of a Unix socket, which has no TLS',
   ],
   [
     { ...postgresql, ...login, sslmode: 'disable', sslrootcert: 'ca.pem' },

@@ -142,7 +142,7 @@ describe('what cannot be', () => {
     ],
     [['config', 'show'], /^hfstorage: hfstorage config show works on the store itself/],
     [['serve'], /^hfstorage: hfstorage serve works on the store itself/],
-    [['count', 'machines', '--config', 'a.json'], /^hfstorage: --remote works through a service, --config on a store/],
+    [['count', 'machines', '--config', 'a.json'], /^hfstorage: --remote uses a service, --config a store/],
   ])('%j with --remote is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await hfstorage(['--remote', remote, ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -152,7 +152,7 @@ describe('what cannot be', () => {
   test.each([
     [
       ['--remote-region', 'eu-west-1'],
-      /^hfstorage: --remote-region, --profile and --api-key-file are for calls of a service: give --remote too/,
+      /^hfstorage: --remote-region, --profile and --api-key-file are for calls to a service: give --remote too/,
     ],
     [['--api-key-file', 'key'], /give --remote too/],
     [['--profile', 'p'], /give --remote too/],

@@ -33,22 +33,23 @@ export interface CreateFlags extends LocationFlag {
   readonly id?: string;
 }
 
-/** Takes a backup and says what is in it. */
+/** Takes a backup and prints its contents. */
 export async function createCommand(session: Session, flags: CreateFlags): Promise<void> {
   keepHeapSmall();
-  const place = await backupLocation(session, flags);
+  const choice = await backupLocation(session, flags);
   if (flags.id !== undefined) requireBackupId(flags.id);
-  using _lock = flags.id === undefined ? undefined : await takeLock(place.config, flags.id);
-  if (flags.native) return await createNative(session, place, flags);
-  const manifest = await createPortable(session, place, flags.id);
-  await print(session, manifest, place.location.text);
+  using _lock = flags.id === undefined ? undefined : await acquireLock(choice.config, flags.id);
+  if (flags.native) return await createNative(session, choice, flags);
+  const manifest = await createPortable(session, choice, flags.id);
+  await print(session, manifest, choice.location.text);
 }
 
-/** Two processes with one id would remove each other's parts. */
-async function takeLock({ migration: { state_location } }: Config, id: string): Promise<Disposable> {
+/** Two processes with the same id would remove each other's parts. */
+async function acquireLock({ migration: { state_location } }: Config, id: string): Promise<Disposable> {
   await mkdir(state_location, { recursive: true, mode: PRIVATE_FOLDER });
   const lock = RunLock.take(state_location, `backup-${id}`);
-  if (lock === undefined) throw new CommandFailure(`Another process is making the backup ${id}: wait for it.`);
+  if (lock === undefined)
+    throw new CommandFailure(`Another process is taking the backup ${id}. Wait until it has finished.`);
   return lock;
 }
 
@@ -58,11 +59,11 @@ async function createPortable(
   id: string | undefined,
 ): Promise<BackupManifest> {
   await using repository = await openRepository(config);
-  using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
+  using interruption = new Interruption(session.output, 'The incomplete backup is removed.');
   using progress = new Progress(session.output);
   const { strategy } = repository;
   const totals = await totalsOf(strategy);
-  // Awaited here: what is declared with `using` is let go of as soon as this function returns.
+  // Awaited here: `using` disposes of its variables as soon as this function returns.
   return await createBackup(strategy, {
     location,
     id,
@@ -72,7 +73,7 @@ async function createPortable(
   });
 }
 
-/** How many entities there are, where counting them is not as much work as reading them. */
+/** The number of entities, if counting them is cheaper than reading them. */
 async function totalsOf(strategy: StorageStrategy): Promise<ReadonlyMap<CollectionName, number> | undefined> {
   if (!strategy.capabilities.snapshotReads) return undefined;
   const totals = new Map<CollectionName, number>();
@@ -85,7 +86,7 @@ async function createNative(
   { config, location }: BackupLocationChoice,
   { id }: Pick<CreateFlags, 'id'>,
 ): Promise<void> {
-  using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
+  using interruption = new Interruption(session.output, 'The incomplete backup is removed.');
   const { signal } = interruption;
   using progress = new Progress(session.output);
   const options = { signal, progress: progress.add.bind(progress) };
@@ -122,10 +123,10 @@ async function print(session: Session, manifest: BackupManifest | NativeManifest
   const about = entities === undefined ? files.map(({ file }) => file).join(', ') : entitiesText(entities);
   await output.line(`${location.replace(/\/*$/, '/')}${id}: ${about}, ${sizeText(bytes)}.`);
   if (consistencyText(manifest) === 'no') {
-    output.note('This store cannot show one moment: what was written meanwhile may be in the backup in part.');
+    output.note('This store has no snapshots: writes made during the backup may be only partly in it.');
   }
   if (entities !== undefined && Object.values(entities).every((count) => count === 0)) {
-    output.note(`The store is empty: ${source.place}. Is that the right one?`);
+    output.note(`The store is empty: ${source.place}. Is it the right one?`);
   }
 }
 
@@ -135,5 +136,7 @@ async function printKept({ output }: Session, kept: readonly KeptBackup[]): Prom
     ['table', 'backup', 'arn'],
     kept.map(({ table, name, arn }) => [table, name, arn]),
   );
-  output.note('DynamoDB keeps these backups. Each shows its table at one moment, but not the three at the same one.');
+  output.note(
+    'DynamoDB keeps these backups. Each is a snapshot of its table, but the three are not from the same moment.',
+  );
 }

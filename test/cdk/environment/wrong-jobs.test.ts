@@ -13,16 +13,16 @@ describe('keys that cannot be', () => {
   test.each<[object, string]>([
     [{ migration: { peer: 'old-store' } }, 'deployment.migration.peer must be a .json file'],
     [{ migration: { schedule: { expression: 'rate(1 day)' } } }, 'deployment.migration.schedule needs peer'],
-    [{ migration: { peer_key_arn: 'arn:aws:kms:x' } }, 'deployment.migration.peer_key_arn applies with peer only'],
+    [{ migration: { peer_key_arn: 'arn:aws:kms:x' } }, 'deployment.migration.peer_key_arn applies only with peer'],
     [
       { migration: { peer: 'a.json', peer_role: 'both', schedule: { expression: 'rate(1 day)' } } },
       'deployment.migration.schedule needs a peer_role of "source" or "target"',
     ],
     [
       { migration: { peer: 'a.json', schedule: { expression: 'daily' } } },
-      'deployment.migration.schedule.expression must be a schedule of EventBridge Scheduler',
+      'deployment.migration.schedule.expression must be an EventBridge Scheduler expression',
     ],
-    [{ backup: { schedule: '0 2 * * *' } }, 'deployment.backup.schedule must be a schedule of EventBridge Scheduler'],
+    [{ backup: { schedule: '0 2 * * *' } }, 'deployment.backup.schedule must be an EventBridge Scheduler expression'],
     [{ backup: { timezone: 'Mars/Olympus' } }, 'deployment.backup.timezone must be a timezone'],
     [{ backup: { schedule: 'rate(2 days)' } }, 'deployment.backup.max_age_hours must be more than the 48 hours'],
     [
