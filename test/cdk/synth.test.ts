@@ -43,6 +43,6 @@ test('what it writes is what all other tests look at, code included', async () =
 test('an unknown environment is one sentence, without a stack trace', async () => {
   const outdir = newFolder();
   const { stderr } = await synth(outdir, '-c', 'env=nowhere').catch((error) => error as { stderr: string });
-  expect(stderr).toContain('There is no environment "nowhere". There are: dax, dev, json, prod, sql');
+  expect(stderr).toContain('There is no environment "nowhere". Known environments: dax, dev, json, prod, sql');
   expect(stderr).not.toMatch(/^\s+at /m);
 }, 300_000);

@@ -3,14 +3,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEnvironment } from '../../lib/cdk/environment/environment-file.ts';
-import { standIns } from '../../lib/cdk/environment/placeholders.ts';
+import { placeholders } from '../../lib/cdk/environment/placeholders.ts';
 import type { Config, ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 
 export const CONFIG_FOLDER = join(import.meta.dirname, '..', '..', 'config');
 
 /** A configuration as `readEnvironment` would give it. */
-export const configured = (config: unknown): Config => parseConfig(config as ConfigInput, { ...standIns });
+export const configured = (config: unknown): Config => parseConfig(config as ConfigInput, { ...placeholders });
 
 const dynamodb = { strategy: 'dynamodb' };
 const vpc = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };

@@ -51,18 +51,18 @@ describe('a store that cannot be deployed', () => {
     [
       'an S3-compatible server',
       json({ base_path: 's3://${HFSTORAGE_BUCKET}', endpoint: 'http://x' }),
-      'storage.json_strategy.endpoint has no place',
+      'storage.json_strategy.endpoint is not allowed',
     ],
     [
       'DynamoDB Local',
       dynamodb({ endpoint: 'http://127.0.0.1:8000' }),
-      'storage.dynamodb_strategy.endpoint has no place',
+      'storage.dynamodb_strategy.endpoint is not allowed',
     ],
-    ['a profile', dynamodb({ profile: 'production' }), 'storage.dynamodb_strategy.profile has no place'],
+    ['a profile', dynamodb({ profile: 'production' }), 'storage.dynamodb_strategy.profile is not allowed'],
     [
       'tables elsewhere',
       dynamodb({ region: 'us-east-1' }, { region: 'eu-central-1' }),
-      'storage.dynamodb_strategy.region has no place',
+      'storage.dynamodb_strategy.region is not allowed',
     ],
     [
       'DAX without a VPC',
@@ -140,7 +140,7 @@ describe('a store that cannot be deployed', () => {
     [
       'a name that RDS does not take',
       postgresql({ ...sql, name: 'Host-Factory' }),
-      'storage.sql_strategy.name must have only small letters',
+      'storage.sql_strategy.name must consist of lowercase letters',
     ],
     [
       'a user of RDS itself',
@@ -150,12 +150,12 @@ describe('a store that cannot be deployed', () => {
     [
       'a VPC for nothing',
       dynamodb({}, { vpc }),
-      'deployment.vpc applies with storage.strategy "sql", with enable_dax, or where the other store',
+      'deployment.vpc applies only with storage.strategy "sql", with enable_dax, or if the other store',
     ],
     [
       'replicas of a database',
       postgresql(sql, { vpc, region: 'eu-central-1', replicas: [{ region: 'eu-west-1' }] }),
-      'deployment.replicas apply with storage.strategy "dynamodb" only',
+      'deployment.replicas apply only with storage.strategy "dynamodb"',
     ],
   ])('%s', (_, config, message) => {
     expect(messageOf(() => appOf(configured(config)))).toContain(message);
@@ -233,18 +233,18 @@ describe('keys that cannot be', () => {
 });
 
 describe('an environment', () => {
-  const known = 'There are: dax, dev, json, prod, sql';
+  const known = 'Known environments: dax, dev, json, prod, sql';
 
   test('must be named', () => {
     expect(messageOf(() => readEnvironment(CONFIG_FOLDER, undefined))).toBe(
-      `Say which environment: -c env=NAME. ${known}.`,
+      `Give an environment: -c env=NAME. ${known}.`,
     );
   });
 
   test.each(['test', '../config/dev', '', 5, 'schema.json'])('%j is none', (env) => {
     const message = messageOf(() => readEnvironment(CONFIG_FOLDER, env));
     expect(message).toBe(
-      `There is no environment ${JSON.stringify(env)}. ${known}, or write ${join(CONFIG_FOLDER, `${env}.json`)}.`,
+      `There is no environment ${JSON.stringify(env)}. ${known}. To add this one, write ${join(CONFIG_FOLDER, `${env}.json`)}.`,
     );
   });
 });

@@ -36,7 +36,7 @@ describe('keys that cannot be', () => {
 
   test.each<[object, string]>([
     [{ backup: { location: 's3://other/backups' } }, 'backup.location must be s3://${HFSTORAGE_BACKUP_BUCKET}/backups'],
-    [{ backup: { endpoint: 'http://127.0.0.1:9000' } }, 'backup.endpoint has no place in a deployment'],
+    [{ backup: { endpoint: 'http://127.0.0.1:9000' } }, 'backup.endpoint is not allowed in a deployment'],
     [
       { migration: { state_location: 'elsewhere/' } },
       'migration.state_location must be s3://${HFSTORAGE_BACKUP_BUCKET}/state',
@@ -53,7 +53,7 @@ describe('keys that cannot be', () => {
     const storage = { strategy: 'json', json_strategy: { base_path: 's3://${HFSTORAGE_BUCKET}' } };
     const config = configured({ storage, deployment: { backup: { native: {} } } });
     expect(messageOf(() => appOf(config))).toContain(
-      'deployment.backup.native applies with storage.strategy "dynamodb"',
+      'deployment.backup.native applies only with storage.strategy "dynamodb"',
     );
   });
 });
@@ -72,7 +72,7 @@ describe('another store that functions cannot use', () => {
     [
       'DynamoDB Local',
       { strategy: 'dynamodb', dynamodb_strategy: { table_prefix: 'x', endpoint: 'http://127.0.0.1:8000' } },
-      'storage.dynamodb_strategy.endpoint has no place here',
+      'storage.dynamodb_strategy.endpoint is not allowed here',
     ],
     [
       'a database without a VPC',
@@ -80,7 +80,7 @@ describe('another store that functions cannot use', () => {
       'storage.sql_strategy needs deployment.vpc.id',
     ],
     ['a password that is written out', { strategy: 'sql', sql_strategy: sql }, 'must be the ARN of a secret'],
-    ['the very store of the deployment', dynamodb, 'storage is the very store of this deployment'],
+    ['the store of the deployment itself', dynamodb, 'storage is the store of this deployment itself'],
     ['a variable that is not set', { strategy: 'json', json_strategy: { base_path: 's3://${NO_SUCH}' } }, 'NO_SUCH'],
   ])('%s', (_, storage, message) => {
     const peer = peerOf(storage);
