@@ -48,7 +48,8 @@ test('without any configuration, data is kept in the current folder', async () =
 
 test('standard input, exit codes and both outputs are those of the command', async () => {
   const template = { template_id: 't-1', name: 'One', provider_api: 'RunInstances', vm_type: 'a', max_number: 5 };
-  const hfstorage = (args: string[], input?: string) => place.spawnHfs(['--config', 'config.json', ...args], input);
+  const hfstorage = (args: string[], input?: string) =>
+    place.spawnHfstorage(['--config', 'config.json', ...args], input);
   expect(await hfstorage(['save', 'templates', '-', '--json'], JSON.stringify(template))).toMatchObject({
     code: 0,
     stderr: '',

@@ -57,7 +57,7 @@ export class Workplace {
   }
 
   /** Runs `hfstorage` as people do, in a process of its own that has this folder as current folder. */
-  async spawnHfs(args: readonly string[], input = ''): Promise<Outcome> {
+  async spawnHfstorage(args: readonly string[], input = ''): Promise<Outcome> {
     return run(process.execPath, [launcher, ...args], { cwd: this.folder, input });
   }
 
