@@ -11,7 +11,7 @@ afterEach(async () => place.remove());
 
 const get = async (id: string) => JSON.parse((await place.hfstorage(['get', 'templates', id, '--json'])).stdout);
 
-test('the sample file is imported whole; importing it again replaces the templates', async () => {
+test('the sample file is imported completely; importing it again replaces the templates', async () => {
   expect(await place.hfstorage(['import', sampleFile])).toEqual({
     code: 0,
     stdout: [
@@ -48,7 +48,7 @@ test('the sample file is imported whole; importing it again replaces the templat
   expect(replaced).not.toHaveProperty('mine');
 });
 
-test('a template that cannot be mapped is named, and the rest is imported', async () => {
+test('a template that cannot be converted is named, and the rest is imported', async () => {
   const good = { templateId: 'good', providerApi: 'RunInstances', vmType: 't3.small', maxNumber: 1 };
   const templates = [
     { ...good, maxNumber: 0 },
@@ -83,7 +83,7 @@ test('a template that cannot be mapped is named, and the rest is imported', asyn
   expect(rest.stderr).toContain('Imported 1 of 2 templates.');
 });
 
-test('a file larger than one batch, with an id that comes again in a later one', async () => {
+test('a file larger than one batch, with an id that is repeated in a later one', async () => {
   const templates = Array.from({ length: 1002 }, (_, i) => ({
     templateId: `t-${i % 1001}`,
     providerApi: 'RunInstances',

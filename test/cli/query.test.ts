@@ -71,7 +71,7 @@ test('pages follow one another by --cursor', async () => {
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('belongs to another query') });
 });
 
-test('--explain names the index and what was looked at', async () => {
+test('--explain prints the index and the number of entities read', async () => {
   const people = await place.hfstorage(['query', 'requests', '--filter', 'status=DONE', '--explain']);
   expect(people.stderr).toBe('Answered by the index status-created_at-index; 3 entities were read.\n');
   const all = await place.hfstorage(['query', 'requests', '--filter', 'machine_count=1', '--all', '--explain']);
@@ -89,11 +89,11 @@ test('--explain names the index and what was looked at', async () => {
   }
 });
 
-test('no match is said beside the results', async () => {
+test('a query without matches prints a note', async () => {
   expect(await place.hfstorage(['query', 'machines'])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' });
 });
 
-test('a terminal shows a table with borders, as wide as it has room', async () => {
+test('a terminal shows a table with borders, limited to its width', async () => {
   const narrow = await place.hfstorage(['query', 'requests', '--limit', '1'], { width: 60 });
   expect(narrow.stdout).toContain('│ r-0');
   const lines = stripVTControlCharacters(narrow.stdout).split('\n');
@@ -105,7 +105,7 @@ test('a terminal shows a table with borders, as wide as it has room', async () =
   expect(value.stdout).toContain('\n  "request_id": "r-1"');
 });
 
-test('count, in all and by a field', async () => {
+test('count, in total and by a field', async () => {
   expect((await place.hfstorage(['count', 'requests'])).stdout).toBe('9\n');
   expect((await place.hfstorage(['count', 'requests', '--filter', 'status=DONE', '--json'])).stdout).toBe(
     '{"count":3}\n',

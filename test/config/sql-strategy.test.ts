@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { expect, test } from '@jest/globals';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { sslModeOf } from '../../lib/config/postgresql-access.ts';
@@ -48,7 +48,7 @@ test.each([
     timeout: 60,
   },
   { pool_size: 20, max_overflow: 30, pool_timeout: 30, pool_recycle: 3600, enable_query_cache: true },
-  // And the edges.
+  // Boundary values.
   { name: '/var/lib/host factory/ü.db', username: '', password: '', iam_authentication: false },
   { name: 'filesystem.db' },
   { pool_size: 1, max_overflow: 0, pool_timeout: 0.5, pool_recycle: -1, timeout: 3600, query_cache_size: 1 },
@@ -78,7 +78,7 @@ const noFallback = (mode: string) =>
   `sslmode must not be "${mode}", which silently falls back to no encryption; use "verify-full", or "disable" if no encryption is intended`;
 
 test.each<unknown[]>([
-  // What is written, and the message that answers it.
+  // A configuration, and its error message.
   [{ type: 'mysql' }, 'type must be "sqlite" or "postgresql", not "mysql"'],
   [{ colour: 5 }, 'colour is not a known key'],
   [{ pool_sise: 5 }, 'pool_sise is not a known key; did you mean pool_size?'],
@@ -99,7 +99,7 @@ test.each<unknown[]>([
     sslrootcert: 'ca.pem',
     connection_proxy: true,
   }).map(([key, value]) => [{ [key]: value }, `${key} ${sqliteOnly}`]),
-  // Where the server is.
+  // The server.
   [
     { type: 'postgresql' },
     'name is required with type postgresql: the name of the database; host is required with type postgresql; username is required unless password is the ARN of a secret',
@@ -113,7 +113,7 @@ test.each<unknown[]>([
   [{ ...postgresql, ...login, port: -1 }, 'port must be at least 0'],
   [{ ...postgresql, ...login, port: 65_536 }, 'port must be at most 65535'],
   [{ ...postgresql, ...login, port: '5432' }, 'port must be a number, not "5432"'],
-  // Who connects.
+  // The login.
   [{ ...postgresql, password: 'hunter2' }, 'username is required unless password is the ARN of a secret'],
   [{ ...postgresql, ...login, username: 'hfstorage\n' }, `username ${noControl}`],
   [
@@ -199,7 +199,7 @@ test.each([
   ['127.example', 'verify-full'],
   ['10.0.0.1', 'verify-full'],
   ['::2', 'verify-full'],
-])('the host %s has sslmode %s where none is written', (host, sslmode) => {
+])('the host %s has sslmode %s by default', (host, sslmode) => {
   expect(sslModeOf({ host })).toBe(sslmode);
   expect(sslModeOf({ host, sslmode: 'require' })).toBe('require');
 });

@@ -27,21 +27,21 @@ describe('the stage', () => {
     expect(stage.AccessLogSetting.Format).not.toMatch(/body|input/i);
   });
 
-  test('is not traced where the configuration says so', () => {
+  test('is not traced if the configuration says so', () => {
     const template = templateOf('as-little-as-possible', 'api');
     template.hasResourceProperties('AWS::ApiGateway::Stage', { TracingEnabled: false });
     template.resourcePropertiesCountIs('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } }, 0);
     expect(JSON.stringify(ofType(template, 'AWS::IAM::Policy'))).not.toContain('xray:');
   });
 
-  test('sets no role for the whole account where there is one already', () => {
+  test('does not create the account-wide role if it already exists', () => {
     templateOf('as-little-as-possible', 'api').resourceCountIs('AWS::ApiGateway::Account', 0);
     templateOf('plain', 'api').resourceCountIs('AWS::ApiGateway::Account', 1);
   });
 });
 
 describe('who may call', () => {
-  test('allowed_networks shuts out all others', () => {
+  test('allowed_networks excludes all others', () => {
     const [[, api] = []] = ofType(templateOf('prod', 'api'), 'AWS::ApiGateway::RestApi');
     expect(api.Policy.Statement).toContainEqual(
       expect.objectContaining({
@@ -51,7 +51,7 @@ describe('who may call', () => {
     );
   });
 
-  test('a private API is reached by its VPC endpoints only', () => {
+  test('a private API is reachable only through its VPC endpoints', () => {
     const template = templateOf('private', 'api');
     const [[, api] = []] = ofType(template, 'AWS::ApiGateway::RestApi');
     expect(api.EndpointConfiguration).toEqual({ Types: ['PRIVATE'], VpcEndpointIds: ['vpce-0123abcd'] });
@@ -64,7 +64,7 @@ describe('who may call', () => {
     ]);
   });
 
-  test('with mutual TLS nobody goes round the domain', () => {
+  test('with mutual TLS the domain cannot be bypassed', () => {
     const template = templateOf('mutual-tls', 'api');
     template.hasResourceProperties('AWS::ApiGateway::DomainName', {
       DomainName: 'api.example.com',
@@ -91,7 +91,7 @@ describe('who may call', () => {
     expect(methodsOf(templateOf('plain', 'api')).some(({ properties }) => properties.ApiKeyRequired)).toBe(false);
   });
 
-  test('WAF stands before the API where it is wanted, and lets large bodies through', () => {
+  test('WAF protects the API if configured, and accepts large bodies', () => {
     const template = templateOf('prod', 'api');
     template.resourceCountIs('AWS::WAFv2::WebACLAssociation', 1);
     expect(JSON.stringify(ofType(template, 'AWS::WAFv2::WebACL'))).toContain(

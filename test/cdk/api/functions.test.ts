@@ -11,7 +11,7 @@ import { allowances, ofType, operationOf } from './api-template.ts';
 const templateOf = await templatesOf(...shipped, ...(['as-little-as-possible', 'other-numbers'] as const));
 
 describe('functions', () => {
-  test('run Node 24 on arm64, with a log that ends, and find their configuration', () => {
+  test('run Node 24 on arm64, with limited log retention, and find their configuration', () => {
     const template = templateOf('prod', 'api');
     const functions = ofType(template, 'AWS::Lambda::Function');
     expect(functions.map(([, properties]) => operationOf(properties)).toSorted()).toEqual(
@@ -31,12 +31,12 @@ describe('functions', () => {
     template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 365 });
   });
 
-  test('have the concurrency that is reserved for them', () => {
+  test('have their reserved concurrency', () => {
     const template = templateOf('other-numbers', 'api');
     template.allResourcesProperties('AWS::Lambda::Function', { ReservedConcurrentExecutions: 7 });
   });
 
-  test('on DynamoDB may do what their operation needs, and nothing else', () => {
+  test('have only the DynamoDB permissions that their operation needs', () => {
     const allowed = allowances(templateOf('dev', 'api'));
     const tables = Object.fromEntries(
       [...allowed].map(([operation, byResource]) => [
@@ -64,7 +64,7 @@ describe('functions', () => {
     expect(tables['get-openapi']).toEqual({});
   });
 
-  test('with references off check no parents and look for no children', () => {
+  test('with references off may not check parents or query children', () => {
     const allowed = allowances(templateOf('as-little-as-possible', 'api'));
     const actionsOf = (operation: Operation) => [...(allowed.get(operation)?.values() ?? [])].flat();
     expect(actionsOf('create-entity')).toContain('dynamodb:PutItem');
@@ -72,7 +72,7 @@ describe('functions', () => {
     expect(actionsOf('delete-entity')).not.toContain('dynamodb:Query');
   });
 
-  test('on S3 that read may not write', () => {
+  test('that read on S3 may not write', () => {
     const allowed = allowances(templateOf('json', 'api'));
     const actionsOf = (operation: Operation) => [...(allowed.get(operation)?.values() ?? [])].flat();
     expect(actionsOf('get-entity')).not.toContain('s3:PutObject');
@@ -80,7 +80,7 @@ describe('functions', () => {
     expect(actionsOf('get-openapi').some((action) => action.startsWith('s3:'))).toBe(false);
   });
 
-  test('on PostgreSQL may connect as the one user, from inside of the VPC, and touch no network interface', () => {
+  test('on PostgreSQL may only connect as the one user, from inside the VPC, and may not touch network interfaces', () => {
     const template = templateOf('sql', 'api');
     const policies = JSON.stringify(ofType(template, 'AWS::IAM::Policy'));
     expect(policies).toContain('rds-db:connect');
@@ -98,7 +98,7 @@ describe('functions', () => {
     });
   });
 
-  test('of jobs start and follow executions of one state machine, and reach its part of the bucket', () => {
+  test('of jobs may start and follow executions of one state machine, and access its part of the bucket', () => {
     const allowed = allowances(templateOf('prod', 'api'));
     const of = (operation: Operation, part: string) =>
       [...(allowed.get(operation) ?? [])]
@@ -118,7 +118,7 @@ describe('functions', () => {
     }
   });
 
-  test('behind DAX reach the cluster, and no table', () => {
+  test('behind DAX may access the cluster, but no table', () => {
     const allowed = allowances(templateOf('dax', 'api'));
     const actionsOf = (operation: Operation) =>
       [...(allowed.get(operation)?.values() ?? [])].flat().filter((action) => /^(dax|dynamodb):/.test(action));
@@ -127,7 +127,7 @@ describe('functions', () => {
   });
 
   test.each(shipped)(
-    'of %s have no wildcard but for X-Ray, network interfaces, the objects of a prefix and executions',
+    'of %s have no wildcards except for X-Ray, network interfaces, the objects of a prefix and executions',
     (name) => {
       for (const [operation, byResource] of allowances(templateOf(name, 'api'))) {
         const wild = [...byResource.keys()].filter((resource) => resource.includes('*'));

@@ -19,7 +19,7 @@ describe('methods', () => {
     expect(served.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(wanted.toSorted());
   });
 
-  test('have no two variable parts beside each other, which API Gateway refuses', () => {
+  test('have no two sibling path variables, which API Gateway refuses', () => {
     const variable = ofType(template, 'AWS::ApiGateway::Resource')
       .filter(([, { PathPart }]) => PathPart.startsWith('{'))
       .map(([, { ParentId }]) => JSON.stringify(ParentId));
@@ -34,12 +34,12 @@ describe('methods', () => {
     }
   });
 
-  test.each(shipped)('of %s all take signed calls only', (name) => {
+  test.each(shipped)('of %s all accept only signed calls', (name) => {
     const types = methodsOf(templateOf(name, 'api')).map(({ properties }) => properties.AuthorizationType);
     expect(new Set(types)).toEqual(new Set(['AWS_IAM']));
   });
 
-  test('answer what no route has with problems', () => {
+  test('answer unknown paths and methods with problems', () => {
     const answerAt = (path: string) => {
       const { properties } = methods.find((one) => one.method === 'ANY' && one.path === path) ?? {};
       const [response] = properties?.Integration.IntegrationResponses ?? [];

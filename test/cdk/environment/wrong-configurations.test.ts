@@ -1,5 +1,5 @@
-/** What cannot be deployed stops with a sentence that names the key, before anything is made. */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+/** A configuration that cannot be deployed is refused with a message that names the key, before anything is created. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readEnvironment } from '../../../lib/cdk/environment/environment-file.ts';
@@ -166,7 +166,7 @@ const region = 'eu-central-1';
 const certificate_arn = 'arn:aws:acm:eu-central-1:123456789012:certificate/x';
 const domain = { name: 'api.example.com', certificate_arn };
 
-describe('keys that cannot be', () => {
+describe('invalid keys', () => {
   test.each<[object, object, string]>([
     // deployment, api, message
     [{ nam: 'x' }, {}, 'deployment.nam is not a known key; did you mean name?'],
@@ -241,7 +241,7 @@ describe('an environment', () => {
     );
   });
 
-  test.each(['test', '../config/dev', '', 5, 'schema.json'])('%j is none', (env) => {
+  test.each(['test', '../config/dev', '', 5, 'schema.json'])('%j is not one', (env) => {
     const message = messageOf(() => readEnvironment(CONFIG_FOLDER, env));
     expect(message).toBe(
       `There is no environment ${JSON.stringify(env)}. ${known}. To add this one, write ${join(CONFIG_FOLDER, `${env}.json`)}.`,

@@ -1,5 +1,5 @@
-/** What cannot be deployed of migrations and backups stops with a sentence that names the key. */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+/** Settings of migrations and backups that cannot be deployed are refused with a message that names the key. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -9,7 +9,7 @@ import { configured } from '../variants.ts';
 
 const dynamodb = { strategy: 'dynamodb' };
 
-describe('keys that cannot be', () => {
+describe('invalid keys', () => {
   test.each<[object, string]>([
     [{ migration: { peer: 'old-store' } }, 'deployment.migration.peer must be a .json file'],
     [{ migration: { schedule: { expression: 'rate(1 day)' } } }, 'deployment.migration.schedule needs peer'],
@@ -49,7 +49,7 @@ describe('keys that cannot be', () => {
     expect(messageOf(() => appOf(configured({ storage: dynamodb, ...sections })))).toContain(message);
   });
 
-  test('native backups of a store that has none', () => {
+  test('native backups of a store without them', () => {
     const storage = { strategy: 'json', json_strategy: { base_path: 's3://${HFSTORAGE_BUCKET}' } };
     const config = configured({ storage, deployment: { backup: { native: {} } } });
     expect(messageOf(() => appOf(config))).toContain(
@@ -89,7 +89,7 @@ describe('another store that functions cannot use', () => {
     expect(messageOf(() => appOf(config))).toContain('deployment.migration.peer: ');
   });
 
-  test('a file that is not there, or is called like the own one', () => {
+  test('a missing file, or one with the name of the own configuration', () => {
     const withPeer = (peer: string) => configured({ storage: dynamodb, deployment: { migration: { peer } } });
     expect(messageOf(() => appOf(withPeer('/nowhere/old.json')))).toContain('/nowhere/old.json cannot be used');
     const own = peerOf(environment('json').storage, 'config.json');

@@ -6,7 +6,7 @@ import { backupSources, migrationSources, restoreTestSource } from '../../../lib
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import { bundleFolders } from '../bundle-folders.ts';
 
-/** What is in the code of a store, and of no other. */
+/** Text that occurs only in the code of one store. */
 const marks = {
   dynamodb: 'TransactWriteItems',
   json: 'JournalMoved',
@@ -16,7 +16,7 @@ const marks = {
 } as const;
 type Store = keyof typeof marks;
 
-/** Bytes of the largest bundles, as measured, with a tenth on top. */
+/** Bytes of the largest bundles: the measured size plus ten percent. */
 const LIMITS = {
   dev: { migration: 858_000, backup: 849_000 },
   json: { migration: 900_000, backup: 686_000 },
@@ -30,7 +30,7 @@ const stores: Readonly<Record<keyof typeof LIMITS, { own: Store; both: readonly 
   // Its migrations are to DynamoDB.
   json: { own: 'json', both: ['json', 'dynamodb'] },
   sql: { own: 'postgresql', both: ['postgresql'] },
-  // What passes the cache by needs no client of it.
+  // Functions that bypass the cache need no client for it.
   dax: { own: 'dynamodb', both: ['dynamodb'] },
 };
 
@@ -49,7 +49,7 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
   };
   const { own, both } = stores[name];
 
-  test('they are no larger than they were', () => {
+  test('they stay within their size limits', () => {
     const larger = (sources: readonly { name: string }[], limit: number) =>
       sources
         .map((source) => [source.name, statSync(codeOf(source.name)).size] as const)
@@ -59,13 +59,13 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
     expect(larger([restoreTestSource], RESTORE_TEST_LIMIT)).toEqual([]);
   });
 
-  test('they hold the stores that they use', () => {
+  test('they contain only the stores that they use', () => {
     expect(storesIn('migration-copy-unit').toSorted()).toEqual([...both].sort());
     expect(storesIn('backup-back-up-unit')).toEqual([own]);
     expect(storesIn('backup-test-restore')).toEqual(['sqlite']);
   });
 
-  test('the configuration beside them can be read once the variables of the function are set', () => {
+  test('their configuration can be read once the variables of the function are set', () => {
     const variables = {
       HFSTORAGE_BACKUP_BUCKET: 'kept',
       HFSTORAGE_BUCKET: 'files',
@@ -82,7 +82,7 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
   });
 });
 
-test('the other store is described beside the functions that use it, by the name that orders give', () => {
+test('functions that use the other store contain its configuration, under the name that calls use', () => {
   for (const one of ['migration-begin', 'migration-backup-begin', 'start-migration', 'get-migration']) {
     const read = parseConfig(JSON.parse(readFileSync(join(folders.json(one), 'dev.json'), 'utf8')), {});
     expect(read.storage).toMatchObject({ strategy: 'dynamodb', dynamodb_strategy: { create_tables: false } });

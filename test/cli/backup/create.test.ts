@@ -18,7 +18,7 @@ afterEach(() => {
 useWorkplace();
 
 describe('create', () => {
-  test('says where the backup is and what is in it', async () => {
+  test('prints the location and the contents of the backup', async () => {
     const { code, stdout, stderr } = await backup('create');
     expect({ code, stderr }).toEqual({
       code: 0,
@@ -51,7 +51,7 @@ describe('create', () => {
     });
   });
 
-  test('with an id, as the server gives it: once, and not in two processes', async () => {
+  test('with an id from the server: only once, and not in two processes', async () => {
     expect(await create('--id', 'job-1')).toBe('job-1');
     const again = await json('create', '--id', 'job-1');
     expect(again).toMatchObject({ code: 0, value: { id: 'job-1' } });
@@ -65,7 +65,7 @@ describe('create', () => {
     expect((await backup('create', '--help')).stdout).not.toContain('--id');
   });
 
-  test('natively, to files that are listed and verified', async () => {
+  test('native backups are files that can be listed and verified', async () => {
     const native = await json('create', '--native');
     expect(native).toMatchObject({ code: 0, value: { kind: 'native', consistent: true } });
     const { id } = native.value;
@@ -83,7 +83,7 @@ describe('create', () => {
     expect(people).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no database') });
   });
 
-  test('a location that cannot be used is named', async () => {
+  test('an unusable location is named', async () => {
     await writeFile(place().path('file'), '');
     const { code, stderr } = await backup('create', '--location', place().path('file', 'x'), '--json');
     expect(code).toBe(1);

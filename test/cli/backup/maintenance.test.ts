@@ -5,7 +5,7 @@ import { backup, create, json, part, place, useWorkplace } from './backup-workpl
 
 useWorkplace();
 
-test('list shows the oldest first, and what is wrong with each', async () => {
+test('list shows backups oldest first, with their problems', async () => {
   expect(await backup('list')).toEqual({
     code: 0,
     stdout: '',
@@ -26,7 +26,7 @@ test('list shows the oldest first, and what is wrong with each', async () => {
   expect(stderr).toContain('cut-off: It has no manifest: it was cut off, or is being written.\n');
 });
 
-test('verify: 0 where a backup is sound, 3 where it is damaged, 1 where there is none', async () => {
+test('verify exits with 0 if a backup is sound, 3 if it is damaged, 1 if there is none', async () => {
   const id = await create();
   expect(await backup('verify', 'latest')).toMatchObject({
     code: 0,
@@ -48,7 +48,7 @@ test('verify: 0 where a backup is sound, 3 where it is damaged, 1 where there is
   expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no backup "yesterday" in') });
 });
 
-test('prune keeps what the configuration or the options say, and only says so with --dry-run', async () => {
+test('prune keeps backups by configuration or options, and only lists them with --dry-run', async () => {
   const ids = [await create(), await create(), await create()];
   expect((await json('prune')).value).toMatchObject({ dry_run: false, removed: [], kept: ids });
   const few = ['--keep-last', '1', '--keep-daily', '0', '--keep-weekly', '0', '--keep-monthly', '0'];
@@ -63,7 +63,7 @@ test('prune keeps what the configuration or the options say, and only says so wi
   expect((await backup('prune', '--keep-last', 'two')).code).toBe(2);
 });
 
-test('through a service there are no backups: the option is refused', async () => {
+test('backups do not work through a service: the option is refused', async () => {
   const { code, stderr } = await place().spawnHfs(['backup', 'list', '--remote', 'http://127.0.0.1:9']);
   expect({ code, stderr }).toEqual({
     code: 2,

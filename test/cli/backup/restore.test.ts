@@ -25,7 +25,7 @@ describe('restore', () => {
     });
   });
 
-  test('keeps what is newer, and says so with exit code 3; --overwrite needs --yes without a terminal', async () => {
+  test('keeps newer entities and exits with 3; --overwrite needs --yes without a terminal', async () => {
     const id = await create();
     await place().hfstorage(['update', 'templates', 'test-template-1', '--set', 'name=Newer']);
     const kept = await backup('restore', id);
@@ -43,7 +43,7 @@ describe('restore', () => {
     expect((await onSqlite('backup', 'restore', id, '--overwrite')).code).toBe(0);
   });
 
-  test('of one collection and some ids; one that is not in the backup is named, with exit code 3', async () => {
+  test('of one collection and some ids; ids that are not in the backup are named, with exit code 3', async () => {
     await create();
     const some = ['--collection', 'templates', '--ids', 'test-template-1,test-template-2', '--id', 'a,b'];
     const restored = await onSqlite('backup', 'restore', 'latest', ...some, '--json');
@@ -67,7 +67,7 @@ describe('restore', () => {
     );
   });
 
-  test('records that do not fit stop it, or are left out and named', async () => {
+  test('incompatible records stop it, or are left out and named', async () => {
     const file = place().path('data', 'request_database.json');
     const content = JSON.parse(await readFile(file, 'utf8'));
     content.templates.broken = { template_id: 'broken', name: 'No limit' };
@@ -85,7 +85,7 @@ describe('restore', () => {
     expect((await onSqlite('count', 'templates')).stdout).toBe('5\n');
   });
 
-  test('latest passes over newer ones that are damaged, and says so', async () => {
+  test('latest skips newer damaged backups, and says so', async () => {
     const [sound, damaged] = [await create(), await create()];
     await writeFile(part(damaged), 'x');
     const { code, stderr } = await onSqlite('backup', 'restore', 'latest');
