@@ -5,6 +5,8 @@ import type { ProvisionBody } from '../service/http/body-schemas.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
 import { errorOf } from './remote-errors.ts';
 
+export type { ProvisionBody };
+
 export interface Provisioned {
   /** False if the request was stored by an earlier identical call, or by an earlier attempt of this one. */
   readonly created: boolean;

@@ -9,7 +9,7 @@ import type { Streams } from '../../lib/cli/output.ts';
 import { launcher, type Outcome, sampleFile, Workplace } from '../cli/run-hfstorage.ts';
 import { type RemoteApi, startRemoteApi } from './remote-api.ts';
 
-/** Runs `hfstorage` in this process, with nothing added to its arguments. */
+/** Runs `hfstorage` in this process, without extra arguments. */
 async function hfstorage(args: readonly string[], input = ''): Promise<Outcome> {
   const [stdin, stdout, stderr] = [Readable.from([input]), new PassThrough(), new PassThrough()];
   const printed = Promise.all([text(stdout), text(stderr)]);
@@ -73,7 +73,7 @@ describe('on a running service', () => {
     stderr: stderr.replace(/--cursor \S+/, '--cursor CURSOR'),
   });
 
-  test('commands do what they do on the store', async () => {
+  test('commands work as on the store', async () => {
     for (const [args, input] of steps) {
       const typed = input === undefined ? '' : JSON.stringify(input);
       const local = withoutTimes(await hfstorage(['--config', place.path('config.json'), ...args], typed));
@@ -84,7 +84,7 @@ describe('on a running service', () => {
     expect(await remote.api.repository.countEntities('machines')).toEqual({ count: 1 });
   });
 
-  test('in a process of its own, by HFSTORAGE_REMOTE and HFSTORAGE_API_TOKEN', async () => {
+  test('in a separate process, with HFSTORAGE_REMOTE and HFSTORAGE_API_TOKEN', async () => {
     const guarded = await startRemoteApi({ token: 'a-token' });
     const run = async (env: NodeJS.ProcessEnv): Promise<Outcome> => {
       const child = spawn(process.execPath, [launcher, 'import', sampleFile, '--json'], {
@@ -108,7 +108,7 @@ describe('on a running service', () => {
     await guarded.close();
   });
 
-  test('what answers in its place is told in one line', async () => {
+  test('an answer of something else is reported in one line', async () => {
     remote.gateway.fate(/./, {
       status: 403,
       headers: { 'Content-Type': 'application/json' },
@@ -122,7 +122,7 @@ describe('on a running service', () => {
   });
 });
 
-describe('what cannot be', () => {
+describe('wrong usage', () => {
   const remote = 'http://127.0.0.1:1';
   let before: string | undefined;
   beforeAll(() => {
@@ -177,7 +177,7 @@ describe('what cannot be', () => {
     expect(stderr.trimEnd()).not.toContain('\n');
   });
 
-  test('HFSTORAGE_REMOTE counts less than --config, and is named where a command cannot use it', async () => {
+  test('--config takes precedence over HFSTORAGE_REMOTE, which is named if a command cannot use it', async () => {
     process.env.HFSTORAGE_REMOTE = remote;
     expect(await hfstorage(['config', 'check'])).toMatchObject({
       code: 2,

@@ -1,4 +1,4 @@
-/** Answers of API Gateway, proxies and web servers, which know nothing of the API's problems. */
+/** Answers of API Gateway, proxies and web servers, which do not use the API's problems. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AnswerLostError } from '../../lib/remote/remote-errors.ts';
 import { rejection } from '../contract/rejection.ts';
@@ -89,7 +89,7 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
   ],
 ];
 
-test.each(refusals)('%s: one sentence, and no other attempt', async (_, answer, code, message) => {
+test.each(refusals)('%s: one message, and no retry', async (_, answer, code, message) => {
   const before = remote.gateway.calls.length;
   remote.gateway.fate(/./, answer);
   const error = await rejection(remote.open().getEntity('templates', 't'));
@@ -114,7 +114,7 @@ test.each([
   ['a page of a proxy', html(503), /cannot answer now \(503\)/],
   ['a function that failed', json(500, { message: null }), /cannot answer now \(500\)/],
   ['too many calls', json(429, { message: 'Too Many Requests' }), /too many calls now \(429: Too Many Requests\)/],
-])('%s: tried again, then unavailable', async (_, answer, message) => {
+])('%s: retried, then unavailable', async (_, answer, message) => {
   const before = remote.gateway.calls.length;
   remote.gateway.fate(/./, answer, answer, answer, answer);
   const error = await rejection(remote.open().getEntity('templates', 't'));

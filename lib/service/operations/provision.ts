@@ -1,8 +1,8 @@
 /** The use case behind provision requests: SPEC.md's create_request, atomic and safe to retry. */
 import { createHash, randomUUID } from 'node:crypto';
-import { compareUtf8 } from '../../model/body.ts';
 import type { EntityInput, HostRequest, JsonObject, Machine, Template } from '../../model/entities.ts';
 import { MAX_PAGE_ENTITIES } from '../../model/limits.ts';
+import { compareUtf8 } from '../../model/order.ts';
 import { now } from '../../model/timestamps.ts';
 import { checkEntity } from '../../model/validation.ts';
 import { EntityExistsError, TemplateNotFoundError, ValidationError } from '../../repository/errors.ts';

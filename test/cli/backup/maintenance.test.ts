@@ -64,7 +64,7 @@ test('prune keeps backups by configuration or options, and only lists them with 
 });
 
 test('backups do not work through a service: the option is refused', async () => {
-  const { code, stderr } = await place().spawnHfs(['backup', 'list', '--remote', 'http://127.0.0.1:9']);
+  const { code, stderr } = await place().spawnHfstorage(['backup', 'list', '--remote', 'http://127.0.0.1:9']);
   expect({ code, stderr }).toEqual({
     code: 2,
     stderr: 'hfstorage: hfstorage backup list works on the store itself, not through a service: leave out --remote.\n',

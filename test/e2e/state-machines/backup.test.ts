@@ -1,4 +1,4 @@
-/** The state machine of backups, run as it is deployed, by the API and by its schedule; the restore test and the watch. */
+/** The state machine of backups, run as deployed, by the API and by its schedule; the restore test and the age check. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type DeployedJobs, deployJobs } from './deployed-jobs.ts';
 import type { Execution } from './execution.ts';
@@ -38,7 +38,7 @@ test('without a backup, its age is ten years, and the restore test fails', async
   expect(await call('testrestore')).toMatchObject({ functionError: { errorType: 'BackupError' } });
 });
 
-test('a backup that the API starts is listed, young, and can be restored', async () => {
+test('a backup that the API starts is listed, recent, and can be restored', async () => {
   const execution = await backUp('by-hand');
   expect([execution.status, execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
   expect(await listed()).toMatchObject([
@@ -49,13 +49,13 @@ test('a backup that the API starts is listed, young, and can be restored', async
   expect(await call('testrestore')).toEqual({ backup_id: 'by-hand', restored: 1025, skipped: 0 });
 });
 
-test('the same backup again is not taken again', async () => {
+test('a repeated call does not take the same backup again', async () => {
   const before = jobs.calls.get('TakeWholeBackup');
   await backUp('by-hand');
   expect(jobs.calls.get('TakeWholeBackup')).toBe(before);
 });
 
-test('a second backup does not begin while one is running', async () => {
+test('a second backup does not start while one is running', async () => {
   const first = await jobs.callApi('start-backup', { body: { backup_id: 'first' } });
   expect(first.status).toBe(202);
   const second = await jobs.callApi('start-backup', { body: { backup_id: 'second' } });
@@ -65,13 +65,13 @@ test('a second backup does not begin while one is running', async () => {
   await jobs.stepFunctions.execution(MACHINE, 'first').ended();
 });
 
-test('the schedule starts executions that have the ids of their backups', async () => {
+test('the schedule starts executions with the ids of their backups', async () => {
   const [schedule] = jobs.stacks
     .ofType('AWS::Scheduler::Schedule')
     .map(({ properties }) => properties.Target as { Arn: string; Input?: string })
     .filter(({ Input = '' }) => Input.includes('backup_id'));
   expect(schedule?.Arn).toBe('arn:aws:scheduler:::aws-sdk:sfn:startExecution');
-  // EventBridge Scheduler puts in what it knows of the call.
+  // EventBridge Scheduler fills in its context of the call.
   const { StateMachineArn, Name, Input } = JSON.parse(
     (schedule?.Input ?? '').replaceAll('<aws.scheduler.execution-id>', 'd32c5kddcf5bb8c3'),
   );
@@ -80,7 +80,7 @@ test('the schedule starts executions that have the ids of their backups', async 
   expect((await listed()).map(({ id }) => id)).toEqual(['scheduled-backup-d32c5kddcf5bb8c3', 'first', 'by-hand']);
 });
 
-test('a task that fails twice is called again; a failure is a failed execution, which can be redriven', async () => {
+test('a task that fails twice is retried; a permanent failure fails the execution, which can be redriven', async () => {
   let failures = 2;
   jobs.disturb = (_, go) => (failures-- > 0 ? Promise.reject(new Error('broken')) : go());
   expect((await backUp('patient')).status).toBe('SUCCEEDED');
@@ -92,7 +92,7 @@ test('a task that fails twice is called again; a failure is a failed execution, 
   expect(await execution.ended()).toBe('SUCCEEDED');
 });
 
-test('what the retention does not keep is removed: seven of one day stay', async () => {
+test('backups beyond the retention are removed: seven of one day are kept', async () => {
   for (let i = 0; i < 5; i++) await backUp(`daily-${i}`);
   const ids = (await listed()).map(({ id }) => id);
   expect(ids).toHaveLength(7);
@@ -112,6 +112,6 @@ test('while one runs it is listed as running', async () => {
   expect(await jobs.stepFunctions.execution(MACHINE, 'running').ended()).toBe('SUCCEEDED');
 });
 
-test('what the functions of backups may do they have done above, or there is a reason', () => {
+test('every grant of the backup functions was used above or has a reason', () => {
   expect(unusedGrants(jobs, /-backup-(?!.*(backupbegin|backupunit|finish))/)).toEqual([]);
 });
