@@ -1,5 +1,5 @@
-// Compiles bin, lib and lambdas to dist/, as JavaScript with type declarations: what an installed package runs, since
-// Node strips no types inside node_modules. `npm pack` calls it.
+// Compiles bin, lib and lambdas to dist/, as JavaScript with type declarations. An installed package runs these, since
+// Node does not strip types inside node_modules. `npm pack` calls this script.
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,12 +8,12 @@ import ts from 'typescript';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const outDir = join(root, 'dist');
 
-/** tsconfig.json with what differs for the build. */
+/** tsconfig.json with the changes for the build. */
 function readProject() {
   const { config, error } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
   if (error !== undefined) return { fileNames: [], options: {}, errors: [error] };
-  // Node 24 runs the newest target as it stands. Older ones rewrite `await using`, and TypeScript 6.0 then leaves the .ts
-  // endings of dynamic imports beside it.
+  // Node 24 runs the newest target unchanged. For older targets TypeScript 6.0 rewrites `await using`, and then keeps the
+  // .ts extensions of dynamic imports next to it.
   const changed = { noEmit: false, declaration: true, target: 'esnext', outDir, rootDir: root };
   const compilerOptions = { ...config.compilerOptions, ...changed };
   return ts.parseJsonConfigFileContent(
@@ -23,7 +23,7 @@ function readProject() {
   );
 }
 
-/** Writes what TypeScript emits, and notes imports that would not be found: those that kept their .ts ending. */
+/** Writes TypeScript's output, and records imports that would not resolve: those that kept their .ts extension. */
 function writeFile(path, text, ...rest) {
   if (path.endsWith('.js') && /(?:from|import\() ?["'][^"']+\.ts["']/.test(text)) unresolvable.push(path);
   host.writeFile(path, text, ...rest);

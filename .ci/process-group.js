@@ -1,26 +1,26 @@
-// Runs a command in a process group of its own: `process-group.js COMMAND ARGUMENT…`. When the command ends, or when this
-// process's standard input closes because whoever started it is gone, nothing of the group is left: not what the tests have
-// stopped by SIGSTOP, and not what a killed Jest could end no more.
+// Runs a command in its own process group: `process-group.js COMMAND ARGUMENT…`. When the command ends, or when standard
+// input closes because the parent process is gone, the whole group is ended, including processes that tests have stopped
+// with SIGSTOP and those that a killed Jest could no longer end.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// The keepers of servers end them and remove their data.
+// Time for the processes that own test servers to end them and remove their data.
 const GRACE_MS = 10_000;
 const POLL_MS = 50;
 const windows = process.platform === 'win32';
 
 const [program, ...args] = process.argv.slice(2);
-// Windows has no process groups, and a detached process there has a window of its own.
+// Windows has no process groups, and a detached process there gets its own window.
 const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: !windows });
 
-/** Sends a signal to all that is left, 0 for none. @returns whether anything is left */
+/** Sends a signal (0: none) to the remaining processes. @returns whether any remain */
 function signal(name) {
   try {
     process.kill(-child.pid, name);
     return true;
   } catch (error) {
-    // macOS says EPERM of a group whose only members are ending.
+    // macOS reports EPERM for a group whose only members are ending.
     return error.code !== 'ESRCH' && error.code !== 'EPERM';
   }
 }
@@ -31,13 +31,13 @@ async function endGroup() {
     return;
   }
   signal('SIGTERM');
-  // What is stopped takes the signal only now.
+  // Stopped processes receive the signal only now.
   signal('SIGCONT');
   for (const end = Date.now() + GRACE_MS; signal(0) && Date.now() < end; ) await sleep(POLL_MS);
   signal('SIGKILL');
 }
 
-// Ctrl-C reaches this process too; what happens then is up to the one that started it.
+// Ctrl-C reaches this process too; the parent process decides what to do.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => {});
 child.on('error', (error) => {
   console.error(error.message);

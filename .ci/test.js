@@ -1,5 +1,6 @@
-// What `npm test` runs: format and lint, types, the dependency rule, then the tests. Arguments go to Jest, for example
-// `npm test -- test/contract`. `--trials` in front runs the long tests instead, at full length. Plain JavaScript, so that an older Node can still say what is wrong.
+// `npm test` runs this: format and lint, types, the dependency rule, then the tests. Arguments go to Jest, for example
+// `npm test -- test/contract`. A leading `--trials` runs the long tests instead, at full length. Plain JavaScript, so that
+// an older Node can print a clear message.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -32,7 +33,7 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
 const sources = ['bin', 'lambdas', 'lib', 'test', 'bench', 'examples'].filter((folder) =>
   existsSync(join(root, folder)),
 );
-// Left to itself, Biome colours what goes into a file or a pipe too.
+// By default Biome also colours output to a file or a pipe.
 const colors = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
 const bin = (path) => join(root, 'node_modules', path);
 const cache = join(root, 'node_modules', '.cache', 'hfstorage-test');
@@ -61,14 +62,14 @@ const tests = {
 
 const env = { ...process.env };
 if (isTrial) env.HFSTORAGE_TRIALS = '1';
-// The tests start hundreds of processes, each of which would compile the same files again. What is compiled is not counted by
-// the lines, though.
+// The tests start hundreds of processes, each of which would compile the same files again. Cached code has no line
+// coverage, though.
 if (!given.includes('--coverage')) env.NODE_COMPILE_CACHE ??= join(cache, 'compiled');
 
-/** Those that run, to be ended. */
+/** The running steps. */
 const steps = new Set();
 
-/** Runs a step and says how it ended. Its output is shown as it comes, or where several run at once, when it has ended. */
+/** Runs a step and prints the result. Output appears immediately, or at the end if several steps run in parallel. */
 async function run({ heading, command }, output) {
   const start = performance.now();
   const group = join(root, '.ci', 'process-group.js');
@@ -93,7 +94,7 @@ async function run({ heading, command }, output) {
   return failed ? status || 1 : 0;
 }
 
-/** Ends what runs: a step ends with all that it has started when its standard input closes. */
+/** Ends the running steps: each ends with its whole process group when its standard input closes. */
 function endSteps() {
   for (const child of steps) child.stdin.destroy();
 }
@@ -107,7 +108,7 @@ function end(status) {
 for (const [signal, status] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
   process.on(signal, () => end(status));
 }
-// The shell between npm and this process may die of a signal that it does not hand on.
+// The shell between npm and this process may die from a signal without passing it on.
 if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32') {
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && end(143), 500).unref();
@@ -115,7 +116,7 @@ if (process.env.npm_lifecycle_event !== undefined && process.platform !== 'win32
 
 async function runAll() {
   if (!isTrial) {
-    // Each by itself leaves processors idle.
+    // One at a time would leave processors idle.
     const outcomes = await Promise.all(checks.map((check) => run(check, 'pipe')));
     const failure = outcomes.find((status) => status !== 0);
     if (failure !== undefined || isEnded) return failure ?? 1;

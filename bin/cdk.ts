@@ -6,7 +6,7 @@ import { packageRoot } from '../lib/config/package-root.ts';
 import { ConfigurationError } from '../lib/repository/errors.ts';
 
 try {
-  // An App only to ask what `-c env=…` says: the one that is deployed is made once that is known.
+  // This App only reads `-c env=…`: the one that is deployed is created once that is known.
   const env: unknown = new App({ autoSynth: false }).node.tryGetContext('env');
   createApp(readEnvironment(join(packageRoot() ?? '.', 'config'), env)).synth();
 } catch (error) {

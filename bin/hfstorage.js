@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts `hfstorage` with a Node that can run it. Plain JavaScript of old, so that even Node 14 gets as far as a clear message.
+// Starts `hfstorage` with a Node that can run it. Plain, old JavaScript, so that even Node 14 can print a clear message.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ const here = fileURLToPath(import.meta.url);
 const root = dirname(dirname(here));
 const { resolve } = createRequire(import.meta.url);
 
-// Node strips no types inside node_modules, so an installed package brings its sources compiled.
+// Node does not strip types inside node_modules, so an installed package contains compiled sources.
 const isClone = existsSync(join(root, 'bin', 'hfstorage.ts')) && !root.split(sep).includes('node_modules');
 
 const majorOf = (version) => Number(version.split('.')[0]);
@@ -30,11 +30,11 @@ function packageFolder(name) {
   }
 }
 
-/** Packages that bring a Node for this machine. Apple's and Microsoft's ARM systems run x64 programs too. */
+/** Packages that contain a Node for this machine. Apple's and Microsoft's ARM systems run x64 programs too. */
 const platform = process.platform === 'win32' ? 'win' : process.platform;
 const nodePackages = [`node-${platform}-${process.arch}`, `node-${platform}-x64`];
 
-/** A Node new enough among the packages installed here, or undefined. */
+/** A new enough Node among the packages installed here, or undefined. */
 function newerNode() {
   for (const name of nodePackages) {
     const folder = packageFolder(name);
@@ -45,11 +45,11 @@ function newerNode() {
   return undefined;
 }
 
-/** Runs this file again with another Node, as if that had run it from the start. */
+/** Runs this file again with another Node. */
 function runWith(node) {
   const child = spawn(node, [here, ...process.argv.slice(2)], { stdio: 'inherit' });
   child.on('error', ({ message }) => fail(`hfstorage: ${node} does not start: ${message}`, ...howToGetNode));
-  // Windows sends Ctrl-C to both processes and knows no other signals: waiting for the child is all there is to do.
+  // Windows sends Ctrl-C to both processes and has no other signals: it is enough to wait for the child.
   const forward = (signal) => process.platform !== 'win32' && child.kill(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, forward);
@@ -64,7 +64,7 @@ const isPackaged = ['linux', 'win'].includes(platform);
 const howToGetNode = [
   `hfstorage needs Node ${OLDEST_NODE} or newer; this is Node ${process.versions.node} (${process.execPath}).`,
   isPackaged
-    ? `Install it from https://nodejs.org, or for this project alone: npm install ${nodePackages[0]}@${OLDEST_NODE}`
+    ? `Install it from https://nodejs.org, or for this project only: npm install ${nodePackages[0]}@${OLDEST_NODE}`
     : 'Install it from https://nodejs.org.',
 ];
 

@@ -1,4 +1,4 @@
-/** A store moves from JSON files to SQLite, and is backed up where it is now. */
+/** Migrates a store from JSON files to SQLite, and backs up the new store. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

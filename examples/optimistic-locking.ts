@@ -1,12 +1,12 @@
-/** Two writers of one request: who comes second merges into what the first one wrote, and tries again. */
+/** Two writers of one request: the second one merges its change into the first one's result, and retries. */
 import { ConcurrencyConflictError, type EntityChanges, type HostRequest, type Repository } from '../lib/library.ts';
 import { withTemporaryStore } from './temporary-store.ts';
 
 const MAX_ATTEMPTS = 5;
 
 /**
- * Updates a request by what `change` makes of it, over the version that it was made from.
- * @param change called again with the newer request where another writer was faster
+ * Applies `change` to a request, expecting the version it was computed from.
+ * @param change called again with the newer request if another writer was faster
  */
 async function updateRequest(
   repository: Repository,
@@ -19,7 +19,7 @@ async function updateRequest(
       const options = { expectedVersion: request.version };
       return await repository.updateEntity('requests', request.request_id, change(request), options);
     } catch (error) {
-      // The error carries the request that won, so that it need not be read again.
+      // The error carries the winning request, so it need not be read again.
       if (!(error instanceof ConcurrencyConflictError) || attempt === MAX_ATTEMPTS) throw error;
       console.log(error.message);
       request = error.current as HostRequest;

@@ -1,4 +1,4 @@
-/** A request with its machines, stored together or not at all; then the queries that a Host Factory asks all day. */
+/** A request with its machines, stored together or not at all; then the typical queries of a Host Factory. */
 import { EntityExistsError, type NewEntity } from '../lib/library.ts';
 import { withTemporaryStore } from './temporary-store.ts';
 
@@ -11,7 +11,7 @@ await withTemporaryStore(async (repository) => {
     max_number: 10,
   });
 
-  const order: NewEntity[] = [
+  const entities: NewEntity[] = [
     {
       collection: 'requests',
       entity: { request_id: 'req-123', template_id: 'template-1', machine_count: 3, status: 'PENDING' },
@@ -23,12 +23,12 @@ await withTemporaryStore(async (repository) => {
       }),
     ),
   ];
-  const stored = await repository.createTogether(order);
+  const stored = await repository.createTogether(entities);
   console.log(`stored ${stored.length} entities`);
 
-  // None of them may exist: sending the order again changes nothing.
+  // None of them may exist yet: repeating the call changes nothing.
   try {
-    await repository.createTogether(order);
+    await repository.createTogether(entities);
   } catch (error) {
     if (!(error instanceof EntityExistsError)) throw error;
     console.log(error.message);

@@ -1,10 +1,10 @@
-/** A JSON store in a folder of its own, so that the examples leave nothing behind. */
+/** A JSON store in its own temporary folder, so that the examples leave nothing behind. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openRepository, type Repository } from '../lib/library.ts';
 
-/** Opens a store, gives it to `use`, and removes it again. */
+/** Opens a store, passes it to `use`, and removes it afterwards. */
 export async function withTemporaryStore(use: (repository: Repository) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'hfstorage-example-'));
   try {

@@ -35,7 +35,7 @@ await withTemporaryStore(async (repository) => {
   await move(repository, 'm-1', 'req-b');
   await show(repository);
 
-  // A throw rolls everything back, what was written before it included.
+  // An exception rolls everything back, including earlier writes.
   try {
     await repository.transaction(async (tx) => {
       await tx.updateEntity('requests', 'req-a', { machine_count: 99 });

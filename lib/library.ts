@@ -40,7 +40,7 @@ export { openLocation } from './objects/open-location.ts';
 export type { ApiAnswer, ApiCall, ApiClient } from './remote/api-client.ts';
 export { HttpRepository } from './remote/http-repository.ts';
 export { openRemoteRepository, type RemoteOptions } from './remote/open-remote.ts';
-export type { Order, Provisioned } from './remote/provision-call.ts';
+export type { ProvisionBody, Provisioned } from './remote/provision-call.ts';
 export { AnswerLostError, RemoteCallError } from './remote/remote-errors.ts';
 export type { RetryPolicy } from './remote/retry-policy.ts';
 export {

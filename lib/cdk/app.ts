@@ -21,7 +21,7 @@ import { jobAlarms, jobsSection } from './monitoring/job-monitoring.ts';
 import { MonitoringStack } from './monitoring/monitoring-stack.ts';
 
 export interface CreateAppOptions {
-  /** Where the templates are written; CDK's own choice where left out. */
+  /** Folder for the templates; CDK's own choice if left out. */
   readonly outdir?: string;
   readonly bundler?: Bundler;
 }
@@ -29,15 +29,15 @@ export interface CreateAppOptions {
 const recommendedFlags = createRequire(import.meta.url)('aws-cdk-lib/recommended-feature-flags.json') as object;
 
 const flags = {
-  // CDK's newest behaviour, whether the CLI or a test makes the app.
+  // CDK's newest behaviour, whether the CLI or a test creates the app.
   ...recommendedFlags,
-  // By exports: CloudFormation then refuses to take away what another stack uses.
+  // With exports, CloudFormation refuses to remove what another stack uses.
   '@aws-cdk/core:defaultCrossStackReferences': 'strong',
 };
 
 /**
- * The CDK app of a configuration, as `readEnvironment` gives it.
- * @throws ConfigurationError where it cannot be deployed, before anything is made
+ * The CDK app for a configuration from `readEnvironment`.
+ * @throws ConfigurationError if it cannot be deployed, before any construct is created
  */
 export function createApp(config: Config, { outdir, bundler = bundle }: CreateAppOptions = {}): App {
   const deployment = config.deployment ?? deploymentSection.parse({});
@@ -72,7 +72,7 @@ export function createApp(config: Config, { outdir, bundler = bundle }: CreateAp
     new MigrationStack(app, `${name}-migration`, { ...jobs, description: 'Host Factory storage: migrations' });
     new BackupStack(app, `${name}-backup`, { ...jobs, description: 'Host Factory storage: backups' });
     for (const stack of app.node.children) if (stack !== data) (stack as Stack).addStackDependency(data);
-    // Not every region's CloudFormation knows tags of these.
+    // Not every region's CloudFormation supports tags on these.
     const excludeResourceTypes = [CfnDBProxyTargetGroup, CfnDashboard].map((type) => type.CFN_RESOURCE_TYPE_NAME);
     for (const [key, value] of Object.entries(tags)) Tags.of(app).add(key, value, { excludeResourceTypes });
     return app;

@@ -10,7 +10,7 @@ function parseCollection(name: string): CollectionName {
   throw new InvalidArgumentError(`There is no such collection. ${hint}`);
 }
 
-/** Reads a decimal integer of a range. */
+/** Parses a decimal integer within a range. */
 export const integerBetween =
   (minimum: number, maximum: number) =>
   (text: string): number => {
@@ -20,11 +20,11 @@ export const integerBetween =
     throw new InvalidArgumentError(`Give an integer ${range}.`);
   };
 
-/** Gathers the values of an option that may be repeated. */
-export const gather = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
+/** Collects the values of an option that may be repeated. */
+export const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
 
-/** Gathers the values of an option that are separated by commas. */
-export const gatherList = (value: string, earlier: readonly string[] = []): readonly string[] => [
+/** Collects the values of an option that are separated by commas. */
+export const collectList = (value: string, earlier: readonly string[] = []): readonly string[] => [
   ...earlier,
   ...value.split(',').filter((text) => text !== ''),
 ];
@@ -44,7 +44,7 @@ export const expectedVersionOption = (meaning: string): Option =>
 export const filterOption = (): Option =>
   new Option(
     '--filter <field=value>',
-    "only entities whose field has the value; repeated for one field, any of the values; 'field[op]=value' with op ne, gt, gte, lt, lte or begins_with",
+    "only entities whose field has the value; repeated for one field: any of the values; 'field[op]=value' with op ne, gt, gte, lt, lte or begins_with",
   )
-    .argParser(gather)
+    .argParser(collect)
     .default([], 'all entities');

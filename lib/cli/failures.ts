@@ -1,4 +1,4 @@
-/** How a command ends: exit codes, and what is said of an error. */
+/** How a command ends: exit codes and error messages. */
 import { getSystemErrorMessage, inspect } from 'node:util';
 import { StorageError } from '../repository/errors.ts';
 
@@ -7,18 +7,18 @@ export const exitCodes = {
   failed: 1,
   /** The command line itself is wrong. */
   usage: 2,
-  /** Finished, and found errors or differences. */
+  /** Finished, but found errors or differences. */
   differences: 3,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** The command line asks for what cannot be. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
-/** A command cannot do its work, for a reason its message explains. */
+/** A command cannot do its work, for the reason in its message. */
 export class CommandFailure extends Error {}
 
-/** What went wrong with a file or a socket, without Node's codes and call names. */
+/** The reason of a file or socket error, without Node's codes and call names. */
 export function systemReason(error: unknown): string {
   const { errno, message } = error as NodeJS.ErrnoException;
   return errno === undefined ? message : getSystemErrorMessage(errno);
@@ -26,7 +26,7 @@ export function systemReason(error: unknown): string {
 
 /** The exit code of an error, and one or two lines for people. HFSTORAGE_DEBUG=1 adds the stack trace. */
 export function failureOf(error: unknown): { code: ExitCode; message: string } {
-  // The work and then the closing of the store failed: the first is the cause.
+  // The work failed, then closing the store: the first error is the cause.
   if (error instanceof SuppressedError) return failureOf(error.suppressed);
   const code = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
   return { code, message: messageOf(error) };

@@ -1,4 +1,4 @@
-/** `--set field=value`: text from the command line as values of fields, typed as the model declares them. */
+/** `--set field=value`: converts text from the command line to the types of the model's fields. */
 import { type CollectionName, fieldsOf } from '../model/collections.ts';
 import type { JsonObject, JsonValue } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
@@ -44,7 +44,7 @@ function fieldValue(collection: CollectionName, name: string, text: string): Jso
   }
 }
 
-/** The changes that `--set field=value` and `--unset field` ask for. */
+/** The changes for `--set field=value` and `--unset field`. */
 export function changesOf(collection: CollectionName, set: readonly string[], unset: readonly string[]): JsonObject {
   const changes: JsonObject = {};
   for (const assignment of set) {

@@ -1,13 +1,13 @@
-/** Templates of a Host Factory provider file (awsprov_templates.json) as entities of our model. */
+/** Converts templates of a Host Factory provider file (awsprov_templates.json) to entities of our model. */
 import { systemFields } from '../model/collections.ts';
 import { isPlainObject, setOwn } from '../model/json-values.ts';
 
 type Fields = Record<string, unknown>;
 
-/** A template of the file in our fields, or why it cannot be. */
+/** A template of the file in our fields, or the reason why it cannot be converted. */
 export type MappedTemplate = { readonly fields: Fields } | { readonly reason: string };
 
-/** Keys of the file that have a field of their own here. Every other key is kept as it is. */
+/** Keys of the file that correspond to a field here. Every other key is kept unchanged. */
 const fieldOfKey = new Map([
   ['templateId', 'template_id'],
   ['providerApi', 'provider_api'],
@@ -19,7 +19,7 @@ const fieldOfKey = new Map([
   ['securityGroupIds', 'security_group_ids'],
 ]);
 
-/** Host Factory writes several subnets in one string with commas between them, or as a list. */
+/** Host Factory writes several subnets as one comma-separated string or as a list. */
 const listOfSubnets = (subnets: unknown): unknown =>
   typeof subnets === 'string' ? subnets.split(/\s*,\s*/).filter((id) => id !== '') : subnets;
 
@@ -29,14 +29,14 @@ function firstOf(vmTypes: unknown): unknown {
   return isPlainObject(vmTypes) ? Object.keys(vmTypes)[0] : undefined;
 }
 
-/** Brings one template of the file into our fields. Whether the values keep the model's rules, saving it tells. */
+/** Converts one template of the file to our fields. Saving it validates the values. */
 export function mapTemplate(source: unknown): MappedTemplate {
   if (!isPlainObject(source)) return { reason: 'it is not a JSON object' };
   const fields: Fields = {};
   for (const [key, value] of Object.entries(source)) {
     if (value === null) continue;
     if (Object.hasOwn(systemFields, key)) {
-      return { reason: `its key ${key} is a field that the store keeps itself; remove or rename it` };
+      return { reason: `its key ${key} is a field that the store sets itself; remove or rename it` };
     }
     const field = fieldOfKey.get(key) ?? key;
     const stored = field === 'subnet_ids' ? listOfSubnets(value) : value;
@@ -46,7 +46,7 @@ export function mapTemplate(source: unknown): MappedTemplate {
       fields[field] = [...new Set([...earlier, ...stored])];
     } else return { reason: `it has more than one key for ${field}; keep one` };
   }
-  // All of vmTypes is kept too: only the first has a field here.
+  // All of vmTypes is kept too, since only the first type has a field here.
   fields.vm_type ??= firstOf(fields.vmTypes);
   fields.name ??= fields.template_id;
   return { fields };

@@ -6,7 +6,7 @@ import { jsonTextProblem } from '../service/http/json-scan.ts';
 import { CommandFailure, systemReason, UsageError } from './failures.ts';
 
 function parse<E extends Error>(json: string, name: string, Failure: new (message: string) => E): unknown {
-  // A name that comes twice would lose its first value without a word.
+  // A duplicate name would silently lose its first value.
   const problem = jsonTextProblem(json);
   if (problem !== undefined) throw new Failure(`${name} ${problem}.`);
   try {
@@ -28,7 +28,7 @@ function decode(bytes: Uint8Array, name: string): string {
 
 /**
  * Reads JSON from a file, or from standard input for `-`.
- * @throws CommandFailure naming the file, and line and column where it is not JSON, or the byte where it is not UTF-8
+ * @throws CommandFailure naming the file, with the line and column if it is not JSON, or the byte if it is not UTF-8
  */
 export async function readJsonFile(file: string, stdin: NodeJS.Process['stdin']): Promise<unknown> {
   if (file === '-') {
@@ -42,7 +42,7 @@ export async function readJsonFile(file: string, stdin: NodeJS.Process['stdin'])
 
 /**
  * Reads an argument that is JSON text, `@file` or `-` for standard input.
- * @throws UsageError where the argument itself is not JSON; CommandFailure where a file is not
+ * @throws UsageError if the argument itself is not JSON; CommandFailure if a file is not
  */
 export async function readJsonArgument(argument: string, stdin: NodeJS.Process['stdin']): Promise<unknown> {
   if (argument === '-') return readJsonFile(argument, stdin);

@@ -6,7 +6,7 @@ import { Session } from './session.ts';
 
 /**
  * Runs `hfstorage`.
- * @param argv what stands behind the name of the command
+ * @param argv the arguments after the name of the command
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 finished but found errors or differences
  */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<ExitCode> {
@@ -15,7 +15,7 @@ export async function main(argv: readonly string[], streams: Streams = process):
     await createProgram(session, streams).parseAsync(argv, { from: 'user' });
     return session.exitCode;
   } catch (error) {
-    // Commander has said it already. Help and version come this way too, with exit code 0.
+    // Commander has already printed the message. Help and version arrive here too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     const { code, message } = failureOf(error);
     session.output.problem(message);

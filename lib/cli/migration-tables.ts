@@ -1,4 +1,4 @@
-/** What people see of a migration. */
+/** Output of a migration for people. */
 
 import { differencesIn, type MigrationReport, type Preflight, type Validation } from '../migration/report.ts';
 import { collectionNames } from '../model/collections.ts';
@@ -6,12 +6,12 @@ import { problemsInWords } from '../model/json-values.ts';
 import type { Output } from './output.ts';
 import { counted, displayText } from './tables.ts';
 
-/** Entities that are named; the rest are counted. `--json` names up to a thousand. */
-const MOST_NAMED = 20;
+/** Most entities that are listed; the rest are counted. `--json` lists up to a thousand. */
+const MAX_LISTED = 20;
 
-async function printNamed(output: Output, lines: readonly string[], total: number): Promise<void> {
-  for (const line of lines.slice(0, MOST_NAMED)) await output.line(line);
-  if (total > MOST_NAMED) await output.line(`… and ${total - MOST_NAMED} more (--json names up to 1000)`);
+async function printListed(output: Output, lines: readonly string[], total: number): Promise<void> {
+  for (const line of lines.slice(0, MAX_LISTED)) await output.line(line);
+  if (total > MAX_LISTED) await output.line(`… and ${total - MAX_LISTED} more (--json lists up to 1000)`);
 }
 
 export async function printPreflight(
@@ -20,7 +20,7 @@ export async function printPreflight(
 ): Promise<void> {
   const rows = collectionNames.map((name) => [name, String(totals[name]), String(incompatibleTotals[name])]);
   await output.table(['collection', 'entities', 'do not fit'], rows);
-  await printNamed(
+  await printListed(
     output,
     incompatible.map(({ collection, id, problems }) => {
       const why = problemsInWords(problems);
@@ -34,15 +34,15 @@ export async function printPreflight(
 export const differenceText = ({ collection, id, kind }: { collection: string; id: string; kind: string }): string =>
   `${collection} ${JSON.stringify(id)}: ${kind}`;
 
-/** What is said of entities that the target cannot hold, and that `--on-invalid skip` left out. */
+/** The message for entities that the target cannot hold and that `--on-invalid skip` left out. */
 export const leftOutText = (count: number): string =>
   `${count} entities do not fit the target and were left out; --dry-run lists them.`;
 
-/** The verdict of a comparison, with what differs. */
+/** The result of a comparison, with the differences. */
 async function printDifferences(output: Output, validation: Validation): Promise<void> {
   const total = differencesIn(validation);
   if (total === 0) {
-    await output.line('Both stores hold the same.');
+    await output.line('Both stores hold the same entities.');
     return;
   }
   const { missing, different, newer, extra } = validation.differences;
@@ -50,7 +50,7 @@ async function printDifferences(output: Output, validation: Validation): Promise
     `${counted(total, 'difference')}: ${missing} missing in the target, ${different} different, ${newer} newer in the ` +
       `target, ${extra} only in the target.`,
   );
-  await printNamed(output, validation.listed.map(differenceText), total);
+  await printListed(output, validation.listed.map(differenceText), total);
 }
 
 export async function printValidation(output: Output, validation: Validation): Promise<void> {
@@ -67,12 +67,12 @@ export async function printReport(output: Output, report: MigrationReport): Prom
     return [name, read, copied, read - copied - skipped, skipped, ...inTarget].map(String);
   });
   const inTarget = validation === undefined ? [] : ['in the target'];
-  await output.table(['collection', 'read', 'copied', 'there already', 'skipped', ...inTarget], rows);
+  await output.table(['collection', 'read', 'copied', 'already there', 'skipped', ...inTarget], rows);
   if (backup !== undefined) await output.line(`Backup of the source: ${backup}`);
   if (validation === undefined) await output.line('The stores were not compared.');
   else {
     if (validation.repaired > 0) {
-      await output.line(`Changed meanwhile, and brought up to date by the comparison: ${validation.repaired}.`);
+      await output.line(`Changed in the meantime and updated by the comparison: ${validation.repaired}.`);
     }
     await printDifferences(output, validation);
   }
@@ -80,7 +80,7 @@ export async function printReport(output: Output, report: MigrationReport): Prom
   const skipped = collectionNames.reduce((sum, name) => sum + collections[name].skipped, 0);
   if (skipped > 0) output.note(leftOutText(skipped));
   if (collectionNames.every((name) => collections[name].read === 0)) {
-    output.note('The source holds no entities. Is it the one that was meant?');
+    output.note('The source holds no entities. Is it the right store?');
   }
   const seconds = (Date.parse(report.finishedAt) - Date.parse(report.startedAt)) / 1000;
   output.note(`Migration ${id} took ${seconds.toFixed(1)} s.`);

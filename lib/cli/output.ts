@@ -4,39 +4,39 @@ import { formatTable } from './tables.ts';
 
 type Style = 'red' | 'yellow' | 'green' | 'bold';
 
-/** Where a command reads and writes: the process's own streams, or a test's. */
+/** The streams of a command: the process's own, or a test's. */
 export type Streams = Pick<NodeJS.Process, 'stdin' | 'stdout' | 'stderr'>;
 
 export class Output {
-  /** Whether results are for programs: one JSON value. */
+  /** Whether results are printed for programs, as one JSON value. */
   json = false;
   #closed = false;
   readonly #streams: Streams;
 
   constructor(streams: Streams) {
     this.#streams = streams;
-    // Failed writes are told to their callers; without a listener they would end the process as well.
+    // Callers learn of failed writes; without a listener these would also end the process.
     for (const stream of [streams.stdout, streams.stderr]) stream.on('error', () => {});
   }
 
-  /** Whether nobody reads the results any more, as after `| head`: long work for them alone may stop. */
+  /** Whether the reader of the results has gone, as after `| head`: work that only produces results may stop. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Columns of the terminal that shows the results, or undefined where they go elsewhere. */
+  /** Columns of the terminal that shows the results, or undefined if it is not a terminal. */
   get terminalWidth(): number | undefined {
     const { isTTY, columns } = this.#streams.stdout;
     return isTTY ? columns || 80 : undefined;
   }
 
-  /** The terminal that shows notes, or undefined where they go elsewhere. */
+  /** The terminal that shows notes, or undefined if they go elsewhere. */
   get errorTerminal(): NodeJS.WriteStream | undefined {
     const { stderr } = this.#streams;
     return stderr.isTTY ? stderr : undefined;
   }
 
-  /** Writes a part of the results, and waits until it is taken. */
+  /** Writes a part of the results, and waits until it is flushed. */
   async write(text: string): Promise<void> {
     if (this.#closed) return;
     await new Promise<void>((resolve, reject) => {
@@ -62,19 +62,19 @@ export class Output {
     await this.line(formatTable(head, rows, this.terminalWidth !== undefined));
   }
 
-  /** Says something beside the results. */
+  /** Prints a note, separate from the results. */
   note(text: string): void {
     this.#streams.stderr.write(`${text}\n`);
   }
 
-  /** Says what went wrong. Values in messages may come from anywhere: they cannot steer the terminal. */
+  /** Prints an error. Values in messages may come from anywhere, so terminal control sequences are removed. */
   problem(text: string): void {
     const { stderr } = this.#streams;
     const safe = stderr.isTTY ? stripVTControlCharacters(text) : text;
     this.note(`${styleText('red', 'hfstorage:', { stream: stderr })} ${safe}`);
   }
 
-  /** Text in a colour where stdout shows colours. */
+  /** Text in a colour if stdout supports colours. */
   styled(style: Style, text: string): string {
     return styleText(style, text, { stream: this.#streams.stdout });
   }

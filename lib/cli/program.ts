@@ -23,10 +23,10 @@ export function createProgram(session: Session, { stdout, stderr }: Streams): Co
     .version(packageVersion(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
     .option('--config <file>', 'configuration (default: HFSTORAGE_CONFIG, else config/default.json)')
-    .option('--remote <url>', 'work through the HTTP API at a URL (default: HFSTORAGE_REMOTE, else the store itself)')
+    .option('--remote <url>', 'use the HTTP API at a URL (default: HFSTORAGE_REMOTE, else the store itself)')
     .option('--remote-region <region>', 'AWS region to sign calls for (default: from the URL, else AWS_REGION)')
     .option('--profile <name>', 'AWS profile to sign calls with (default: AWS_PROFILE)')
-    .option('--api-key-file <file>', 'file with the API key that calls carry (default: the key in HFSTORAGE_API_KEY)')
+    .option('--api-key-file <file>', 'file with the API key for calls (default: the key in HFSTORAGE_API_KEY)')
     .option('--json', 'print one JSON value, for programs')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

@@ -1,8 +1,8 @@
-/** How far long work is: a bar with rate and time left on a terminal, plain lines elsewhere. On stderr, as notes are. */
+/** Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere. On stderr, like notes. */
 import { Presets, SingleBar } from 'cli-progress';
 import type { Output } from './output.ts';
 
-/** How often a plain line is written. */
+/** Interval between plain lines. */
 const LINE_MS = 5_000;
 const BAR_FORMAT = '{step} {bar} {percentage}% | {value}/{total} | {rate}/s | {left} left';
 
@@ -11,7 +11,7 @@ interface Step {
   readonly total: number | undefined;
   readonly startedAt: number;
   done: number;
-  saidAt: number;
+  printedAt: number;
   readonly bar?: SingleBar;
 }
 
@@ -20,7 +20,7 @@ const seconds = (ms: number): string => {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 };
 
-/** Shows one step at a time; naming another step ends the one before. */
+/** Shows one step at a time; naming another step ends the previous one. */
 export class Progress implements Disposable {
   readonly #output: Output;
   #step: Step | undefined;
@@ -31,8 +31,8 @@ export class Progress implements Disposable {
 
   /**
    * Adds to a step, which begins with its first call.
-   * @param label such as 'copy machines'
-   * @param total where it is known
+   * @param label for example 'copy machines'
+   * @param total if known
    */
   add(label: string, count: number, total?: number): void {
     if (this.#step?.label !== label) this.#begin(label, total);
@@ -40,8 +40,8 @@ export class Progress implements Disposable {
     step.done += count;
     const now = performance.now();
     if (step.bar !== undefined) step.bar.update(step.done, this.#shown(step, now));
-    else if (now - step.saidAt >= LINE_MS) {
-      step.saidAt = now;
+    else if (now - step.printedAt >= LINE_MS) {
+      step.printedAt = now;
       this.#output.note(this.#line(step, now));
     }
   }
@@ -58,7 +58,7 @@ export class Progress implements Disposable {
   #begin(label: string, total: number | undefined): void {
     this[Symbol.dispose]();
     const now = performance.now();
-    const step: Step = { label, total, startedAt: now, done: 0, saidAt: now };
+    const step: Step = { label, total, startedAt: now, done: 0, printedAt: now };
     const { errorTerminal } = this.#output;
     if (errorTerminal === undefined || total === undefined) {
       this.#step = step;

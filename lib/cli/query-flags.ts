@@ -1,11 +1,11 @@
-/** The flags of `query` and `count` as the HTTP API's query parameters, which one function reads for both. */
+/** Converts the flags of `query` and `count` to the HTTP API's query parameters, so that both share one parser. */
 import { ValidationError } from '../repository/errors.ts';
 import { UsageError } from './failures.ts';
 import { splitAssignment } from './field-values.ts';
 
 /**
- * Query parameters of `--filter` options and of the flags that are parameters of their own.
- * @param flags by the name of the parameter
+ * Query parameters for the `--filter` options and the other flags.
+ * @param flags by the name of their parameter
  */
 export function parametersOf(
   filters: readonly string[],
@@ -21,7 +21,7 @@ export function parametersOf(
   return parameters;
 }
 
-/** What a query or count cannot use came from the command line: it is wrong usage. */
+/** Turns validation errors of a query or count into usage errors, since the values come from the command line. */
 export function asUsage<T>(read: () => T): T {
   try {
     return read();

@@ -1,4 +1,4 @@
-/** `hfstorage --remote URL migrateRepository`: the service migrates, this program follows. */
+/** `hfstorage --remote URL migrateRepository`: the service migrates, this program follows the progress. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectionNames } from '../model/collections.ts';
 import { newSortableId } from '../model/sortable-id.ts';
@@ -16,11 +16,11 @@ import { displayText } from './tables.ts';
 
 const POLL_MS = 2_000;
 
-/** Starts a migration, waits for its end and says what came of it. */
+/** Starts a migration, waits for its end and prints the outcome. */
 export async function migrateRemotely(
   session: Session,
   remote: RemoteOptions,
-  order: Omit<MigrationBody, 'migration_id'>,
+  settings: Omit<MigrationBody, 'migration_id'>,
   signal: AbortSignal,
 ): Promise<void> {
   await using repository = openRemoteRepository(remote);
@@ -31,8 +31,8 @@ export async function migrateRemotely(
       throw error instanceof ApiProblem ? new CommandFailure(error.message, { cause: error }) : error;
     }
   };
-  // With an id of its own, the call may be sent again where its answer was lost.
-  const body = { migration_id: newSortableId('migration', now()), ...order };
+  // With its own id, the call can be retried if its answer is lost.
+  const body = { migration_id: newSortableId('migration', now()), ...settings };
   let job = await call({ method: 'POST', path: '/v1/migrations', body, effect: 'guarded' });
   session.output.note(`Migration ${job.id}`);
   using progress = new Progress(session.output);
@@ -44,7 +44,7 @@ export async function migrateRemotely(
     showCopied(progress, job.collections, shown);
     shown = job.collections;
     await sleep(POLL_MS, undefined, { signal }).catch(() => {
-      throw new CommandFailure(`The migration goes on. Follow it with GET /v1/migrations/${job.id}.`);
+      throw new CommandFailure(`The migration continues. Follow it with GET /v1/migrations/${job.id}.`);
     });
     job = await call({ method: 'GET', path: `/v1/migrations/${job.id}`, effect: 'read' });
   }
@@ -72,7 +72,7 @@ async function printJob(output: Output, job: MigrationJob): Promise<void> {
     const { read, copied, skipped } = job.collections[name];
     return [name, read, copied, read - copied - skipped, skipped].map(String);
   });
-  await output.table(['collection', 'read', 'copied', 'there already', 'skipped'], rows);
+  await output.table(['collection', 'read', 'copied', 'already there', 'skipped'], rows);
   if (job.backup !== undefined) await output.line(`Backup of the source: ${displayText(job.backup)}`);
   if (job.state === 'differences') await printDifferences(output, job);
   else await output.line('Done.');
@@ -82,7 +82,7 @@ async function printJob(output: Output, job: MigrationJob): Promise<void> {
 
 async function printDifferences(output: Output, { differences = {}, differing = [] }: MigrationJob): Promise<void> {
   const found = Object.entries(differences).filter(([, count]) => count > 0);
-  // Without a comparison, what was left out is all that is known to differ.
+  // Without a comparison, only the entities that were left out are known to differ.
   if (found.length === 0) return output.line('The stores were not compared.');
   await output.line(`The stores differ: ${found.map(([kind, count]) => `${count} ${kind}`).join(', ')}.`);
   const total = found.reduce((sum, [, count]) => sum + count, 0);

@@ -1,10 +1,10 @@
-/** `--remote`: which commands work through the HTTP API, and where it is. */
+/** `--remote`: the commands that support the HTTP API, and its address. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { RemoteOptions } from '../remote/open-remote.ts';
 import { CommandFailure, systemReason, UsageError } from './failures.ts';
 
-/** Every other command is about the store itself, or this machine. */
+/** All other commands concern the store itself, or this machine. */
 const remoteCommands: ReadonlySet<string> = new Set([
   'get',
   'save',
@@ -31,7 +31,7 @@ function nameOf(command: Command): string {
   return parents.join(' ');
 }
 
-/** In a file, since other users of the machine see command lines. */
+/** The key is read from a file, since other users of the machine can see command lines. */
 function readKey(file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
@@ -41,21 +41,21 @@ function readKey(file: string): string {
 }
 
 /**
- * The service that a command is to work through; undefined for the store itself. What is on the command line counts more
- * than the environment: `--config` asks for the store even where HFSTORAGE_REMOTE is set.
- * @throws UsageError where the options contradict one another, or the command cannot work so; CommandFailure where the file
+ * The service that a command uses; undefined for the store itself. The command line takes precedence over the environment:
+ * `--config` selects the store even if HFSTORAGE_REMOTE is set.
+ * @throws UsageError if the options contradict each other or the command does not support them; CommandFailure if the file
  * with the API key cannot be read
  */
 export function remoteOf(command: Command, env: NodeJS.ProcessEnv = process.env): RemoteOptions | undefined {
   const { config, remote, remoteRegion: region, profile, apiKeyFile } = command.optsWithGlobals<RemoteFlags>();
   if (remote !== undefined && config !== undefined) {
-    throw new UsageError('--remote works through a service, --config on a store: give one of them.');
+    throw new UsageError('--remote uses a service, --config a store: give only one of them.');
   }
   const url = remote ?? (config === undefined ? env.HFSTORAGE_REMOTE || undefined : undefined);
   if (url === undefined) {
     if ([region, profile, apiKeyFile].every((given) => given === undefined)) return undefined;
     throw new UsageError(
-      '--remote-region, --profile and --api-key-file are for calls of a service: give --remote too.',
+      '--remote-region, --profile and --api-key-file are for calls to a service: give --remote too.',
     );
   }
   const name = nameOf(command);

@@ -7,12 +7,12 @@ import { CommandFailure, type ExitCode, exitCodes, UsageError } from './failures
 import { readJsonArgument, readJsonFile } from './input.ts';
 import { Output, type Streams } from './output.ts';
 
-/** What every command works with: the options that can be given everywhere, the output and the exit code. */
+/** The context of every command: the global options, the output and the exit code. */
 export class Session {
   readonly output: Output;
   /** Value of --config. */
   configPath: string | undefined;
-  /** The service to work through, in place of the store itself. */
+  /** The service to use instead of the store itself. */
   remote: RemoteOptions | undefined;
   exitCode: ExitCode = exitCodes.done;
   readonly #streams: Streams;
@@ -45,26 +45,25 @@ export class Session {
   }
 
   /**
-   * Asks a person to agree, on a terminal.
-   * @param option what makes the question necessary, for programs: they must give --yes
-   * @throws UsageError where there is nobody to ask, CommandFailure where the answer is not yes
+   * Asks for confirmation on a terminal.
+   * @param option the option that needs it, for the message to programs, which must give --yes
+   * @throws UsageError if there is no terminal, CommandFailure if the answer is not yes
    */
   async confirm(question: string, option: string): Promise<void> {
     const { stdin, stderr } = this.#streams;
-    if (!stdin.isTTY || !stderr.isTTY)
-      throw new UsageError(`${option} needs --yes where there is no terminal to ask on.`);
+    if (!stdin.isTTY || !stderr.isTTY) throw new UsageError(`${option} needs --yes if there is no terminal to ask on.`);
     const lines = createInterface({ input: stdin, output: stderr });
     const answer = await lines.question(`${question} [yes/no] `).finally(() => lines.close());
     if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandFailure('Nothing was done.');
   }
 
-  /** Names something that could not be done while the rest goes on. */
+  /** Reports a failed item while the command continues with the rest. */
   itemFailed(message: string): void {
     this.output.problem(message);
     this.exitCode = exitCodes.failed;
   }
 
-  /** Without a word, waiting for the keyboard looks like hanging. */
+  /** Without a note, waiting for the keyboard looks like a hang. */
   #announceInput(source: string): void {
     if (source === '-' && this.#streams.stdin.isTTY) this.output.note('Type JSON, and end it with Ctrl-D:');
   }

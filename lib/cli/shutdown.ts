@@ -1,4 +1,4 @@
-/** One press of Ctrl-C arrives several times: from the terminal, npm and the launcher. These are one signal. */
+/** One press of Ctrl-C arrives several times: from the terminal, npm and the launcher. These count as one signal. */
 const SAME_PRESS_MS = 500;
 
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
@@ -6,7 +6,7 @@ const signals = Object.keys(signalNumbers) as (keyof typeof signalNumbers)[];
 
 /**
  * Calls `stop` at the first SIGINT or SIGTERM. A second one ends the process at once.
- * @returns lets go of the signals
+ * @returns stops listening when disposed
  */
 export function onStop(stop: () => void): Disposable {
   let first: number | undefined;

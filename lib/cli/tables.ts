@@ -15,17 +15,17 @@ const plain = {
   style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
 };
 
-/** A value in a table or list, on one line and unable to steer the terminal. */
+/** A value in a table or list, on one line and with control characters escaped. */
 export function displayText(value: unknown): string {
   if (value === undefined || value === null) return '';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.replace(CONTROL_CHARACTERS, (character) => JSON.stringify(character).slice(1, -1));
 }
 
-/** A number of things: `1 error`, `2 errors`. */
+/** A number with its noun: `1 error`, `2 errors`. */
 export const counted = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? '' : 's'}`;
 
-/** A table with borders for a terminal, else aligned columns. */
+/** A table with borders for a terminal, otherwise aligned columns. */
 export function formatTable(head: readonly string[], rows: readonly (readonly string[])[], terminal: boolean): string {
   const style = terminal
     ? { style: { head: ['bold'], border: [], compact: true } }
@@ -35,7 +35,7 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   return table.toString().replace(/[^\S\n]+$/gm, '');
 }
 
-/** The fields of a collection in the order people look for them: the id, what is required, when, the rest. */
+/** The fields of a collection in the order of interest: the id, required fields, the creation time, the rest. */
 function columnsOf(collection: CollectionName): string[] {
   const scalars = [...fieldsOf(collection)].filter(([, { type }]) => type !== 'list' && type !== 'object');
   const required = scalars.flatMap(([name, field]) => (field.required === true ? [name] : []));
@@ -46,7 +46,7 @@ function columnsOf(collection: CollectionName): string[] {
 const cell = (text: string, isId: boolean): string =>
   isId || text.length <= LONGEST_CELL ? text : `${text.slice(0, LONGEST_CELL - 1)}…`;
 
-/** Entities as a table of their scalar fields; on a terminal, of as many as its width has room for. */
+/** Entities as a table of their scalar fields; on a terminal, only as many columns as fit its width. */
 export function entityTable(
   collection: CollectionName,
   entities: readonly Row[],
@@ -68,7 +68,7 @@ export function entityTable(
   return { head: kept.map(({ name }) => name), rows, hidden: columns.length - shown };
 }
 
-/** One entity, a field a line: the declared fields, then what the model does not declare, then the store's own. */
+/** One entity, one field per line: the declared fields, then undeclared ones, then the store's own. */
 export function entityLines(collection: CollectionName, entity: Row): string {
   const isSystem = (name: string) => Object.hasOwn(systemFields, name);
   const declared = [...fieldsOf(collection).keys()].filter((name) => entity[name] !== undefined);

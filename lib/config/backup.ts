@@ -4,10 +4,10 @@ import * as z from 'zod';
 const number = (fallback: number) => z.int().min(0).max(10_000).default(fallback);
 
 const retention = z.strictObject({
-  keep_last: number(7).describe('The newest backups, however old. The newest one always stays.'),
-  keep_daily: number(7).describe('Days with backups of which the newest stays.'),
-  keep_weekly: number(4).describe('Weeks with backups of which the newest stays.'),
-  keep_monthly: number(12).describe('Months with backups of which the newest stays.'),
+  keep_last: number(7).describe('Number of newest backups to keep, however old. The newest one is always kept.'),
+  keep_daily: number(7).describe('Number of days for which the newest backup is kept.'),
+  keep_weekly: number(4).describe('Number of weeks for which the newest backup is kept.'),
+  keep_monthly: number(12).describe('Number of months for which the newest backup is kept.'),
 });
 
 /** How many jobs of a kind may run at the same time. */
@@ -18,13 +18,13 @@ export const backup = z.strictObject({
     .string()
     .min(1)
     .default('backups/')
-    .describe('Folder, relative to the current folder, or s3://bucket/prefix of the backups.'),
+    .describe('Location of the backups: a folder, relative to the current folder, or s3://bucket/prefix.'),
   region: z
     .string()
     .regex(/^[a-z0-9-]+$/, { error: 'must be a region such as eu-central-1' })
     .optional()
     .describe(
-      "Region of the bucket of an s3:// location, also of migration.backup_location. AWS's usual settings where left out.",
+      "Region of the bucket of an s3:// location, also of migration.backup_location. Default: AWS's usual settings.",
     ),
   endpoint: z
     .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })

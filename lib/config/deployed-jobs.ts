@@ -1,11 +1,11 @@
-/** Keys of `deployment.migration` and `deployment.backup`: the state machines that CDK deploys, and when they run. */
+/** Keys of `deployment.migration` and `deployment.backup`: the state machines that CDK deploys, and their schedules. */
 import * as z from 'zod';
 
 const SCHEDULE = /^(rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\(\S+( \S+){5}\))$/;
 
 const schedule = () =>
   z.string().regex(SCHEDULE, {
-    error: 'must be a schedule of EventBridge Scheduler, such as cron(0 2 * * ? *) or rate(12 hours)',
+    error: 'must be an EventBridge Scheduler expression, such as cron(0 2 * * ? *) or rate(12 hours)',
   });
 
 function isTimezone(name: string): boolean {
@@ -31,19 +31,19 @@ export const deployedMigration = z
       .regex(/(^|\/)\w[\w.-]*\.json$/, { error: 'must be a .json file, such as config/old-store.json' })
       .optional()
       .describe(
-        'Configuration file, relative to the current folder, whose storage is the other store of migrations. Orders name it as source_config or target_config, without folders. Without it there is nothing to migrate.',
+        'Configuration file, relative to the current folder, whose storage is the other store of migrations. Calls name it in source_config or target_config, without folders. Without it there is nothing to migrate.',
       ),
     peer_role: z
       .enum(['source', 'target', 'both'])
       .default('source')
       .describe(
-        'What the functions may do with the other store: read it, write it, or both. Their own store is the other side.',
+        'Role of the other store, which decides what the functions may do with it: read it, write it, or both. Their own store is the opposite side.',
       ),
     peer_key_arn: z
       .string()
       .regex(/^arn:aws[a-z-]*:kms:/, { error: 'must be the ARN of a KMS key' })
       .optional()
-      .describe('KMS key that encrypts the other store, where it is one of your own.'),
+      .describe('KMS key that encrypts the other store, if it is your own.'),
     schedule: z
       .strictObject({
         expression: schedule().describe('When it runs: cron(…) or rate(…).'),
@@ -51,32 +51,32 @@ export const deployedMigration = z
         merge: z
           .boolean()
           .default(true)
-          .describe('Whether the target may hold entities already. From the second run on it does.'),
+          .describe('Whether the target may already hold entities. From the second run on it does.'),
         delete_extra: z
           .boolean()
           .default(false)
-          .describe('Whether what the source has not is deleted from the target.'),
+          .describe('Whether entities missing from the source are deleted from the target.'),
       })
       .optional()
-      .describe('A migration that runs again and again, by the settings of migration.'),
+      .describe('A migration that runs repeatedly, with the settings of migration.'),
   })
   .superRefine(({ peer, peer_role, peer_key_arn, schedule: when }, context) => {
     const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
     if (peer === undefined && when !== undefined) refuse('schedule', 'needs peer, the other store');
-    if (peer === undefined && peer_key_arn !== undefined) refuse('peer_key_arn', 'applies with peer only; remove it');
+    if (peer === undefined && peer_key_arn !== undefined) refuse('peer_key_arn', 'applies only with peer; remove it');
     if (peer_role === 'both' && when !== undefined) {
-      refuse('schedule', 'needs a peer_role of "source" or "target", which says from where to where');
+      refuse('schedule', 'needs a peer_role of "source" or "target", which decides the direction');
     }
   });
 
 const native = z.strictObject({
-  schedule: schedule().default('cron(0 3 * * ? *)').describe('When AWS Backup makes one, in timezone.'),
-  // AWS Backup: 1 to 36,500 days; a hundred years serve nobody.
-  retention_days: z.int().min(1).max(3650).default(35).describe('Days that each is kept.'),
+  schedule: schedule().default('cron(0 3 * * ? *)').describe('When AWS Backup takes one, in timezone.'),
+  // AWS Backup allows 1 to 36,500 days; a hundred years make no sense.
+  retention_days: z.int().min(1).max(3650).default(35).describe('Days that each one is kept.'),
   lock: z
     .boolean()
     .default(false)
-    .describe('Whether nobody may remove one earlier, except with permission to change the vault (governance mode).'),
+    .describe('Whether earlier removal requires permission to change the vault (governance mode).'),
 });
 
 export const deployedBackup = z
@@ -84,12 +84,12 @@ export const deployedBackup = z
     schedule: schedule()
       .or(z.literal('none'))
       .default('cron(0 2 * * ? *)')
-      .describe('When a backup is taken: cron(…) or rate(…); none for never.'),
+      .describe('When a backup is taken: cron(…) or rate(…), or none for never.'),
     timezone: timezone(),
     restore_test_schedule: schedule()
       .or(z.literal('none'))
       .default('cron(0 5 ? * SUN *)')
-      .describe('When the newest backup is restored into a scratch database, compared and forgotten; none for never.'),
+      .describe('When the newest backup is restored into a scratch database, compared and discarded; none for never.'),
     // Lambda: 512 MB to 10,240 MB of ephemeral storage.
     restore_test_storage_mb: z
       .int()
@@ -102,14 +102,14 @@ export const deployedBackup = z
       .min(1)
       .max(8760)
       .default(30)
-      .describe('Hours after which an alarm goes off when there is no newer good backup.'),
+      .describe('Age in hours of the newest good backup above which an alarm goes off.'),
     object_lock_days: z
       .int()
       .min(1)
       .max(3650)
       .optional()
       .describe(
-        'Days during which no version of an object in the bucket of backups can be removed (S3 Object Lock, governance mode). Only for a bucket that is new.',
+        'Days during which no version of an object in the backup bucket can be removed (S3 Object Lock, governance mode). Only for a new bucket.',
       ),
     archive_after_days: z
       .int()
@@ -117,11 +117,13 @@ export const deployedBackup = z
       .max(3650)
       .optional()
       .describe(
-        'Days after which backups move to S3 Glacier Instant Retrieval, which costs less to keep and more to read.',
+        'Days after which backups move to S3 Glacier Instant Retrieval, which is cheaper to store and more expensive to read.',
       ),
     native: native
       .optional()
-      .describe("AWS Backup's own backups of the DynamoDB tables or of the RDS database, besides the portable ones."),
+      .describe(
+        "AWS Backup's own backups of the DynamoDB tables or the RDS database, in addition to the portable ones.",
+      ),
   })
   .superRefine(({ schedule: when, max_age_hours }, context) => {
     const every = /^rate\((\d+) (minute|hour|day)/.exec(when);

@@ -1,8 +1,8 @@
-/** Keys of `deployment`: what CDK deploys on AWS, besides the API. */
+/** Keys of `deployment`: what CDK deploys on AWS, apart from the API. */
 import * as z from 'zod';
 import { deployedBackup, deployedMigration } from './deployed-jobs.ts';
 
-/** What CloudWatch Logs takes as days to keep. */
+/** The retention periods in days that CloudWatch Logs accepts. */
 const RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653];
 
 const region = () => z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: 'must be a region such as eu-central-1' });
@@ -13,7 +13,7 @@ const replica = z.strictObject({
     .string()
     .regex(/^arn:aws[a-z-]*:kms:/, { error: 'must be the ARN of a KMS key' })
     .optional()
-    .describe('KMS key in that region that encrypts the replica. Needed with customer_managed_key.'),
+    .describe('KMS key in that region that encrypts the replica. Required with customer_managed_key.'),
 });
 
 const vpc = z
@@ -22,12 +22,12 @@ const vpc = z
       .string()
       .regex(/^\d{1,3}(\.\d{1,3}){3}\/(1[6-9]|2[0-4])$/, { error: 'must be a network such as 10.60.0.0/16' })
       .default('10.60.0.0/16')
-      .describe('Addresses of the VPC that is made. No effect with id.'),
+      .describe('Addresses of the created VPC. No effect with id.'),
     id: z
       .string()
       .regex(/^vpc-[0-9a-f]+$/, { error: 'must be the id of a VPC, such as vpc-0123456789abcdef0' })
       .optional()
-      .describe('A VPC that exists, in place of one that is made. It must have its endpoints already.'),
+      .describe('An existing VPC, instead of a created one. It must already have its endpoints.'),
     subnet_ids: z
       .array(z.string().regex(/^subnet-[0-9a-f]+$/, { error: 'must be the id of a subnet' }))
       .default([])
@@ -36,7 +36,7 @@ const vpc = z
   .superRefine(({ id, subnet_ids }, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['subnet_ids'], message });
     if (id !== undefined && subnet_ids.length < 2) refuse('must name two or more subnets of the VPC that id names');
-    if (id === undefined && subnet_ids.length > 0) refuse('applies with id only; remove it, or name the VPC in id');
+    if (id === undefined && subnet_ids.length > 0) refuse('applies only with id; remove it, or name the VPC in id');
   });
 
 const rds = z
@@ -50,9 +50,14 @@ const rds = z
       .string()
       .regex(/^[a-z0-9]+\.[a-z0-9]+$/, { error: 'must be a class such as t4g.medium' })
       .default('t4g.medium')
-      .describe('Class of the database instance, without the db. in front.'),
-    storage_gb: z.int().min(20).max(65_536).default(20).describe('GB of storage at first.'),
-    max_storage_gb: z.int().min(20).max(65_536).default(200).describe('GB up to which the storage grows by itself.'),
+      .describe('Class of the database instance, without the db. prefix.'),
+    storage_gb: z.int().min(20).max(65_536).default(20).describe('Initial GB of storage.'),
+    max_storage_gb: z
+      .int()
+      .min(20)
+      .max(65_536)
+      .default(200)
+      .describe('GB up to which the storage grows automatically.'),
     multi_az: z.boolean().default(true).describe('Whether a standby in another availability zone takes over.'),
     backup_days: z.int().min(1).max(35).default(7).describe("Days that RDS's own backups are kept."),
     proxy: z.boolean().default(true).describe('Whether the functions connect through RDS Proxy.'),
@@ -70,9 +75,9 @@ const dax = z.strictObject({
     .default('dax.t3.small')
     .describe('Type of the nodes.'),
   // DAX: 11 nodes in a cluster. Fewer than 3 do not survive the loss of a zone.
-  nodes: z.int().min(1).max(11).default(3).describe('Nodes of the cluster: one that writes, the others for reads.'),
+  nodes: z.int().min(1).max(11).default(3).describe('Nodes of the cluster: one for writes, the others for reads.'),
   item_seconds: z.int().min(1).max(86_400).default(300).describe('Seconds that items stay in the cache.'),
-  query_seconds: z.int().min(1).max(86_400).default(60).describe('Seconds that results of queries stay in the cache.'),
+  query_seconds: z.int().min(1).max(86_400).default(60).describe('Seconds that query results stay in the cache.'),
 });
 
 const lambda = z.strictObject({
@@ -82,7 +87,7 @@ const lambda = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('Most calls at the same time, of each function. The limit of the account where left out.'),
+    .describe('Most concurrent calls of each function. Default: the limit of the account.'),
 });
 
 const alarms = z
@@ -90,16 +95,16 @@ const alarms = z
     emails: z
       .array(z.email({ error: 'must be an e-mail address' }))
       .default([])
-      .describe('Who is told of an alarm. Each has to confirm once.'),
+      .describe('Who is notified of an alarm. Each address has to confirm once.'),
     topic_arn: z
       .string()
       .regex(/^arn:aws[a-z-]*:sns:/, { error: 'must be the ARN of an SNS topic' })
       .optional()
-      .describe('An SNS topic that exists, in place of one that is made. Its subscriptions are its own.'),
+      .describe('An existing SNS topic, instead of a created one. Its subscriptions are managed elsewhere.'),
   })
   .superRefine(({ emails, topic_arn }, context) => {
     if (emails.length === 0 || topic_arn === undefined) return;
-    const message = 'applies without topic_arn only, whose subscriptions are its own; remove one';
+    const message = 'applies only without topic_arn, whose subscriptions are managed elsewhere; remove one';
     context.addIssue({ code: 'custom', path: ['emails'], message });
   });
 
@@ -107,21 +112,23 @@ export const deployment = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z](-?[a-z0-9])*$/, { error: 'must have only small letters, digits and single - between them' })
+      .regex(/^[a-z](-?[a-z0-9])*$/, {
+        error: 'must consist of lowercase letters, digits and single hyphens between them',
+      })
       .max(30)
       .default('hostfactory')
-      .describe('What the names of the stacks begin with.'),
-    region: region().optional().describe('Region of the stacks. That of the AWS credentials where left out.'),
+      .describe('Prefix of the names of the stacks.'),
+    region: region().optional().describe('Region of the stacks. Default: that of the AWS credentials.'),
     account: z
       .string()
       .regex(/^\d{12}$/, { error: 'must be the 12 digits of an account' })
       .optional()
-      .describe('AWS account of the stacks. That of the AWS credentials where left out.'),
+      .describe('AWS account of the stacks. Default: that of the AWS credentials.'),
     tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}).describe('Tags of every resource.'),
     customer_managed_key: z
       .boolean()
       .default(false)
-      .describe('Whether a KMS key of your own encrypts what is stored, in place of one of AWS.'),
+      .describe('Whether your own KMS key encrypts the stored data, instead of one managed by AWS.'),
     point_in_time_recovery: z
       .boolean()
       .default(true)
@@ -129,24 +136,22 @@ export const deployment = z
     deletion_protection: z
       .boolean()
       .default(true)
-      .describe('Whether DynamoDB and RDS refuse the deletion of tables and of the database.'),
+      .describe('Whether DynamoDB and RDS refuse to delete the tables and the database.'),
     replicas: z
       .array(replica)
       .default([])
-      .describe('Other regions that hold copies of the DynamoDB tables (global tables). Needs region.'),
+      .describe('Other regions that hold copies of the DynamoDB tables (global tables). Requires region.'),
     version_retention_days: z
       .int()
       .min(1)
       .max(3650)
       .default(30)
       .describe(
-        'Days that replaced and removed objects can be had back: of the JSON store, of backups and of what migrations know.',
+        'Days during which replaced and removed objects can be restored: of the JSON store, of backups and of the state of migrations.',
       ),
     vpc: vpc
       .optional()
-      .describe(
-        'The network of the functions: private subnets without a way to the internet. Needed by RDS and by DAX.',
-      ),
+      .describe('The network of the functions: private subnets without internet access. Required by RDS and DAX.'),
     rds: rds.prefault({}).describe('The PostgreSQL database of storage.strategy sql.'),
     dax: dax.prefault({}).describe('The DAX cluster of storage.dynamodb_strategy.enable_dax.'),
     lambda: lambda.prefault({}).describe('The functions.'),
@@ -166,18 +171,21 @@ export const deployment = z
     for (const [i, one] of replicas.entries()) {
       const others = [region, ...replicas.slice(0, i).map((other) => other.region)];
       if (others.includes(one.region))
-        refuse([i, 'region'], 'must be another region than that of the stacks and of the other replicas');
+        refuse([i, 'region'], 'must differ from the region of the stacks and of the other replicas');
       if (customer_managed_key && one.key_arn === undefined) {
-        refuse([i, 'key_arn'], 'is required with customer_managed_key: the key of the stacks is of their region only');
+        refuse(
+          [i, 'key_arn'],
+          'is required with customer_managed_key: the key of the stacks works only in their region',
+        );
       }
       if (!customer_managed_key && one.key_arn !== undefined) {
         refuse(
           [i, 'key_arn'],
-          'applies with customer_managed_key only; remove it, or set customer_managed_key to true',
+          'applies only with customer_managed_key; remove it, or set customer_managed_key to true',
         );
       }
     }
   });
 
-/** What is deployed besides the API, complete with defaults. */
+/** Everything that is deployed apart from the API, complete with defaults. */
 export type DeploymentConfig = z.output<typeof deployment>;

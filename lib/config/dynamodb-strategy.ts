@@ -5,30 +5,30 @@ import { collectionNames } from '../model/collections.ts';
 /** DynamoDB: 255 characters in the name of a table, which is the prefix, an underscore and the collection. */
 const LONGEST_PREFIX = 255 - Math.max(...collectionNames.map((name) => `_${name}`.length));
 
-/** DynamoDB: the quota of one table, where AWS has not raised it. */
-const MOST_UNITS = 40_000;
+/** DynamoDB: the quota of one table unless AWS has raised it. */
+const MAX_UNITS = 40_000;
 
-const units = () => z.int().min(1).max(MOST_UNITS);
+const units = () => z.int().min(1).max(MAX_UNITS);
 
 const autoScalingKeys = z
   .strictObject({
-    enabled: z.boolean().default(true).describe('Whether the capacities are scaled.'),
-    min_read_capacity: units().default(1).describe('Fewest read units.'),
-    max_read_capacity: units().default(100).describe('Most read units.'),
-    min_write_capacity: units().default(1).describe('Fewest write units.'),
-    max_write_capacity: units().default(100).describe('Most write units.'),
+    enabled: z.boolean().default(true).describe('Whether the capacities are scaled automatically.'),
+    min_read_capacity: units().default(1).describe('Minimum read units.'),
+    max_read_capacity: units().default(100).describe('Maximum read units.'),
+    min_write_capacity: units().default(1).describe('Minimum write units.'),
+    max_write_capacity: units().default(100).describe('Maximum write units.'),
     target_utilization: z
       .int()
       .min(20)
       .max(90)
       .default(70)
-      .describe('Percentage of the capacity in use that scaling aims at.'),
+      .describe('Utilization of the capacity in percent that scaling aims at.'),
   })
   .superRefine((config, context) => {
     for (const kind of ['read', 'write'] as const) {
-      const least = config[`min_${kind}_capacity`];
-      if (config[`max_${kind}_capacity`] >= least) continue;
-      const message = `must be at least min_${kind}_capacity, ${least}`;
+      const minimum = config[`min_${kind}_capacity`];
+      if (config[`max_${kind}_capacity`] >= minimum) continue;
+      const message = `must be at least min_${kind}_capacity, ${minimum}`;
       context.addIssue({ code: 'custom', path: [`max_${kind}_capacity`], message });
     }
   });
@@ -43,85 +43,85 @@ export const dynamodbStrategy = z
       .string()
       .regex(/^[a-z0-9-]+$/, { error: 'must be a region such as eu-central-1' })
       .optional()
-      .describe("Region of the tables. AWS's usual settings where left out."),
+      .describe("Region of the tables. Default: AWS's usual settings."),
     profile: z
       .string()
       .min(1)
       .optional()
       .describe(
-        "Profile of AWS's shared configuration files whose credentials are used. AWS's usual settings where left out.",
+        "Profile in AWS's shared configuration files whose credentials are used. Default: AWS's usual settings.",
       ),
     table_prefix: z
       .string()
       .min(1)
       .max(LONGEST_PREFIX)
-      .regex(/^[a-zA-Z0-9_.-]*$/, { error: 'must have only letters of English, digits and the characters _ . -' })
+      .regex(/^[a-zA-Z0-9_.-]*$/, { error: 'must consist of English letters, digits and the characters _ . -' })
       .default('hostfactory')
-      .describe('What the names of the tables begin with: hostfactory_templates and so on.'),
+      .describe('Prefix of the names of the tables: hostfactory_templates and so on.'),
     create_tables: z
       .boolean()
       .default(true)
       .describe(
-        'Whether tables that are missing are made when the store is opened. With false they must be there, and nobody looks. Deployed functions have false: CDK makes the tables.',
+        'Whether missing tables are created when the store is opened. With false they must exist, which is not checked. Deployed functions use false: CDK creates the tables.',
       ),
     billing_mode: z
       .enum(['PAY_PER_REQUEST', 'PROVISIONED'])
       .default('PAY_PER_REQUEST')
       .describe(
-        'PAY_PER_REQUEST bills each request, PROVISIONED the capacities. Applied where a table is made; tables that exist are not changed.',
+        'PAY_PER_REQUEST bills each request, PROVISIONED the capacities. Applies when a table is created; existing tables are not changed.',
       ),
     read_capacity: units()
       .default(5)
       .describe(
-        'Read units per second of each table and of each index that is made with billing_mode PROVISIONED. No effect with PAY_PER_REQUEST.',
+        'Read units per second of each table and index created with billing_mode PROVISIONED. No effect with PAY_PER_REQUEST.',
       ),
     write_capacity: units()
       .default(5)
       .describe(
-        'Write units per second of each table and of each index that is made with billing_mode PROVISIONED. No effect with PAY_PER_REQUEST.',
+        'Write units per second of each table and index created with billing_mode PROVISIONED. No effect with PAY_PER_REQUEST.',
       ),
     auto_scaling: autoScaling
       .prefault(false)
       .describe(
-        'Whether the capacities of PROVISIONED tables and indexes follow their use: true for 1 to 100 units at 70 percent, or an object with the limits. Has an effect at deployment with CDK only, which sets up Application Auto Scaling; none on tables that this program makes.',
+        'Whether the capacities of PROVISIONED tables and indexes follow their use: true for 1 to 100 units at 70 percent, or an object with the limits. Applies only to deployments with CDK, which sets up Application Auto Scaling, not to tables that this program creates.',
       ),
     enable_dax: z
       .boolean()
       .default(false)
-      .describe('Whether calls go through a DAX cluster, which caches. Only reads that are not consistent are cached.'),
+      .describe('Whether calls go through a DAX cluster, which caches. Only eventually consistent reads are cached.'),
     dax_endpoint: z
       .url({ protocol: /^daxs?$/, error: 'must be a URL that begins with dax:// or daxs://' })
       .optional()
-      .describe('URL of the DAX cluster. Needed with enable_dax when the store is opened; an error without.'),
+      .describe('URL of the DAX cluster. Required with enable_dax when the store is opened.'),
     consistent_reads: z
       .boolean()
       .default(true)
       .describe(
-        'Whether gets and scans see every write that was acknowledged before. If false they cost half the read units and may be up to seconds behind. Queries by an index may always be behind. DAX passes consistent reads through to the tables: it caches nothing while this is true.',
+        'Whether gets and scans see every write acknowledged before. If false they cost half the read units and may be seconds behind. Queries by an index may always be behind. DAX passes consistent reads through to the tables: it caches nothing while this is true.',
       ),
     endpoint: z
       .url({ protocol: /^https?$/, error: 'must be a URL that begins with http:// or https://' })
       .optional()
-      .describe('URL of DynamoDB Local or of a VPC endpoint. AWS where left out.'),
+      .describe('URL of DynamoDB Local or of a VPC endpoint. Default: AWS.'),
     timeout: z
       .number()
       .positive({ error: 'must be more than 0' })
-      // Beyond it, milliseconds were meant.
+      // A higher value was probably meant as milliseconds.
       .max(300)
       .default(5)
-      .describe('Seconds that one attempt of a request may take.'),
+      .describe('Time limit in seconds of one attempt of a request.'),
     max_attempts: z
       .int()
       .min(1)
       .max(100)
       .default(5)
-      .describe('Most attempts of a request that fails by the network, by the service or by throttling.'),
+      .describe('Most attempts of a request that fails because of the network, the service or throttling.'),
   })
   .superRefine(({ enable_dax, dax_endpoint }, context) => {
     if (enable_dax || dax_endpoint === undefined) return;
-    const message = 'applies with enable_dax only; remove it, or set enable_dax to true';
+    const message = 'applies only with enable_dax; remove it, or set enable_dax to true';
     context.addIssue({ code: 'custom', path: ['dax_endpoint'], message });
   });
 
-/** How the DynamoDB store reaches its tables and what they are made with, complete with defaults. */
+/** How the DynamoDB store reaches its tables and creates them, complete with defaults. */
 export type DynamodbStrategyConfig = z.output<typeof dynamodbStrategy>;

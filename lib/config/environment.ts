@@ -4,9 +4,9 @@ import { isSecretArn } from './postgresql-access.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A string that took values from the environment. */
+/** A string that contains values from the environment. */
 export interface Expansion {
-  /** As it was written. */
+  /** As written. */
   readonly text: string;
   readonly variables: readonly string[];
 }
@@ -76,15 +76,15 @@ export function expandEnvironment(input: unknown, env: Environment): Expanded {
 
 const ONLY_REFERENCES = /^(?:\$\{[^}]*\})+$/;
 
-/** What may be seen of a password: the variables that it came from, or the ARN of the secret that holds it. */
+/** The visible form of a password: the variables that it came from, or the ARN of the secret that holds it. */
 function shownPassword(password: string, expansion: Expansion | undefined): string {
   if (expansion !== undefined && ONLY_REFERENCES.test(expansion.text)) return expansion.text;
   return isSecretArn(password) ? password : '(hidden)';
 }
 
 /**
- * Copies a configuration without its secrets: what came from variables named like secrets is put back as it was written,
- * `${NAME}`, and a password that was written out is hidden.
+ * Copies a configuration without its secrets: values from variables with names like those of secrets are shown as written,
+ * `${NAME}`, and a literal password is hidden.
  */
 export function hideSecrets(value: unknown, expansions: ReadonlyMap<string, Expansion>, path = ''): unknown {
   const expansion = expansions.get(path);

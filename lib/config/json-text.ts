@@ -1,4 +1,4 @@
-/** JSON text written by people: where it is broken, they are told the line. */
+/** JSON text written by people: errors name the line and column. */
 import { parseJson } from '../model/parse-json.ts';
 import { decodeUtf8 } from '../model/utf8.ts';
 
@@ -30,8 +30,8 @@ const expected: Readonly<Record<Exclude<State, 'after'>, string>> = {
   colon: "':'",
 };
 
-/** Walks over the tokens of a text that is not JSON, up to the first that cannot stand where it is. */
-class Walk {
+/** Scans the tokens of a text that is not JSON up to the first one that is out of place. */
+class Scanner {
   position = 0;
   state: State = 'value';
   readonly #text: string;
@@ -58,7 +58,7 @@ class Walk {
     return container === '{' ? "',' or '}'" : "',' or ']'";
   }
 
-  /** Goes past one token if it may stand here. */
+  /** Consumes one token if it is allowed here. */
   #step(): boolean {
     const token = this.#text[this.position];
     switch (this.state) {
@@ -108,7 +108,7 @@ class Walk {
 }
 
 /**
- * Reads JSON text, with or without a byte order mark.
+ * Parses JSON text, with or without a byte order mark.
  * @param source text, or the bytes of a file
  * @throws JsonTextError naming line, column and what was expected there; NotUtf8Error
  */
@@ -117,9 +117,9 @@ export function parseJsonText(source: string | Uint8Array): unknown {
   try {
     return parseJson(text);
   } catch (cause) {
-    const walk = new Walk(text);
-    const reason = walk.toError();
-    const before = text.slice(0, walk.position);
-    throw new JsonTextError(before.split('\n').length, walk.position - before.lastIndexOf('\n'), reason, cause);
+    const scanner = new Scanner(text);
+    const reason = scanner.toError();
+    const before = text.slice(0, scanner.position);
+    throw new JsonTextError(before.split('\n').length, scanner.position - before.lastIndexOf('\n'), reason, cause);
   }
 }

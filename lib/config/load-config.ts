@@ -18,7 +18,7 @@ export interface ConfigFile {
 
 const DEFAULT_PATH = join('config', 'default.json');
 
-/** The configuration file to use: `path`, HFSTORAGE_CONFIG, `config/default.json` here, or the one of this package. */
+/** The configuration file to use: `path`, HFSTORAGE_CONFIG, `config/default.json` in the current folder, or this package's. */
 function locateConfig(path: string | undefined): string {
   const named = path ?? process.env.HFSTORAGE_CONFIG;
   if (named !== undefined && named !== '') return named;
@@ -46,7 +46,7 @@ async function readBytes(path: string): Promise<Buffer> {
 }
 
 /**
- * Reads a configuration file and says where it came from.
+ * Reads a configuration file and returns its path with it.
  * @throws ConfigurationError naming the file
  */
 export async function readConfig(path?: string): Promise<ConfigFile> {
@@ -63,7 +63,7 @@ export async function readConfig(path?: string): Promise<ConfigFile> {
  * Reads a configuration file.
  * @param path if left out: the environment variable HFSTORAGE_CONFIG, else `config/default.json` in the current folder, else
  *   the default configuration of this package
- * @throws ConfigurationError naming the file and the key, or the line and column where it is not JSON
+ * @throws ConfigurationError naming the file and the key, or the line and column at which it is not JSON
  */
 export async function loadConfig(path?: string): Promise<Config> {
   return (await readConfig(path)).config;

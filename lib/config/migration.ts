@@ -5,7 +5,7 @@ import type { JsonValue } from '../model/entities.ts';
 import { checkField } from '../model/validation.ts';
 import { jobsAtOnce } from './backup.ts';
 
-/** Defaults of one collection: only declared fields, each with a value that it may have. */
+/** Defaults of one collection: only declared fields, each with a valid value. */
 const defaultsOf = (collection: CollectionName) =>
   z
     .record(z.string(), z.json())
@@ -21,7 +21,7 @@ const defaultsOf = (collection: CollectionName) =>
       }
     })
     .optional()
-    .describe(`Values for fields that ${collection} lack.`);
+    .describe(`Values for missing fields of ${collection}.`);
 
 const defaults = z.strictObject({
   templates: defaultsOf('templates'),

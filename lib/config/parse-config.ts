@@ -4,7 +4,7 @@ import { type Config, configuration } from './configuration.ts';
 import { type Environment, type Expansion, expandEnvironment } from './environment.ts';
 import { issueMessage, problemsOf } from './problems.ts';
 
-/** Results of `parseConfig`. They must not be expanded again: a `${` in them is meant as it stands. */
+/** Results of `parseConfig`. They must not be expanded again: a `${` in them is literal. */
 const parsed = new WeakSet<object>();
 
 const isParsed = (value: unknown): value is Config => typeof value === 'object' && value !== null && parsed.has(value);
@@ -15,7 +15,7 @@ function refuse(problems: readonly Problem[]): never {
 }
 
 /**
- * Checks a configuration and says which of its strings came from the environment.
+ * Validates a configuration and returns which of its strings came from the environment.
  * @throws ConfigurationError
  */
 export function expandAndCheck(
@@ -31,10 +31,10 @@ export function expandAndCheck(
 }
 
 /**
- * Checks a configuration, replaces `${NAME}` in its strings by environment variables and fills in the defaults.
- * A configuration that was checked before is returned as it is.
+ * Validates a configuration, replaces `${NAME}` in its strings with environment variables and fills in the defaults.
+ * A configuration that has already been parsed is returned unchanged.
  * @param env variables for `${NAME}`; the process's own if left out
- * @throws ConfigurationError naming each key that cannot be used, and the nearest valid one
+ * @throws ConfigurationError naming each invalid key, and the nearest valid one
  */
 export function parseConfig(value: unknown, env: Environment = process.env): Config {
   return isParsed(value) ? value : expandAndCheck(value, env).config;

@@ -1,7 +1,7 @@
-/** What the keys of `storage.sql_strategy` mean for a connection to PostgreSQL. */
+/** The meaning of the keys of `storage.sql_strategy` for a connection to PostgreSQL. */
 import { isIP, isIPv4 } from 'node:net';
 
-// Named as libpq names them. Its `allow` and `prefer` are missing on purpose.
+// Named as in libpq. Its `allow` and `prefer` are missing on purpose.
 export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
@@ -10,7 +10,7 @@ export const DEFAULT_PORT = 5432;
 const SECRET_ARN = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:\S+$/;
 const HOST_NAME = /^[\w.-]+$/;
 
-/** Whether a host is the folder of a Unix socket, as for libpq. */
+/** Whether a host is the folder of a Unix socket, as in libpq. */
 export const isSocketFolder = (host: string): boolean => host.startsWith('/');
 
 /** Whether a text can be a host: a name, an address or the folder of a Unix socket. */
@@ -22,7 +22,7 @@ const isThisMachine = (host: string): boolean =>
   host === '::1' ||
   (isIPv4(host) && host.startsWith('127.'));
 
-/** Whether a password names a secret of AWS Secrets Manager instead of being one. */
+/** Whether a password is the ARN of a secret in AWS Secrets Manager and not a password itself. */
 export const isSecretArn = (password: string | undefined): password is string =>
   password !== undefined && SECRET_ARN.test(password);
 
@@ -31,7 +31,7 @@ interface Encryption {
   readonly sslmode?: SslMode | undefined;
 }
 
-/** How a connection is encrypted, where nothing is written too: never unverified, unless it stays on this machine. */
+/** How a connection is encrypted, including the default: verified unless it stays on this machine. */
 export const sslModeOf = ({ host, sslmode }: Encryption): SslMode =>
   sslmode ?? (isThisMachine(host) ? 'disable' : 'verify-full');
 

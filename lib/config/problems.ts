@@ -1,4 +1,4 @@
-/** What is wrong with a configuration, in words that name the key and what to write instead. */
+/** Problems of a configuration, as messages that name the key and what to write instead. */
 import type * as z from 'zod';
 import { childPath, type Problem } from '../model/json-values.ts';
 import { configSchema } from './configuration.ts';
@@ -24,7 +24,7 @@ function kindOf(value: unknown): string {
 
 const kindExpected = (expected: string): string => kinds[expected] ?? expected;
 
-/** The message of an issue for which the schema has none of its own; undefined leaves it to zod. */
+/** The message of an issue for which the schema has no message; undefined leaves it to zod. */
 export function issueMessage(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
@@ -51,11 +51,11 @@ export function issueMessage(issue: RawIssue): string | undefined {
 
 type Issue = z.core.$ZodIssue;
 
-/** The kind that one form of a value wants, where the value is of another. */
+/** The kind that one form of a value requires, if the value is of another kind. */
 const wrongKind = (issues: readonly Issue[]): string[] =>
   issues.flatMap((issue) => (issue.code === 'invalid_type' && issue.path.length === 0 ? [issue.expected] : []));
 
-/** Of a value that may be written in several forms: what is wrong with it in the form that was meant. */
+/** The issues of a value with several allowed forms, in the form that was meant. */
 function issuesOfForm(issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const meant = issue.errors.find((issues) => wrongKind(issues).length === 0);
@@ -80,7 +80,7 @@ function keysOf(schema: object, parent = ''): KnownKey[] {
   return [...own, ...anyOf.flatMap((form) => keysOf(form, parent))];
 }
 
-/** The valid key that an unknown one was likely meant to be: one beside it, else one of its name elsewhere. */
+/** The valid key that an unknown one was probably meant to be: a sibling, else one with the same name elsewhere. */
 function meantKey(parent: string, name: string): string | undefined {
   const known = keysOf(configSchema());
   const siblings = known.filter((key) => key.parent === parent).map((key) => key.name);
@@ -93,7 +93,7 @@ function unknownKey(parent: string, name: string): Problem {
   return { path: childPath(parent, name), message };
 }
 
-/** The problems that zod's issues stand for. */
+/** Converts zod's issues to problems. */
 export const problemsOf = (issues: readonly Issue[]): Problem[] =>
   issues
     .flatMap(issuesOfForm)

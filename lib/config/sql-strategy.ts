@@ -1,4 +1,4 @@
-/** `storage.sql_strategy`: its keys, and whether they go together. */
+/** `storage.sql_strategy`: its keys, and the checks across them. */
 import type * as z from 'zod';
 import { checkSqlKeys } from './sql-strategy-checks.ts';
 import { DEFAULT_SQLITE_FILE, sqlKeys } from './sql-strategy-keys.ts';

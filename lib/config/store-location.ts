@@ -4,7 +4,7 @@ import { isS3BasePath } from './json-strategy.ts';
 import { portOf } from './postgresql-access.ts';
 
 /**
- * Where a store is, as people would say it, without secrets: equal for configurations that open the same data. Such as
+ * The location of a store in readable form, without secrets: equal for configurations that open the same data. For example
  * `sqlite /srv/hfstorage/request_database.db` or `dynamodb eu-central-1 hostfactory_*`.
  */
 export function storeLocation({ strategy, json_strategy, sql_strategy, dynamodb_strategy }: Config['storage']): string {

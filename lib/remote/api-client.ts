@@ -1,20 +1,27 @@
-/** Calls of the API: authorized, repeated where that does no harm, and their failures told apart. */
+/** Calls to the API: authorized, retried if that is safe, with their failures classified. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageVersion } from '../config/package-version.ts';
 import { StorageError, StorageUnavailableError } from '../repository/errors.ts';
 import { PROBLEM_TYPE, type ProblemDetails } from '../service/http/problems.ts';
-import type { Authorize } from './aws-signature.ts';
+import type { Authorize } from './authorization.ts';
 import { type QueryPairs, queryString } from './call-path.ts';
-import { type Carried, foreignAnswer, gatewayProblem, jsonObjectOf, mayBeDone } from './foreign-answers.ts';
+import {
+  foreignAnswer,
+  gatewayProblem,
+  type Identification,
+  jsonObjectOf,
+  mayBeDone,
+  unreachable,
+  worthRetrying,
+} from './exchange-failures.ts';
 import { type Answer, HttpExchange, NoAnswer, NotSent } from './http-exchange.ts';
 import { AnswerLostError, RemoteCallError } from './remote-errors.ts';
 import type { RemoteTarget } from './remote-target.ts';
 import { pauseAfter, type RetryPolicy, retryAfterMs, standardPolicy } from './retry-policy.ts';
-import { unreachable, worthRepeating } from './unreachable.ts';
 
 /**
- * What sending a call twice would do: nothing (`read`), nothing or a refusal by the version it asks for (`guarded`), or
- * its work a second time (`unguarded`), so that it is repeated only where the first cannot have been carried out.
+ * The effect of sending a call twice: none (`read`), none or a refusal because of the expected version (`guarded`), or the
+ * work done twice (`unguarded`), so that the call is retried only if the first attempt cannot have been executed.
  */
 export type Effect = 'read' | 'guarded' | 'unguarded';
 
@@ -24,24 +31,24 @@ export interface ApiCall {
   readonly path: string;
   readonly query?: QueryPairs;
   readonly headers?: Readonly<Record<string, string>>;
-  /** To be sent as JSON. */
+  /** Sent as JSON. */
   readonly body?: unknown;
   readonly effect: Effect;
 }
 
 export interface ApiAnswer {
   readonly status: number;
-  /** An empty object where the answer has none. */
+  /** An empty object if the answer has none. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Whether an earlier attempt of the same call may have been carried out. */
+  /** Whether an earlier attempt of the same call may have been executed. */
   readonly afterLostAnswer: boolean;
 }
 
-/** The service answered with a problem. What it means depends on what the call was for. */
+/** The service answered with a problem, whose meaning depends on the call. */
 export class ApiProblem extends Error {
   readonly call: ApiCall;
   readonly problem: ProblemDetails;
-  /** Whether an earlier attempt of the same call may have been carried out. */
+  /** Whether an earlier attempt of the same call may have been executed. */
   readonly afterLostAnswer: boolean;
 
   constructor(call: ApiCall, problem: ProblemDetails, afterLostAnswer: boolean) {
@@ -62,30 +69,30 @@ type Success = Omit<ApiAnswer, 'afterLostAnswer'>;
 /** How an attempt failed. */
 interface Failure {
   readonly error: StorageError | ProblemDetails;
-  /** Whether the call may have been carried out all the same. */
+  /** Whether the call may have been executed nevertheless. */
   readonly mayBeDone: boolean;
-  /** Whether another attempt can help. */
-  readonly passing: boolean;
+  /** Whether a retry may succeed. */
+  readonly transient: boolean;
   readonly retryAfterMs?: number | undefined;
 }
 
 const transientCodes: ReadonlySet<string> = new Set(['storage_unavailable', 'deadline_exceeded']);
 
-/** Longest path and query. What takes most is `hfstorage serve` with 16 KB, headers included; API Gateway takes 10 KB. */
+/** Longest path and query. `hfstorage serve` accepts 16 KB including the headers, API Gateway only 10 KB. */
 const MAX_URL = 16_000;
 
-/** Where a URL is far too long, servers hang up before they have read it, and their reason is lost. */
+/** If a URL is far too long, servers hang up before they have read it, and their reason is lost. */
 function requireShortUrl({ path, query = [] }: ApiCall): void {
   const { length } = path + queryString(query);
   if (length <= MAX_URL) return;
-  const message = `The filters take ${length} bytes in the URL, where at most ${MAX_URL} have room. Ask for fewer values in one call.`;
+  const message = `The filters take ${length} bytes in the URL, which may have at most ${MAX_URL}. Ask for fewer values in one call.`;
   throw new RemoteCallError('headers_too_large', 431, message);
 }
 
 export interface ApiClientOptions {
   /** Whether calls are authorized by a token, instead of a signature. */
   readonly hasToken?: boolean;
-  /** Sent with every call, whatever authorizes it. */
+  /** Sent with every call, however it is authorized. */
   readonly apiKey?: string | undefined;
   readonly policy?: RetryPolicy;
 }
@@ -98,12 +105,12 @@ function asProblem(body: Record<string, unknown> | undefined): ProblemDetails | 
 export class ApiClient {
   readonly target: RemoteTarget;
   readonly #authorize: Authorize;
-  readonly #carried: Carried;
-  /** Of every call. */
+  readonly #identification: Identification;
+  /** Sent with every call. */
   readonly #headers: Readonly<Record<string, string>>;
   readonly #policy: RetryPolicy;
   readonly #exchange: HttpExchange;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #inProgress = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(
@@ -113,9 +120,9 @@ export class ApiClient {
   ) {
     this.target = target;
     this.#authorize = authorize;
-    this.#carried = { hasToken, hasKey: apiKey !== undefined };
+    this.#identification = { hasToken, hasKey: apiKey !== undefined };
     this.#headers = {
-      // AWS WAF's common rules block calls that do not say what sends them.
+      // AWS WAF's common rules block calls without a User-Agent.
       'User-Agent': `hfstorage/${packageVersion()}`,
       ...(apiKey !== undefined && { 'x-api-key': apiKey }),
     };
@@ -125,39 +132,39 @@ export class ApiClient {
 
   /**
    * Makes a call.
-   * @throws ApiProblem where the service answers with one
-   * @throws AnswerLostError where a write may have been carried out or not
-   * @throws StorageUnavailableError where the service cannot be reached, RemoteCallError where something else answers
+   * @throws ApiProblem if the service answers with one
+   * @throws AnswerLostError if it is not known whether a write was executed
+   * @throws StorageUnavailableError if the service cannot be reached, RemoteCallError if something else answers
    */
   async call(call: ApiCall): Promise<ApiAnswer> {
     if (this.#closed) throw new StorageUnavailableError('The connection to the API is closed. Open another one.');
     requireShortUrl(call);
-    const made = this.#repeat(call);
-    this.#underWay.add(made);
+    const made = this.#callWithRetries(call);
+    this.#inProgress.add(made);
     try {
       return await made;
     } finally {
-      this.#underWay.delete(made);
+      this.#inProgress.delete(made);
     }
   }
 
-  /** Waits for the calls under way, and ends the connections. */
+  /** Waits for the calls in progress, and ends the connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#inProgress);
     this.#exchange.close();
   }
 
-  async #repeat(call: ApiCall): Promise<ApiAnswer> {
+  async #callWithRetries(call: ApiCall): Promise<ApiAnswer> {
     const end = performance.now() + this.#policy.totalMs;
     let lost = false;
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#attempt(call, Math.min(this.#policy.attemptMs, end - performance.now()));
       if ('status' in outcome) return { ...outcome, afterLostAnswer: lost };
-      const harmless = call.effect !== 'unguarded' || !outcome.mayBeDone;
+      const safe = call.effect !== 'unguarded' || !outcome.mayBeDone;
       const pause = Math.max(pauseAfter(attempt, this.#policy), outcome.retryAfterMs ?? 0);
       const late = performance.now() + pause >= end;
-      if (!outcome.passing || !harmless || late || attempt === this.#policy.attempts) throw final(call, outcome, lost);
+      if (!outcome.transient || !safe || late || attempt === this.#policy.attempts) throw final(call, outcome, lost);
       lost ||= outcome.mayBeDone;
       await sleep(pause);
     }
@@ -174,17 +181,17 @@ export class ApiClient {
     };
     const { host, url } = this.target;
     try {
-      // Each attempt anew: a signature is good for some minutes only.
+      // For each attempt: a signature is valid for only a few minutes.
       const authorization = await this.#authorize({ method, host, path, query, headers, body });
       const sent = { method, path: `${path}${queryString(query)}`, headers: { ...headers, ...authorization }, body };
       return this.#read(await this.#exchange.send(sent, timeLimitMs));
     } catch (error) {
-      if (error instanceof StorageError) return { error, mayBeDone: false, passing: false };
+      if (error instanceof StorageError) return { error, mayBeDone: false, transient: false };
       if (!(error instanceof NotSent || error instanceof NoAnswer)) throw error;
       return {
         error: unreachable(url, error),
         mayBeDone: error instanceof NoAnswer,
-        passing: worthRepeating(error),
+        transient: worthRetrying(error),
       };
     }
   }
@@ -196,24 +203,24 @@ export class ApiClient {
     const wait = retryAfterMs(headers['retry-after']);
     const problem = headers['content-type']?.startsWith(PROBLEM_TYPE) === true ? asProblem(body) : undefined;
     const { url } = this.target;
-    const gateways = problem && gatewayProblem(url, answer, problem.detail, this.#carried);
+    const gateways = problem && gatewayProblem(url, answer, problem.detail, this.#identification);
     if (problem !== undefined && gateways === undefined) {
-      const passing = transientCodes.has(problem.type.replace('urn:hostfactory:problem:', ''));
-      return { error: problem, mayBeDone: passing, passing, retryAfterMs: wait };
+      const transient = transientCodes.has(problem.type.replace('urn:hostfactory:problem:', ''));
+      return { error: problem, mayBeDone: transient, transient, retryAfterMs: wait };
     }
-    const error = gateways ?? foreignAnswer(url, answer, this.#carried);
-    return { error, mayBeDone: mayBeDone(status), passing: error.retryable, retryAfterMs: wait };
+    const error = gateways ?? foreignAnswer(url, answer, this.#identification);
+    return { error, mayBeDone: mayBeDone(status), transient: error.retryable, retryAfterMs: wait };
   }
 }
 
 /** The error that a call ends with after its last attempt. */
-function final(call: ApiCall, { error, mayBeDone, passing }: Failure, lostBefore: boolean): Error {
+function final(call: ApiCall, { error, mayBeDone, transient }: Failure, lostBefore: boolean): Error {
   const reason = error instanceof StorageError ? error : new StorageUnavailableError(error.detail);
   const isWrite = call.effect !== 'read';
-  if (isWrite && (mayBeDone || (lostBefore && (passing || error instanceof StorageError)))) {
-    const text = reason.message.replace(/\.(?: Try again.*| Send the same.*)?$/, '');
+  if (isWrite && (mayBeDone || (lostBefore && (transient || error instanceof StorageError)))) {
+    const text = reason.message.replace(/\.(?: (?:Try again|Retry the same).*)?$/, '');
     return new AnswerLostError(`${call.method} ${call.path}`, text, { cause: reason });
   }
   if (error instanceof StorageError) return error;
-  return passing ? reason : new ApiProblem(call, error, lostBefore);
+  return transient ? reason : new ApiProblem(call, error, lostBefore);
 }

@@ -1,4 +1,4 @@
-/** Calls on single entities, and what their problems mean. */
+/** Calls on single entities, and the errors for their problems. */
 import { type CollectionName, MAX_INTEGER } from '../model/collections.ts';
 import type { Entity } from '../model/entities.ts';
 import { type StorageError, ValidationError } from '../repository/errors.ts';
@@ -6,27 +6,26 @@ import type { Expectation } from '../repository/guarded-write.ts';
 import type { ProblemDetails } from '../service/http/problems.ts';
 import { type ApiAnswer, type ApiCall, type ApiClient, ApiProblem, type Effect } from './api-client.ts';
 import { entityPath } from './call-path.ts';
-import { codeOf, conflictError, errorOf, isConflict, type Target } from './problem-errors.ts';
-import { AnswerLostError } from './remote-errors.ts';
+import { AnswerLostError, codeOf, conflictError, errorOf, isConflict, type Target } from './remote-errors.ts';
 
-/** @throws ValidationError where it is no version; the API would take it for one that no entity has */
+/** @throws ValidationError if it is not a version; the API would treat it as one that no entity has */
 export function requireExpectation(expectation: unknown): void {
   if (expectation === undefined || expectation === 'exists') return;
   if (Number.isInteger(expectation) && (expectation as number) >= 0) return;
   throw new ValidationError([{ path: 'expected_version', message: 'must be an integer of at least 0' }]);
 }
 
-/** What a write asks of the version, by its option or by the entity's own. The API refuses where they disagree. */
-export const effectiveExpectation = (option: Expectation, sent: number | undefined): Expectation =>
-  typeof option === 'number' ? option : (sent ?? option);
+/** The version that a write expects, by its option or the entity's own version. The API refuses a contradiction. */
+export const effectiveExpectation = (option: Expectation, entityVersion: number | undefined): Expectation =>
+  typeof option === 'number' ? option : (entityVersion ?? option);
 
-/** Only a version makes a write safe to send twice: that an entity exists holds afterwards too. */
+/** Only an expected version makes a write safe to retry: `exists` still holds afterwards. */
 export const effectOf = (expect: Expectation): Effect => (typeof expect === 'number' ? 'guarded' : 'unguarded');
 
-/** An expected version in the range of the API; none beyond it is ever reached. */
+/** Limits an expected version to the range of the API; no entity reaches a higher one. */
 export const inRange = (version: number): number => Math.min(version, MAX_INTEGER);
 
-/** The headers that ask for a version. `"0"` is no version, so that it never holds where there is an entity. */
+/** The headers that expect a version. `"0"` is not a version, so it never holds for an existing entity. */
 export function preconditions(method: ApiCall['method'], expectation: Expectation): Record<string, string> {
   if (expectation === undefined) return {};
   if (expectation === 'exists') return { 'If-Match': '*' };
@@ -34,7 +33,7 @@ export function preconditions(method: ApiCall['method'], expectation: Expectatio
   return { 'If-Match': `"${inRange(expectation)}"` };
 }
 
-/** Reads one entity; undefined where there is none. */
+/** Reads one entity; undefined if it does not exist. */
 export async function readEntity(api: ApiClient, collection: CollectionName, id: string): Promise<Entity | undefined> {
   try {
     const { body } = await api.call({ method: 'GET', path: entityPath(collection, id), effect: 'read' });
@@ -47,8 +46,8 @@ export async function readEntity(api: ApiClient, collection: CollectionName, id:
 }
 
 /**
- * What the problem of a write is to the caller. A conflict carries the entity that won, which the answer does not have.
- * Where an earlier answer was lost, a conflict may be with the caller's own write: then nothing is claimed.
+ * The error for the problem of a write. A conflict carries the entity that won, which is not in the answer. If an earlier
+ * answer was lost, a conflict may be with the caller's own write: then the outcome is reported as unknown.
  */
 export async function writeError(
   api: ApiClient,
@@ -64,11 +63,11 @@ export async function writeError(
   return conflictError(target, problem, current);
 }
 
-/** The error of a write whose first answer was lost, and whose second says that something has changed since. */
+/** The error for a write whose first answer was lost and whose retry was refused because something has changed since. */
 const lostAnswer = ({ method, path }: ApiCall, { detail }: ProblemDetails): AnswerLostError =>
   new AnswerLostError(
     `${method} ${path}`,
-    `its answer was lost, and sent again it was refused (${detail.replace(/\. .*$/s, '')})`,
+    `its answer was lost, and the retry was refused (${detail.replace(/\. .*$/s, '')})`,
   );
 
 /** Makes a write on one entity. */

@@ -1,4 +1,4 @@
-/** One request and its answer over HTTP/1.1, on connections that are kept. */
+/** One request and its answer over HTTP/1.1, on keep-alive connections. */
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
@@ -6,7 +6,7 @@ import type { RemoteTarget } from './remote-target.ts';
 
 export interface OutgoingRequest {
   readonly method: string;
-  /** With its query, exactly as it is to be sent. */
+  /** With its query, exactly as sent. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
@@ -18,19 +18,19 @@ export interface Answer {
   readonly text: string;
 }
 
-/** The request did not reach the service: sending it again cannot do anything twice. */
+/** The request did not reach the service: a retry cannot repeat its effect. */
 export class NotSent extends Error {}
 
-/** The request was sent, at least in part, and no whole answer came. */
+/** The request was sent, at least in part, but no complete answer arrived. */
 export class NoAnswer extends Error {}
 
-/** No answer of the API is as large; something else may answer at its address. */
+/** More than any answer of the API; something else may be answering at its address. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** An idle connection is closed by us before most servers and load balancers close it. */
+/** Idle connections are closed before most servers and load balancers would close them. */
 const IDLE_MS = 20_000;
 
-// Not fetch: it resolves dot segments of a path even where they are percent-encoded, and `..` may be an id.
+// Not fetch: it resolves dot segments of a path even if they are percent-encoded, and `..` may be an id.
 export class HttpExchange {
   readonly #target: RemoteTarget;
   readonly #agent: HttpAgent | HttpsAgent;
@@ -43,7 +43,7 @@ export class HttpExchange {
 
   /**
    * Sends a request and reads the whole answer.
-   * @param timeLimitMs for all of it
+   * @param timeLimitMs limit for the whole exchange
    * @throws NotSent, NoAnswer
    */
   send({ method, path, headers, body }: OutgoingRequest, timeLimitMs: number): Promise<Answer> {
@@ -64,7 +64,7 @@ export class HttpExchange {
       request.destroy();
     }, timeLimitMs);
     const fail = (error: Error): void => {
-      const reason = timedOut ? `no answer came within ${Math.round(timeLimitMs / 1000)} s` : error.message;
+      const reason = timedOut ? `no answer arrived within ${Math.round(timeLimitMs / 1000)} s` : error.message;
       reject(wasSent() ? new NoAnswer(reason, { cause: error }) : new NotSent(reason, { cause: error }));
     };
     request.on('response', (response) => {
@@ -72,7 +72,7 @@ export class HttpExchange {
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > MAX_ANSWER_BYTES) request.destroy(new Error('the answer is larger than any of the API'));
+        if (bytes > MAX_ANSWER_BYTES) request.destroy(new Error('the answer is larger than any answer of the API'));
         else chunks.push(chunk);
       });
       response.on('error', fail);
@@ -90,7 +90,7 @@ export class HttpExchange {
   }
 }
 
-/** Tells whether anything of a request may have reached the server: not before its connection stands. */
+/** Tracks whether any part of a request may have reached the server: not before its connection is established. */
 function watchSending(request: ClientRequest, secure: boolean): () => boolean {
   let sent = false;
   request.once('socket', (socket: Socket) => {

@@ -19,10 +19,10 @@ import type {
 import { type OperationSettings, requireCollection, requireId } from '../repository/session-operations.ts';
 import type { Capabilities } from '../repository/storage-strategy.ts';
 import { TransactionScope } from '../repository/transaction-scope.ts';
+import type { ProvisionBody } from '../service/http/body-schemas.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
 import { readEntities, requireBatch } from './batch-calls.ts';
-import { entityPath, type QueryPairs } from './call-path.ts';
-import { createTogether } from './create-together.ts';
+import { countParameters, entityPath, type QueryPairs, queryParameters } from './call-path.ts';
 import {
   callOn,
   effectiveExpectation,
@@ -32,15 +32,13 @@ import {
   readEntity,
   requireExpectation,
 } from './entity-calls.ts';
-import type { TransactionReads } from './http-transaction.ts';
-import { errorOf } from './problem-errors.ts';
-import { type Order, type Provisioned, provision } from './provision-call.ts';
-import { countParameters, queryParameters } from './query-calls.ts';
-import { runTransaction } from './run-transaction.ts';
+import { runTransaction, type TransactionReads } from './http-transaction.ts';
+import { type Provisioned, provision } from './provision-call.ts';
+import { errorOf } from './remote-errors.ts';
 import { saveBatch } from './save-batch.ts';
-import { executeTransaction } from './transaction-calls.ts';
+import { createTogether, executeTransaction } from './transaction-calls.ts';
 
-/** What the API promises whichever store is behind it. */
+/** The capabilities that the API guarantees with any store behind it. */
 export const httpCapabilities: Capabilities = {
   queriesInTransactions: false,
   maxAtomicWrites: MAX_TRANSACTION_ENTITIES,
@@ -51,7 +49,7 @@ export const httpCapabilities: Capabilities = {
   queryStaleness: Number.POSITIVE_INFINITY,
 };
 
-/** The Repository over the HTTP API of a service. */
+/** A Repository over the HTTP API of a service. */
 export class HttpRepository implements Repository {
   readonly capabilities = httpCapabilities;
   /** Makes any call of the API. */
@@ -59,7 +57,7 @@ export class HttpRepository implements Repository {
   readonly #settings: OperationSettings;
   readonly #scope = new TransactionScope();
 
-  /** @param settings those of the service: inside a transaction references are checked here too, before it commits */
+  /** @param settings as in the service: inside a transaction references are also checked here, before it commits */
   constructor(api: ApiClient, settings: OperationSettings = { enforceReferences: true }) {
     this.api = api;
     this.#settings = settings;
@@ -173,8 +171,8 @@ export class HttpRepository implements Repository {
   }
 
   /**
-   * Saves up to 1,000 entities, each on its own, by as many calls as they need, and reads back what is stored.
-   * @throws ValidationError where an id comes twice; StorageUnavailableError where nothing could be sent
+   * Saves up to 1,000 entities, each on its own, in as many calls as they need, and reads back the stored entities.
+   * @throws ValidationError if an id comes twice; StorageUnavailableError if nothing could be sent
    */
   async saveEntities<C extends CollectionName>(
     collection: C,
@@ -187,7 +185,7 @@ export class HttpRepository implements Repository {
 
   /**
    * Creates up to 100 entities together, or none.
-   * @throws UnsupportedOperationError where there are more: `provision` creates a request with thousands of machines
+   * @throws UnsupportedOperationError if there are more: `provision` creates a request with thousands of machines
    */
   async createTogether(entities: readonly NewEntity[]): Promise<EntityOf<CollectionName>[]> {
     this.#scope.requireOutside();
@@ -195,19 +193,19 @@ export class HttpRepository implements Repository {
   }
 
   /**
-   * Creates a request with its machines, up to 10,000, all PENDING, together or not at all. An order without a
-   * `request_id` is given one, so that it can be sent again where an answer is lost.
+   * Creates a request with its machines, up to 10,000, all PENDING, together or not at all. A body without a `request_id`
+   * is given one, so that the call can be retried if an answer is lost.
    * @throws ValidationError, TemplateNotFoundError, RemoteCallError `request_differs`
    */
-  async provision(order: Order): Promise<Provisioned> {
+  async provision(body: ProvisionBody): Promise<Provisioned> {
     this.#scope.requireOutside();
-    return provision(this.api, order);
+    return provision(this.api, body);
   }
 
   /**
-   * Runs `work`, whose reads go to the service and whose writes are kept, and commits by one call that holds only if
-   * nothing it read has changed; otherwise `work` runs again. `updated_at` is that of the commit: what `tx` returned has
-   * an earlier one.
+   * Runs `work`, whose reads go to the service and whose writes are buffered, and commits with one call that succeeds only
+   * if nothing it read has changed; otherwise `work` runs again. `updated_at` is the time of the commit: entities returned
+   * by `tx` have an earlier one.
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     this.#scope.requireOutside();

@@ -1,23 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CollectionName, Reference } from '../model/collections.ts';
 import type { Entity, JsonObject } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
-import { UnsupportedOperationError } from '../repository/errors.ts';
+import { MAX_TRANSACTION_ENTITIES } from '../model/limits.ts';
+import { StorageUnavailableError, TransactionTooLargeError, UnsupportedOperationError } from '../repository/errors.ts';
 import { type GuardedWrite, versionOf } from '../repository/guarded-write.ts';
 import { copyOf, PendingWrites } from '../repository/pending-writes.ts';
+import type { Transaction } from '../repository/repository.ts';
+import { type OperationSettings, SessionOperations } from '../repository/session-operations.ts';
 import type { Count, Page, StoreSession } from '../repository/storage-strategy.ts';
-import type { TransactionOperation } from './transaction-calls.ts';
+import { type ApiClient, ApiProblem } from './api-client.ts';
+import { codeOf, isConflict } from './remote-errors.ts';
+import { pauseAfter } from './retry-policy.ts';
+import { sendTransaction, type TransactionOperation, transactionError } from './transaction-calls.ts';
 
-/** How a transaction reads what is stored. */
+/** How a transaction reads stored entities. */
 export interface TransactionReads {
   /** The entities of distinct ids, by id. */
   read(collection: CollectionName, ids: readonly string[]): Promise<ReadonlyMap<string, Entity>>;
-  /** Whether an entity other than those of `except` refers to an id. */
+  /** Whether an entity other than those in `except` references an id. */
   isReferenced(reference: Reference, id: string, except: ReadonlySet<string>): Promise<boolean>;
 }
 
 const keyOf = (collection: CollectionName, id: string): string => `${collection}/${id}`;
 
-/** Changes of an update as the API takes them: null removes a field. */
+/** Changes of an update in the API's form: null removes a field. */
 function changesOf(set: JsonObject, remove: readonly string[]): JsonObject {
   const changes: JsonObject = {};
   for (const name of Object.keys(set)) setOwn(changes, name, set[name]);
@@ -25,13 +32,13 @@ function changesOf(set: JsonObject, remove: readonly string[]): JsonObject {
   return changes;
 }
 
-/** A write as the API takes it, over the version that is known. */
+/** A write in the API's form, expecting the known version. */
 function operationOf(write: GuardedWrite, before: Entity | undefined, after: Entity | undefined): TransactionOperation {
   const { collection, id } = write;
   const about = { collection, id, expected_version: versionOf(before) };
   switch (write.kind) {
     case 'put': {
-      // A new entity is given its time here, so that what was returned is what is stored.
+      // A new entity gets its timestamp here, so that the returned entity equals the stored one.
       const created = before === undefined ? { created_at: after?.created_at ?? write.at } : {};
       return { action: 'save', ...about, entity: { ...write.fields, ...created } };
     }
@@ -45,10 +52,10 @@ function operationOf(write: GuardedWrite, before: Entity | undefined, after: Ent
 }
 
 /**
- * One attempt of a transaction: it keeps its writes, and in the end sends them as operations that each ask for the version
- * which was read, with a check for everything that was read and not written, absence included.
+ * One attempt of a transaction: it buffers its writes and finally sends them as operations that each expect the version
+ * that was read, with a check for everything that was read but not written, including absence.
  */
-export class HttpTransaction implements StoreSession {
+class HttpTransaction implements StoreSession {
   readonly #reads: TransactionReads;
   readonly #pending = new PendingWrites();
   readonly #stored = new Map<string, { collection: CollectionName; id: string; version: number }>();
@@ -62,7 +69,7 @@ export class HttpTransaction implements StoreSession {
   }
 
   get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
-    return this.#inTurn(async () => {
+    return this.#serialized(async () => {
       await this.#read(collection, ids);
       return ids.map((id) => copyOf(this.#pending.current(collection, id)));
     });
@@ -79,26 +86,26 @@ export class HttpTransaction implements StoreSession {
   }
 
   write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
-    return this.#inTurn(async () => {
+    return this.#serialized(async () => {
       for (const { collection, id } of writes) await this.#read(collection, [id]);
       const before = writes.map(({ collection, id }) => this.#pending.current(collection, id));
-      const left = await this.#pending.decide(writes, (reference, id) => this.#isReferenced(reference, id));
+      const after = await this.#pending.decide(writes, (reference, id) => this.#isReferenced(reference, id));
       for (const [i, write] of writes.entries()) {
         if (write.kind === 'check') continue;
-        this.#operations.push(operationOf(write, before[i], left[i]));
+        this.#operations.push(operationOf(write, before[i], after[i]));
         this.#written.add(keyOf(write.collection, write.id));
       }
-      return left.map(copyOf);
+      return after.map(copyOf);
     });
   }
 
-  /** Ends it: nothing more is taken. Waits for what was begun. */
+  /** Ends the transaction: no further calls are accepted. Waits for those in progress. */
   async end(): Promise<void> {
     this.#open = false;
     await this.#tail;
   }
 
-  /** What commits it: first the checks of what was only read, then the writes in their order. */
+  /** The operations that commit it: first checks of entities that were only read, then the writes in order. */
   operations(): TransactionOperation[] {
     const checks = [...this.#stored].flatMap(([key, { version, ...target }]): TransactionOperation[] =>
       this.#written.has(key) ? [] : [{ action: 'check', ...target, expected_version: version }],
@@ -107,7 +114,7 @@ export class HttpTransaction implements StoreSession {
   }
 
   /** Runs operations one after another: callers may start several at once. */
-  #inTurn<T>(operation: () => Promise<T>): Promise<T> {
+  #serialized<T>(operation: () => Promise<T>): Promise<T> {
     if (!this.#open) return Promise.reject(ended());
     const result = this.#tail.then(operation);
     this.#tail = result.catch(() => {});
@@ -137,10 +144,77 @@ export class HttpTransaction implements StoreSession {
 }
 
 const ended = (): UnsupportedOperationError =>
-  new UnsupportedOperationError('The transaction has ended; use its tx only inside the callback.');
+  new UnsupportedOperationError('The transaction has ended. Use its tx only inside the callback.');
 
 const unprotected = (): UnsupportedOperationError =>
   new UnsupportedOperationError(
     'Over HTTP nothing can protect queries inside a transaction from phantoms. Query before it begins, and read the ' +
-      'entities by id inside.',
+      'entities by id inside it.',
   );
+
+/** An attempt fails only because another transaction has committed, so all of them end eventually. */
+const ATTEMPTS = 50;
+const PAUSES = { baseMs: 10, longestPauseMs: 500 };
+
+interface Attempt<T> {
+  readonly value: T;
+  readonly operations: readonly TransactionOperation[];
+}
+
+async function attempt<T>(
+  reads: TransactionReads,
+  settings: OperationSettings,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<Attempt<T>> {
+  const session = new HttpTransaction(reads);
+  const touched = new Set<string>();
+  const tx = new SessionOperations(session, settings, (collection, id) => {
+    touched.add(`${collection}/${id}`);
+    if (touched.size > MAX_TRANSACTION_ENTITIES) throw new TransactionTooLargeError(MAX_TRANSACTION_ENTITIES);
+  });
+  try {
+    const value = await work(tx);
+    return { value, operations: session.operations() };
+  } finally {
+    await session.end();
+  }
+}
+
+/** Whether a commit failed because something it read has changed since: running the work again reads the new state. */
+const isOutdated = ({ problem, afterLostAnswer }: ApiProblem, operations: readonly TransactionOperation[]): boolean => {
+  const stale = isConflict(problem) || codeOf(problem) === 'entity_not_found';
+  // If an earlier answer was lost, the change may be what this transaction itself wrote.
+  return stale && (!afterLostAnswer || operations.every(({ action }) => action === 'check'));
+};
+
+/**
+ * Runs `work` and commits its writes with one call, which succeeds only if nothing it read has changed. Otherwise `work`
+ * runs again.
+ * @throws whatever `work` throws, AnswerLostError, and the errors of a refused commit
+ */
+export async function runTransaction<T>(
+  api: ApiClient,
+  reads: TransactionReads,
+  settings: OperationSettings,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  for (let count = 1; ; count++) {
+    const { value, operations } = await attempt(reads, settings, work);
+    // A single read is consistent in any case.
+    if (operations.length === 0 || (operations.length === 1 && operations[0]?.action === 'check')) return value;
+    // The API counts operations: one per entity, or several if it is written several times.
+    if (operations.length > MAX_TRANSACTION_ENTITIES) throw new TransactionTooLargeError(MAX_TRANSACTION_ENTITIES);
+    try {
+      await sendTransaction(api, operations);
+      return value;
+    } catch (error) {
+      if (!(error instanceof ApiProblem)) throw error;
+      if (!isOutdated(error, operations)) throw await transactionError(api, error, operations);
+      if (count === ATTEMPTS) {
+        const message = `The transaction ran ${ATTEMPTS} times, and each time others changed what it had read. Try again in a while.`;
+        throw new StorageUnavailableError(message, { cause: error });
+      }
+    }
+    await sleep(pauseAfter(Math.min(count, 10), PAUSES));
+  }
+}

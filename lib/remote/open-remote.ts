@@ -6,27 +6,27 @@ import { parseRemote } from './remote-target.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
 export interface RemoteOptions extends Identity {
-  /** Of the API, with what stands before `/v1`: `https://abc123.execute-api.eu-west-1.amazonaws.com/prod`. */
+  /** URL of the API up to `/v1`: `https://abc123.execute-api.eu-west-1.amazonaws.com/prod`. */
   readonly url: string;
-  /** API key of a usage plan, sent with every call. It is no login: a token or a signature is needed all the same. */
+  /** API key of a usage plan, sent with every call. It is not a login: a token or a signature is still needed. */
   readonly apiKey?: string | undefined;
-  /** Whether the service enforces references, as is its default: transactions then find a missing parent before they commit. */
+  /** Whether the service enforces references (its default): transactions then detect a missing parent before they commit. */
   readonly enforceReferences?: boolean;
   readonly policy?: RetryPolicy;
 }
 
-/** A secret of the options, else of the environment. @throws ConfigurationError where no header can carry it */
+/** A secret from the options, else from the environment. @throws ConfigurationError if it cannot be sent in a header */
 function secretOf(given: string | undefined, fromEnv: string | undefined, what: string): string | undefined {
   const secret = given ?? (fromEnv || undefined);
   if (secret === undefined || /^[\x21-\x7e]+$/.test(secret)) return secret;
-  throw new ConfigurationError(`The ${what} must be of visible ASCII characters without spaces.`);
+  throw new ConfigurationError(`The ${what} must consist of visible ASCII characters without spaces.`);
 }
 
 /**
- * Opens the API of a service as a repository. The token is that of the options, else HFSTORAGE_API_TOKEN; without one, calls are
- * signed with AWS credentials of the standard chain, except on this machine. The API key is that of the options, else
- * HFSTORAGE_API_KEY.
- * @throws ConfigurationError where the URL cannot be used, or calls cannot be signed for it
+ * Opens the API of a service as a repository. The token comes from the options, else from HFSTORAGE_API_TOKEN; without one,
+ * calls are signed with AWS credentials of the standard chain, except on this machine. The API key comes from the options,
+ * else from HFSTORAGE_API_KEY.
+ * @throws ConfigurationError if the URL is unusable or calls to it cannot be signed
  */
 export function openRemoteRepository(
   { url, apiKey: givenKey, enforceReferences = true, policy, ...identity }: RemoteOptions,

@@ -3,12 +3,12 @@ import type { HostRequest, Machine } from '../model/entities.ts';
 import { TemplateNotFoundError } from '../repository/errors.ts';
 import type { ProvisionBody } from '../service/http/body-schemas.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
-import { errorOf } from './problem-errors.ts';
+import { errorOf } from './remote-errors.ts';
 
-export type Order = ProvisionBody;
+export type { ProvisionBody };
 
 export interface Provisioned {
-  /** False where the same order had been carried out before, also by an earlier attempt of the same call. */
+  /** False if the request was stored by an earlier identical call, or by an earlier attempt of this one. */
   readonly created: boolean;
   readonly request: HostRequest;
   /** All machines of the request. */
@@ -21,14 +21,14 @@ interface Page {
   readonly next_cursor?: string;
 }
 
-/** Orders machines by `POST /v1/provision-requests`, and reads on where they do not fit into one answer. */
-export async function provision(api: ApiClient, order: Order): Promise<Provisioned> {
-  const request_id = order.request_id ?? `req-${randomUUID()}`;
+/** Provisions machines by `POST /v1/provision-requests`, and reads further pages if they do not fit into one answer. */
+export async function provision(api: ApiClient, input: ProvisionBody): Promise<Provisioned> {
+  const request_id = input.request_id ?? `req-${randomUUID()}`;
   try {
     const { status, body } = await api.call({
       method: 'POST',
       path: '/v1/provision-requests',
-      body: { ...order, request_id },
+      body: { ...input, request_id },
       effect: 'guarded',
     });
     const machines: Machine[] = [];
@@ -45,6 +45,6 @@ export async function provision(api: ApiClient, order: Order): Promise<Provision
     return { created: status === 201, request: body.request as HostRequest, machines };
   } catch (error) {
     if (!(error instanceof ApiProblem)) throw error;
-    throw error.code === 'template_not_found' ? new TemplateNotFoundError(order.template_id) : errorOf(error.problem);
+    throw error.code === 'template_not_found' ? new TemplateNotFoundError(input.template_id) : errorOf(error.problem);
   }
 }

@@ -1,16 +1,16 @@
 import { ConfigurationError } from '../repository/errors.ts';
 import { isLoopback } from '../service/http/loopback.ts';
 
-/** Where the API is. */
+/** The address of the API. */
 export interface RemoteTarget {
-  /** As messages name it: without a slash at the end. */
+  /** As shown in messages: without a trailing slash. */
   readonly url: string;
   readonly secure: boolean;
   readonly hostname: string;
-  /** As the `Host` header names it: with the port where that is not the usual one. */
+  /** As in the `Host` header: with the port unless it is the default. */
   readonly host: string;
   readonly port: number;
-  /** What stands before `/v1`, such as `/prod` for a stage of API Gateway; empty where nothing does. */
+  /** The path before `/v1`, such as `/prod` for a stage of API Gateway; empty if there is none. */
   readonly basePath: string;
   readonly loopback: boolean;
 }
@@ -28,9 +28,9 @@ function parse(url: string): URL {
 }
 
 /**
- * Reads the URL of an API.
- * @param url with what stands before `/v1` in its paths, such as a stage
- * @throws ConfigurationError where it cannot be used, or would send data in the clear over a network
+ * Parses the URL of an API.
+ * @param url including the part before `/v1` in its paths, such as a stage
+ * @throws ConfigurationError if it is unusable or would send data unencrypted over a network
  */
 export function parseRemote(url: string): RemoteTarget {
   const { protocol, hostname, host, port, pathname, username, password, search, hash } = parse(url);
@@ -42,10 +42,10 @@ export function parseRemote(url: string): RemoteTarget {
       'must not carry a user or password. Set HFSTORAGE_API_TOKEN for a server with a token.',
     );
   }
-  if (search !== '' || hash !== '') throw unusable(url, 'must end with its path: leave out what follows ? or #.');
+  if (search !== '' || hash !== '') throw unusable(url, 'must end with its path: remove everything from ? or # on.');
   const loopback = isLoopback(hostname);
   if (!secure && !loopback) {
-    throw unusable(url, 'would send everything in the clear. Use https://; http:// is for this machine only.');
+    throw unusable(url, 'would send everything unencrypted. Use https://; http:// is for this machine only.');
   }
   const basePath = pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
   return {
@@ -62,5 +62,5 @@ export function parseRemote(url: string): RemoteTarget {
 // Also private endpoints, vpce-….execute-api.eu-west-1.vpce.amazonaws.com, and China.
 const API_GATEWAY_HOST = /\.execute-api(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)$/;
 
-/** The region in the host name of an API of API Gateway; undefined for another host, such as a domain of one's own. */
+/** The region in the host name of an API of API Gateway; undefined for another host, such as a custom domain. */
 export const regionOfHost = (hostname: string): string | undefined => API_GATEWAY_HOST.exec(hostname)?.[1];

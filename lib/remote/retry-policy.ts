@@ -1,12 +1,12 @@
-/** When a call is sent again, and how long that waits. */
+/** When a call is retried, and after which pause. */
 
 export interface RetryPolicy {
-  /** Time one attempt may take. */
+  /** Time limit of one attempt. */
   readonly attemptMs: number;
-  /** Time all attempts and pauses may take together. */
+  /** Time limit of all attempts and pauses together. */
   readonly totalMs: number;
   readonly attempts: number;
-  /** Longest pause after the first attempt; it doubles with each. */
+  /** Longest pause after the first attempt; it doubles with each further one. */
   readonly baseMs: number;
   readonly longestPauseMs: number;
 }
@@ -20,13 +20,13 @@ export const standardPolicy: RetryPolicy = {
   longestPauseMs: 5_000,
 };
 
-/** A pause after `attempt`, from 1: exponential with full jitter, so that callers do not come back together. */
+/** A pause after `attempt` (from 1): exponential with full jitter, so that callers do not all retry at once. */
 export const pauseAfter = (
   attempt: number,
   { baseMs, longestPauseMs }: Pick<RetryPolicy, 'baseMs' | 'longestPauseMs'>,
 ): number => Math.random() * Math.min(longestPauseMs, baseMs * 2 ** (attempt - 1));
 
-/** What a `Retry-After` header asks for, in milliseconds; undefined where there is none that can be read. */
+/** The wait of a `Retry-After` header in milliseconds; undefined if it is absent or malformed. */
 export function retryAfterMs(header: string | undefined, now = Date.now()): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;

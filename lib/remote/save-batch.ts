@@ -12,8 +12,8 @@ import {
 import { idOf } from '../repository/guarded-write.ts';
 import type { BatchSaveResult } from '../repository/repository.ts';
 import type { ApiClient } from './api-client.ts';
-import { asStored, type Written } from './as-stored.ts';
 import {
+  asStored,
   MAX_CALL_BYTES,
   partsThatFit,
   requireBatch,
@@ -22,12 +22,13 @@ import {
   saveTogether,
   sizeInCall,
   type ToSave,
+  type Written,
 } from './batch-calls.ts';
 import { AnswerLostError } from './remote-errors.ts';
 
-interface Placed extends ToSave {
-  /** Its place in the batch. */
-  readonly at: number;
+interface IndexedToSave extends ToSave {
+  /** Its index in the batch. */
+  readonly index: number;
 }
 
 function failure(id: unknown, error: StorageError): BatchSaveResult<never> {
@@ -40,16 +41,20 @@ function failure(id: unknown, error: StorageError): BatchSaveResult<never> {
 }
 
 /**
- * Saves the parts one after another. Where one fails because the service cannot be used, its entities and those after it
- * are failed; nothing else of them is sent.
- * @throws where the first part was not carried out: nothing is stored then
+ * Saves the parts one after another. If one fails because the service is unavailable, its entities and all later ones are
+ * marked as failed, and no later part is sent.
+ * @throws if the first part was not executed: then nothing is stored
  */
-async function saveParts(api: ApiClient, collection: CollectionName, placed: readonly Placed[]): Promise<Saved[]> {
+async function saveParts(
+  api: ApiClient,
+  collection: CollectionName,
+  valid: readonly IndexedToSave[],
+): Promise<Saved[]> {
   const saved: Saved[] = [];
   let failed: StorageError | undefined;
-  for (const part of partsThatFit(placed, ({ body }) => sizeInCall(body), MAX_CALL_BYTES)) {
+  for (const part of partsThatFit(valid, ({ body }) => sizeInCall(body), MAX_CALL_BYTES)) {
     if (failed !== undefined) {
-      const message = 'The entity was not sent, since those before it could not be saved. Try again in a while.';
+      const message = 'The entity was not sent because those before it could not be saved. Try again in a while.';
       const error = new StorageUnavailableError(message, { cause: failed });
       saved.push(...part.map(() => ({ error })));
       continue;
@@ -66,7 +71,7 @@ async function saveParts(api: ApiClient, collection: CollectionName, placed: rea
   return saved;
 }
 
-/** Saves entities each on its own, and says of each what became of it, in order. */
+/** Saves entities, each on its own, and returns one result per entity in order. */
 export async function saveBatch<C extends CollectionName>(
   api: ApiClient,
   collection: C,
@@ -75,25 +80,25 @@ export async function saveBatch<C extends CollectionName>(
   requireBatch('entities', entities);
   requireDistinct(collection, entities);
   const results: BatchSaveResult<C>[] = [];
-  const placed: Placed[] = [];
-  for (const [at, entity] of entities.entries()) {
+  const valid: IndexedToSave[] = [];
+  for (const [index, entity] of entities.entries()) {
     const { fields, version, problems } = checkEntity(collection, entity);
     if (problems.length > 0) {
-      results[at] = failure(fields[idFieldOf(collection)], new ValidationError(problems));
+      results[index] = failure(fields[idFieldOf(collection)], new ValidationError(problems));
       continue;
     }
     const target = { collection, id: idOf(collection, fields), expect: version, fields };
-    placed.push({ at, target, body: version === undefined ? fields : { ...fields, version } });
+    valid.push({ index, target, body: version === undefined ? fields : { ...fields, version } });
   }
-  const saved = await saveParts(api, collection, placed);
-  const written = placed.flatMap(({ target: { id }, body: fields }, i): Written[] => {
+  const saved = await saveParts(api, collection, valid);
+  const written = valid.flatMap(({ target: { id }, body: fields }, i): Written[] => {
     const outcome = saved[i] as Saved;
     return 'version' in outcome ? [{ id, fields, version: outcome.version }] : [];
   });
   const stored = await asStored(api, collection, written);
-  for (const [i, { at, target }] of placed.entries()) {
+  for (const [i, { index, target }] of valid.entries()) {
     const outcome = saved[i] as Saved;
-    results[at] =
+    results[index] =
       'error' in outcome
         ? failure(target.id, outcome.error)
         : { status: 'saved', id: target.id, entity: stored.get(target.id) as EntityOf<C> };

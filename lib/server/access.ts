@@ -1,11 +1,11 @@
-/** Who may call the local server. On AWS this is IAM's part. */
+/** Access to the local server. On AWS, IAM does this. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ConfigurationError } from '../repository/errors.ts';
 import { isLoopback } from '../service/http/loopback.ts';
 import { RequestError } from '../service/http/request-error.ts';
 
-/** @throws ConfigurationError where the server would be open to everybody on the network */
+/** @throws ConfigurationError if the server would be open to everybody on the network */
 export function requireSafeHost(host: string, token: string | undefined): void {
   if (token !== undefined || isLoopback(host)) return;
   throw new ConfigurationError(
@@ -14,7 +14,7 @@ export function requireSafeHost(host: string, token: string | undefined): void {
   );
 }
 
-// Digests have one length, so that comparing them takes the same time whatever was sent.
+// Digests have a fixed length, so comparing them takes the same time whatever was sent.
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 function requireToken({ headers }: IncomingMessage, token: string): void {
@@ -31,13 +31,13 @@ function requireToken({ headers }: IncomingMessage, token: string): void {
 }
 
 /**
- * A page in a browser on this machine can call a loopback address under a name of its own that resolves to it (DNS
- * rebinding); the browser then sends that name.
+ * A web page in a browser on this machine can call a loopback address through its own domain name that resolves to it
+ * (DNS rebinding); the browser then sends that name.
  */
 function requireLoopbackName(request: IncomingMessage): void {
   const host = (request.headers.host ?? '').replace(/:\d*$/, '');
   if (isLoopback(host)) return;
-  throw new RequestError('misdirected_request', 'Without a token this server answers to localhost and 127.0.0.1 only.');
+  throw new RequestError('misdirected_request', 'Without a token this server answers only to localhost and 127.0.0.1.');
 }
 
 const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -51,10 +51,10 @@ function isOwnOrigin(origin: string, host: string): boolean {
 }
 
 /**
- * A browser sends a page's call to this server whoever the page is from, and only keeps the answer from it. It says where
- * the call comes from, in headers that no page can set; other programs send neither.
+ * A browser sends a page's call to this server whatever site the page belongs to, and withholds only the answer. It names
+ * the origin of the call in headers that no page can set; other programs send neither header.
  */
-function requireOwnPage({ method, headers, headersDistinct }: IncomingMessage): void {
+function requireSameOrigin({ method, headers, headersDistinct }: IncomingMessage): void {
   if (SAFE_METHODS.has(method)) return;
   const isOwnSite = (headersDistinct['sec-fetch-site'] ?? []).every(
     (site) => site === 'same-origin' || site === 'none',
@@ -64,12 +64,12 @@ function requireOwnPage({ method, headers, headersDistinct }: IncomingMessage): 
   throw new RequestError(
     'cross_site_call',
     'A page of another site may not change anything here. Call from a program, without Origin and Sec-Fetch-Site ' +
-      'headers, or from a page of this server itself.',
+      'headers, or from a page of this server.',
   );
 }
 
 /**
- * Refuses calls that may not be answered.
+ * Refuses calls that must not be served.
  * @throws RequestError malformed_request, unauthorized, misdirected_request or cross_site_call
  */
 export function requireAccess(request: IncomingMessage, token: string | undefined): void {
@@ -79,5 +79,5 @@ export function requireAccess(request: IncomingMessage, token: string | undefine
   }
   if (token === undefined) requireLoopbackName(request);
   else requireToken(request, token);
-  requireOwnPage(request);
+  requireSameOrigin(request);
 }

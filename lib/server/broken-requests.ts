@@ -1,4 +1,4 @@
-/** Answers to what is no HTTP request that Node can read, and so reaches no handler. */
+/** Answers to requests that Node cannot parse and that therefore reach no handler. */
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -8,7 +8,7 @@ import { problemAnswer } from '../service/http/problems.ts';
 import { RequestError } from '../service/http/request-error.ts';
 
 const known: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers and the URL may take 16 KB together.'],
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers and the URL together may take at most 16 KB. Shorten them.'],
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive in time. Send it again.'],
 };
 
@@ -17,7 +17,7 @@ const refusal = (code: ProblemCode, detail: string): ApiResult =>
 
 /** The answer to an `Expect` header other than `100-continue`. */
 export const expectationFailed = (): ApiResult =>
-  refusal('expectation_failed', 'The only Expect header this server knows is 100-continue.');
+  refusal('expectation_failed', 'The only Expect header this server supports is 100-continue.');
 
 /** Answers on the bare socket and ends the connection. */
 export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {

@@ -7,8 +7,8 @@ interface Call {
 }
 
 /**
- * The calls of one connection. Node hands over all requests that a caller sends without waiting for answers; here each is
- * served when the answer before it has been taken, and no more of them are read meanwhile.
+ * The calls of one connection. Node hands over all pipelined requests at once; here each is served after the previous
+ * answer has been received, and no more of them are read in the meantime.
  */
 export class Connection {
   readonly #socket: Socket;
@@ -18,11 +18,11 @@ export class Connection {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    // Node resumes the socket whenever it has parsed a request to its end.
+    // Node resumes the socket whenever it has parsed a complete request.
     socket.on('resume', () => this.#holdBack());
   }
 
-  /** Calls behind the one that is being served. */
+  /** Number of calls queued behind the one that is being served. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -31,9 +31,9 @@ export class Connection {
     return this.#current === undefined;
   }
 
-  /** @param serve resolves once the answer has been taken; never rejects */
+  /** @param serve resolves once the answer has been received; never rejects */
   add(request: IncomingMessage, serve: () => Promise<void>): void {
-    // Node parses what it has read to its end, even when the connection is dropped meanwhile.
+    // Node parses everything it has read, even when the connection is dropped in the meantime.
     if (this.#socket.destroyed) return;
     this.#waiting.push({ request, serve });
     if (this.#current === undefined) void this.#serveAll();
@@ -41,19 +41,19 @@ export class Connection {
   }
 
   /**
-   * Refuses what cannot be read, after the answers to what was sent before it.
+   * Refuses a malformed request, after the answers to the requests before it.
    * @param refuse answers and ends the connection
    */
   breakOff({ code }: NodeJS.ErrnoException, refuse: () => void): void {
     if (this.#current === undefined || !this.#current.request.complete) refuse();
-    // It is late because nothing is read while calls wait.
+    // A timeout is expected here, because nothing is read while calls wait.
     else if (code !== 'ERR_HTTP_REQUEST_TIMEOUT') {
       this.#refuse ??= refuse;
       this.#holdBack();
     }
   }
 
-  /** Ends the connection; the calls that wait are not carried out. */
+  /** Ends the connection; waiting calls are not executed. */
   drop(): void {
     this.#waiting.length = 0;
     this.#socket.destroy();
@@ -64,7 +64,7 @@ export class Connection {
   }
 
   async #serveAll(): Promise<void> {
-    // An answer may have been the last one of its connection: then the calls behind it are not carried out.
+    // An answer may close its connection: then the calls behind it are not executed.
     for (let call = this.#waiting.shift(); call !== undefined && this.#socket.writable; call = this.#waiting.shift()) {
       if (this.#refuse !== undefined && !call.request.complete) break;
       this.#current = call;

@@ -4,16 +4,16 @@ import type { Duplex } from 'node:stream';
 import { logger } from '../lambda/api-log.ts';
 import { Connection } from './connection.ts';
 
-/** Time that calls under way have when the server closes: more than any call takes. */
+/** Time for calls in progress when the server closes: more than any call takes. */
 const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
- * Calls that may wait on all connections for those before them. Node keeps up to 10 KB for each, and reads as many as come in
- * 64 KB before it can be stopped.
+ * Most pipelined calls that may wait on all connections together. Node keeps up to 10 KB for each, and reads as many as
+ * 64 KB hold before it can be paused.
  */
 const MAX_WAITING = 2_000;
 
-/** The connections of a server, so that closing it waits for calls and not for connections without one. */
+/** The connections of a server: closing it waits for calls, but not for idle connections. */
 export class Connections {
   readonly #server: Server;
   readonly #open = new Map<Duplex, Connection>();
@@ -27,27 +27,27 @@ export class Connections {
     });
   }
 
-  /** Serves a call when its turn has come on its connection. */
+  /** Serves a call when its connection has served those before it. */
   serve(request: IncomingMessage, serve: () => Promise<void>): void {
     const connection = this.#open.get(request.socket);
     connection?.add(request, serve);
     if (connection !== undefined && connection.waiting > 0) this.#limitWaiting();
   }
 
-  /** Refuses what cannot be read when its turn has come. */
+  /** Refuses a malformed request when its connection has served those before it. */
   breakOff(socket: Duplex, error: NodeJS.ErrnoException, refuse: () => void): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) refuse();
     else connection.breakOff(error, refuse);
   }
 
-  /** Takes no more connections, ends those without a call, and resolves when the others have ended too. */
+  /** Accepts no more connections, ends idle ones, and resolves when the others have ended too. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
-  /** Drops the connection with the most waiting calls where all together are too many. */
+  /** Drops the connection with the most waiting calls if the total exceeds the limit. */
   #limitWaiting(): void {
     const connections = [...this.#open.values()];
     if (connections.reduce((sum, { waiting }) => sum + waiting, 0) <= MAX_WAITING) return;

@@ -1,4 +1,4 @@
-/** The Lambda handlers, by operation: the local server runs the very same. */
+/** The Lambda handlers by operation: the local server runs the same code. */
 import { handler as batchGet } from '../../lambdas/api/batch-get.ts';
 import { handler as batchSave } from '../../lambdas/api/batch-save.ts';
 import { handler as countEntities } from '../../lambdas/api/count-entities.ts';

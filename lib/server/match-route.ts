@@ -19,7 +19,7 @@ const isParameter = (segment: string): boolean => segment.startsWith('{');
 const parameterRank = ({ segments }: Resource): string =>
   segments.map((part) => (isParameter(part) ? '1' : '0')).join('');
 
-/** The paths of the table; where several match, the first does: literal segments come before parameters, as in API Gateway. */
+/** The paths of the route table. The first match wins: literal segments come before parameters, as in API Gateway. */
 const resources: readonly Resource[] = [...new Set(routes.map(({ path }) => path))]
   .map((path) => ({
     path,
@@ -51,7 +51,7 @@ export function matchRoute(method: string, segments: readonly string[]): Match {
   for (const resource of resources) {
     const params = paramsOf(resource, segments);
     if (params === undefined) continue;
-    // Before the method: a path of no collection is no path.
+    // Before the method: the path of an unknown collection does not exist.
     const collection = params.get('collection');
     if (collection !== undefined) requireKnownCollection(collection);
     const route = resource.routes.find((candidate) => candidate.method === (method === 'HEAD' ? 'GET' : method));
@@ -59,5 +59,5 @@ export function matchRoute(method: string, segments: readonly string[]): Match {
     const detail = `${resource.path} answers ${allowed(resource)}.`;
     throw new RequestError('method_not_allowed', detail, { headers: { Allow: allowed(resource) } });
   }
-  throw new RequestError('unknown_path', 'There is nothing at this path. GET /v1/openapi.json lists what there is.');
+  throw new RequestError('unknown_path', 'There is nothing at this path. GET /v1/openapi.json lists all paths.');
 }

@@ -1,8 +1,8 @@
-/** The target of a request line, taken as it was sent: no dot segment is resolved, no slash merged. */
+/** The target of a request line, exactly as sent: dot segments are not resolved, slashes not merged. */
 import { RequestError } from '../service/http/request-error.ts';
 
 export interface RequestTarget {
-  /** Path segments, each decoded on its own, so that `%2f` is part of one and no separator. */
+  /** Path segments, each decoded on its own, so that `%2f` is part of a segment and not a separator. */
   readonly segments: readonly string[];
   readonly query: ReadonlyMap<string, string[]>;
 }
@@ -31,7 +31,7 @@ function parseQuery(text: string): Map<string, string[]> {
 }
 
 /**
- * Reads a request target, in the forms RFC 9112 has for servers: `/path?query` or a whole URL.
+ * Parses a request target in the forms that RFC 9112 defines for servers: `/path?query` or an absolute URL.
  * @throws RequestError malformed_request
  */
 export function parseTarget(target: string): RequestTarget {

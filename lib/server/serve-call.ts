@@ -8,20 +8,20 @@ import type { Repository } from '../repository/repository.ts';
 import { isFailure, problemAnswer } from '../service/http/problems.ts';
 import type { Jobs } from '../service/jobs.ts';
 import { requireAccess } from './access.ts';
-import type { AnswerPlace } from './answer-room.ts';
+import type { AnswerReservation } from './answer-budget.ts';
 import { handlers } from './handlers.ts';
 import { matchRoute } from './match-route.ts';
 import { readBody } from './read-body.ts';
 import { parseTarget } from './request-target.ts';
 
-/** What calls are served with. */
+/** The services behind the calls. */
 export interface Services {
   readonly repository: Repository;
   /** Without it, calls on jobs are refused. */
   readonly jobs?: Jobs;
 }
 
-/** A plain object, as events have them, of any names. */
+/** A plain object, as in events, that is safe for any member name. */
 function toObject<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
   const object: Record<string, T> = {};
   for (const [name, value] of entries) setOwn(object, name, value);
@@ -35,13 +35,13 @@ async function callHandler(
   request: IncomingMessage,
   services: Services,
   requestId: string,
-  place: AnswerPlace,
+  reservation: AnswerReservation,
 ): Promise<ApiResult> {
   const { segments, query } = parseTarget(request.url ?? '');
   const { route, params } = matchRoute(request.method ?? '', segments);
-  await place.take(route);
+  await reservation.reserve(route);
   const bytes = await readBody(request);
-  // API Gateway gives text as it is and other bytes as Base64.
+  // API Gateway passes text unchanged and other bytes as Base64.
   const isText = isUtf8(bytes);
   const headers = toObject(
     Object.entries(request.headersDistinct).map(([name, values = []]) => [name, values] as const),
@@ -61,17 +61,17 @@ async function callHandler(
   return handlers[route.operation](event, services);
 }
 
-/** The answer to a call: the handler's, or the problem that kept the call from reaching it. Never throws. */
+/** The answer to a call: the handler's, or the problem that kept the call from reaching the handler. Never throws. */
 export async function serveCall(
   request: IncomingMessage,
   services: Services,
   token: string | undefined,
-  place: AnswerPlace,
+  reservation: AnswerReservation,
 ): Promise<ApiResult> {
   const requestId = randomUUID();
   try {
     requireAccess(request, token);
-    return await callHandler(request, services, requestId, place);
+    return await callHandler(request, services, requestId, reservation);
   } catch (error) {
     if (isFailure(error)) logger.error('call failed', { request_id: requestId, error: loggedError(error) });
     return toProxyResult(problemAnswer(error), requestId);

@@ -1,4 +1,4 @@
-/** The API on a port of this machine, by the same handlers that run on AWS. */
+/** The API on a port of this machine, with the same handlers that run on AWS. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ApiResult } from '../lambda/api-event.ts';
@@ -7,40 +7,40 @@ import { ConfigurationError } from '../repository/errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Jobs } from '../service/jobs.ts';
 import { requireSafeHost } from './access.ts';
-import { AnswerPlace, AnswerRooms } from './answer-room.ts';
+import { AnswerBudgets, AnswerReservation } from './answer-budget.ts';
 import { answerBrokenRequest, expectationFailed } from './broken-requests.ts';
 import { Connections } from './connections.ts';
 import { serveCall } from './serve-call.ts';
 import { encodeAnswer, writeAnswer } from './write-answer.ts';
 
 export interface ServerOptions {
-  /** Stays the caller's: close it after the server. */
+  /** Owned by the caller: close it after the server. */
   readonly repository: Repository;
-  /** Migrations and backups; without it, calls on them are refused. Stays the caller's too. */
+  /** Migrations and backups; without it, calls on them are refused. Owned by the caller too. */
   readonly jobs?: Jobs | undefined;
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** Every call must carry it. Needed on a host that other machines can reach. */
+  /** Every call must carry it. Required on a host that other machines can reach. */
   readonly token?: string | undefined;
 }
 
 export interface RunningServer {
-  /** Such as `http://127.0.0.1:8080`. */
+  /** For example `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly port: number;
-  /** Takes no more calls, waits for those under way (30 s at most) and ends. */
+  /** Accepts no more calls, waits for those in progress (30 s at most) and ends. */
   close(): Promise<void>;
 }
 
-/** Time a request may take to arrive, and its headers alone. */
+/** Time that a request, and its headers alone, may take to arrive. */
 const REQUEST_TIMEOUT_MS = 60_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 
 const listenProblems: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use by another program. Choose another with --port, or 0 for any free one.',
   EACCES: 'may not be used by this user. Choose one above 1023 with --port.',
-  EADDRNOTAVAIL: 'is not on this machine. Choose an address of it with --host.',
+  EADDRNOTAVAIL: 'is not an address of this machine. Choose one with --host.',
   ENOTFOUND: 'has a host that does not resolve. Choose an address of this machine with --host.',
 };
 
@@ -60,7 +60,7 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
 
 /**
  * Serves the API until `close`.
- * @throws ConfigurationError where the port cannot be used, or the host is open to others and there is no token
+ * @throws ConfigurationError if the port cannot be used, or if other machines can reach the host and there is no token
  */
 export async function startServer({ repository, jobs, host, port, token }: ServerOptions): Promise<RunningServer> {
   const secret = token === '' ? undefined : token;
@@ -74,17 +74,17 @@ export async function startServer({ repository, jobs, host, port, token }: Serve
     headersTimeout: HEADERS_TIMEOUT_MS,
   });
   const connections = new Connections(server);
-  const rooms = new AnswerRooms();
-  type Serve = (request: IncomingMessage, place: AnswerPlace) => Promise<ApiResult>;
+  const budgets = new AnswerBudgets();
+  type Serve = (request: IncomingMessage, reservation: AnswerReservation) => Promise<ApiResult>;
   const answer = async (request: IncomingMessage, response: ServerResponse, serve: Serve): Promise<void> => {
-    using place = new AnswerPlace(request.socket, rooms);
+    using reservation = new AnswerReservation(request.socket, budgets);
     try {
-      const encoded = encodeAnswer(await serve(request, place));
-      place.send(encoded.body.length);
+      const encoded = encodeAnswer(await serve(request, reservation));
+      reservation.send(encoded.body.length);
       await writeAnswer(request, response, encoded, !server.listening);
       if (!response.writableFinished) logger.warn('answer not taken', { bytes: encoded.body.length });
     } catch (error) {
-      // The connection broke while the answer was written: there is nobody left to tell.
+      // The connection broke while the answer was written: the caller cannot be informed.
       logger.warn('connection lost', { error: loggedError(error) });
       request.destroy();
     }
@@ -93,7 +93,7 @@ export async function startServer({ repository, jobs, host, port, token }: Serve
     connections.serve(request, () => answer(request, response, serve));
   server.on(
     'request',
-    answerBy((request, place) => serveCall(request, services, secret, place)),
+    answerBy((request, reservation) => serveCall(request, services, secret, reservation)),
   );
   server.on(
     'checkExpectation',

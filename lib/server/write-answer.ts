@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiResult } from '../lambda/api-event.ts';
 
-/** How long, and how much of, a body that nobody wants is still read so that its sender sees the answer. */
+/** How long, and how much of, an unwanted body is still read so that its sender sees the answer. */
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 16 * 1024 * 1024;
 
@@ -10,8 +10,8 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /**
- * Reads on for a while and throws away what comes. A socket closed over unread data is reset, and the reset may
- * overtake the answer: the sender would see a broken connection and never learn why (RFC 9112, section 9.6).
+ * Keeps reading for a while and discards the data. Closing a socket with unread data resets it, and the reset may overtake
+ * the answer: the sender would see a broken connection and never learn why (RFC 9112, section 9.6).
  */
 function drain(request: IncomingMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -29,14 +29,14 @@ function drain(request: IncomingMessage): Promise<void> {
   return promise.finally(() => clearTimeout(timer));
 }
 
-/** An answer as it is sent. */
+/** An answer in the form in which it is sent. */
 export interface EncodedAnswer {
   readonly statusCode: number;
   readonly headers: ApiResult['headers'];
   readonly body: Buffer;
 }
 
-/** The bytes of a handler's result; its text is not needed while they are sent. */
+/** The bytes of a handler's result, so that its text can be freed while they are sent. */
 export const encodeAnswer = ({ statusCode, headers, body }: ApiResult): EncodedAnswer => ({
   statusCode,
   headers,
@@ -44,7 +44,7 @@ export const encodeAnswer = ({ statusCode, headers, body }: ApiResult): EncodedA
 });
 
 /**
- * Writes an answer, and waits until all of it is with the operating system.
+ * Writes an answer, and waits until the operating system has all of it.
  * @param closing whether the connection must end with this answer
  */
 export async function writeAnswer(
@@ -53,13 +53,13 @@ export async function writeAnswer(
   { statusCode, headers, body }: EncodedAnswer,
   closing: boolean,
 ): Promise<void> {
-  // The connection broke while the call was served: there is nobody left to tell.
+  // The connection broke while the call was served: the caller cannot be informed.
   if (response.destroyed) return;
   const unread = hasBody(request) && !request.complete;
   if (closing || unread) response.setHeader('Connection', 'close');
   const bodyless = statusCode === 204 || statusCode === 304;
   response.writeHead(statusCode, bodyless ? headers : { ...headers, 'Content-Length': body.length });
-  // Not before it is with the operating system is the call over, and may its connection be closed.
+  // Only when the operating system has the answer is the call over and may its connection be closed.
   const closed = once(response, 'close');
   if (unread) {
     response.write(body);

@@ -1,4 +1,4 @@
-/** Work that goes on after its call was answered. The server does it by itself; on AWS a state machine does. */
+/** Work that continues after its call was answered. The local server runs it itself; on AWS a state machine does. */
 import type { CollectionName } from '../model/collections.ts';
 import type { BackupBody, MigrationBody } from './http/job-schemas.ts';
 import type { ServiceRequest, ServiceResponse } from './service.ts';
@@ -24,7 +24,7 @@ export const backupStates = [
 export interface MigrationJob {
   readonly id: string;
   readonly state: JobState;
-  /** Where the stores are, without secrets. */
+  /** Locations of the stores, without secrets. */
   readonly source: string;
   readonly target: string;
   readonly started_at: string;
@@ -38,7 +38,7 @@ export interface MigrationJob {
   readonly backup?: string | undefined;
   /** Why it failed. */
   readonly failure?: string | undefined;
-  /** How many entities differ, once it has ended with differences. */
+  /** Number of differing entities by kind, once it has ended with differences. */
   readonly differences?: Readonly<Record<string, number>> | undefined;
   /** The first twenty of them. */
   readonly differing?:
@@ -52,7 +52,7 @@ export interface BackupJob {
   readonly created_at: string;
   readonly entities?: Readonly<Record<CollectionName, number>> | undefined;
   readonly bytes?: number | undefined;
-  /** Whether it shows the store as it was at one moment. */
+  /** Whether it is a snapshot of the store at one moment. */
   readonly consistent?: boolean | undefined;
   readonly failure?: string | undefined;
 }
@@ -63,8 +63,8 @@ export interface Jobs {
    * Starts a migration. The same id and order again starts nothing.
    * @throws RequestError request_differs if another migration has the id
    */
-  startMigration(order: MigrationBody): Promise<MigrationJob>;
-  /** The newest first. */
+  startMigration(body: MigrationBody): Promise<MigrationJob>;
+  /** Newest first. */
   migrations(): Promise<MigrationJob[]>;
   migration(id: string): Promise<MigrationJob | undefined>;
   /** Starts a backup. The same id again starts nothing, unless it was interrupted or has failed. */

@@ -1,4 +1,4 @@
-/** The HTTP API without HTTP: what a service function takes and gives, whichever adapter calls it. */
+/** The HTTP API without HTTP: the input and output of a service function, whichever adapter calls it. */
 import type { Repository } from '../repository/repository.ts';
 
 export interface ServiceRequest {
@@ -8,25 +8,25 @@ export interface ServiceRequest {
   readonly query: ReadonlyMap<string, readonly string[]>;
   /** Header names are in lower case. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** Parsed JSON; undefined where no body was sent. */
+  /** Parsed JSON; undefined if the request has no body. */
   readonly body: unknown;
 }
 
 export interface ServiceResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** To be sent as JSON; undefined where the answer has no body. */
+  /** Sent as JSON; undefined if the answer has no body. */
   readonly body?: unknown;
-  /** Errors of the service's own behind parts of the answer, for the log alone. */
+  /** The service's own errors behind parts of the answer, for the log only. */
   readonly failures?: readonly unknown[];
 }
 
-/** Serves one operation. What it throws, `problemAnswer` turns into an answer. */
+/** Serves one operation. `problemAnswer` turns whatever it throws into an answer. */
 export type ServiceFunction = (repository: Repository, request: ServiceRequest) => Promise<ServiceResponse>;
 
 export const JSON_TYPE = 'application/json';
 
-/** Bytes of a request body: what Lambda takes (6 MB). */
+/** Largest request body in bytes. Lambda: 6 MB. */
 export const MAX_BODY_BYTES = 6 * 1024 * 1024;
 
 /** An answer with a JSON body. */

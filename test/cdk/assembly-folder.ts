@@ -1,4 +1,4 @@
-/** What CDK makes of a configuration: synthesized once in a run of tests, by a process that all test files share. */
+/** The assembly of a configuration: synthesized once per test run, by a process that all test files share. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,9 +17,9 @@ export type Synthesized = Shipped | Variant;
 export const RULES_FILE = 'rules.json';
 
 export interface Rules {
-  /** Rules of cdk-nag that the app breaks, those with a reason included. */
+  /** Rules of cdk-nag that the app breaks, including those with a reason. */
   readonly broken: readonly string[];
-  /** Why rules do not apply, by the rule. */
+  /** Reasons why rules do not apply, by rule. */
   readonly reasons: Readonly<Record<string, string>>;
 }
 
@@ -29,12 +29,12 @@ export const PROCESS_FILE = 'process';
 const SYNTHESIZER = join(import.meta.dirname, 'synthesizer.ts');
 const POLL_MS = 100;
 
-// A worker of Jest has the run for its parent; where there are no workers, this process is the run.
+// The parent of a Jest worker is the run; without workers, this process is the run.
 const RUN = process.send === undefined ? process.pid : process.ppid;
-/** Outside of this package, so that a function finds no library that its bundle lacks. */
+/** Outside this package, so that a function cannot find a library missing from its bundle. */
 const FOLDER = join(tmpdir(), `hfstorage-assembly-${RUN}`);
 
-/** Whether the process that fills the folder is there. */
+/** Whether the process that fills the folder is running. */
 export function isAlive(folder: string): boolean {
   try {
     return process.kill(Number(readFileSync(join(folder, PROCESS_FILE), 'utf8')), 0);
@@ -43,7 +43,7 @@ export function isAlive(folder: string): boolean {
   }
 }
 
-/** Starts a process that fills the folder; one that comes second ends by itself. @throws Error with what it wrote */
+/** Starts a process that fills the folder; a second one ends on its own. @throws Error with its output */
 async function startSynthesizer(): Promise<void> {
   const child = spawn(process.execPath, [SYNTHESIZER, FOLDER], { stdio: ['pipe', 'ignore', 'pipe'] });
   let output = '';
@@ -55,14 +55,14 @@ async function startSynthesizer(): Promise<void> {
     const [code] = (await Promise.race([ended, sleep(POLL_MS)])) ?? [];
     if (code) throw new Error(`${SYNTHESIZER} failed:\n${output}`);
   }
-  // It lives as long as this process does, and must not keep it.
+  // It lives as long as this process, but must not keep it alive.
   child.unref();
   for (const stream of [child.stdin, child.stderr]) (stream as Socket).unref();
 }
 
 let starting: Promise<void> | undefined;
 
-/** The folder of a configuration's assembly; as long as the run lasts. @throws Error where it cannot be synthesized */
+/** The folder of a configuration's assembly, which lasts for the run. @throws Error if it cannot be synthesized */
 export async function assemblyFolder(name: Synthesized): Promise<string> {
   const folder = join(FOLDER, name);
   while (!existsSync(folder)) {
@@ -73,7 +73,7 @@ export async function assemblyFolder(name: Synthesized): Promise<string> {
       });
       await starting;
     }
-    // Once: they are made in the order in which they were asked for.
+    // Requested once: they are synthesized in the order of the requests.
     if (!existsSync(`${folder}.wanted`)) writeFileSync(`${folder}.wanted`, '');
     await sleep(POLL_MS);
   }

@@ -4,7 +4,7 @@ import type { Shipped } from './assembly-folder.ts';
 
 const FUNCTION = /^(?:Functions|Tasks|Watch)(\w+)Function[0-9A-F]{8}$/;
 
-/** Gives the folder of a bundle by its name, such as `get-entity`. Others read it too: leave it as it is. */
+/** Returns the folder of a bundle by its name, such as `get-entity`. It is shared: do not change it. */
 export async function bundleFolders(environment: Shipped): Promise<(name: string) => string> {
   const folders = new Map<string, string>();
   for (const { template, assets } of await assemblyOf(environment)) {

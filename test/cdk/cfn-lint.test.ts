@@ -1,4 +1,4 @@
-/** What CloudFormation would refuse only when it is deployed. A file of its own: it takes longer than the rest together. */
+/** Errors that CloudFormation would report only at deployment. A separate file: it takes longer than the rest together. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { findPythonTool } from '../backends/python-tool.ts';
 import { assemblyFolder, type Synthesized, shipped } from './assembly-folder.ts';
 import { templateFiles } from './synthesized.ts';
 
-/** Those that have resources or values of their own. */
+/** Configurations with resources or values of their own. */
 const linted: readonly Synthesized[] = [
   ...shipped,
   ...(['private', 'mutual-tls', 'replicas', 'as-little-as-possible', 'vpc-that-exists'] as const),
@@ -17,14 +17,14 @@ const linted: readonly Synthesized[] = [
 
 const folders = await Promise.all(linted.map(assemblyFolder));
 
-/** What cfn-lint says about templates; nothing where they are clean. All in one run: each reads the schemas of all resources. */
+/** The output of cfn-lint; empty if templates are clean. All in one run: each run reads the schemas of all resources. */
 async function lint(files: readonly string[]): Promise<string> {
   const command = findPythonTool({
     command: 'cfn-lint',
     requirement: 'cfn-lint==1.51.0',
     purpose: 'the tests of the CloudFormation templates',
   });
-  // W3005: CDK writes dependencies that a reference implies, too.
+  // W3005: CDK also writes dependencies that a reference implies.
   const args = ['-t', ...files, '-i', 'W3005'];
   const { stdout } = await promisify(execFile)(command, args, { maxBuffer: Infinity }).catch(
     (error: { stdout: string; message: string }) => ({ stdout: error.stdout || error.message }),

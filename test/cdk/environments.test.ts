@@ -1,4 +1,4 @@
-/** Every shipped environment: what is deployed, and whether it is safe. */
+/** Every shipped environment: its resources, and whether they are safe. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -13,8 +13,8 @@ const all: readonly Synthesized[] = [...shipped, ...(Object.keys(variants) as Va
 const templateOf = await templatesOf(...all);
 
 /**
- * The one of which everything is kept. It has most: alarms with a topic, usage plans, a web firewall, a key, scaling, locked
- * backups, a vault. The code that makes its stacks makes those of the others; what is their own has tests by its name.
+ * The environment with complete snapshots. It has the most features: alarms with a topic, usage plans, a web firewall, a key,
+ * scaling, locked backups, a vault. The same code creates the stacks of the others, whose own features have separate tests.
  */
 const WHOLE = 'prod';
 
@@ -34,16 +34,16 @@ test.each(all)('%s breaks no rule', async (name) => {
   expect(pluginReports.flatMap(({ violations }) => violations)).toEqual([]);
 });
 
-test.each(shipped)('%s has a reason for each rule that it does not follow, and no reason for others', async (name) => {
+test.each(shipped)('%s has reasons for exactly the rules that it breaks', async (name) => {
   const { broken, reasons } = await rulesOf(name);
   expect(Object.keys(reasons).toSorted()).toEqual(broken.toSorted());
   for (const reason of Object.values(reasons)) expect(reason.length).toBeGreaterThan(30);
 });
 
-describe('what is deployed is as it was', () => {
+describe('snapshots', () => {
   test.each(parts)(`the %s stack of ${WHOLE}`, (part) => {
     const text = JSON.stringify(templateOf(WHOLE, part).toJSON(), undefined, 2);
-    // The code of the functions is not what is kept here.
+    // Snapshots do not contain the code of the functions.
     expectToMatchFile(`${text.replaceAll(/[0-9a-f]{64}/g, 'HASH')}\n`, `${WHOLE}-${part}.json`);
   });
 
@@ -52,7 +52,7 @@ describe('what is deployed is as it was', () => {
     expectToMatchFile(stacks.join('\n'), `${name}.txt`);
   });
 
-  test('of every stack, and nothing is kept of what is no longer', async () => {
+  test('exist for every stack, and none is left over', async () => {
     for (const name of shipped) expect(templateFiles(await assemblyFolder(name))).toHaveLength(parts.length);
     const expected = [
       ...parts.map((part) => `${WHOLE}-${part}.json`),

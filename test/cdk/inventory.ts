@@ -1,4 +1,4 @@
-/** What an environment consists of, as a text that can be read: a line for a resource, and what it lets whom do. */
+/** A readable inventory of an environment: one line per resource, with its permissions. */
 import type { Template } from 'aws-cdk-lib/assertions';
 
 interface Resource {
@@ -16,7 +16,7 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-/** A value of a template in few words: `<Name.Arn>/*`. */
+/** A short form of a template value: `<Name.Arn>/*`. */
 function inWords(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(inWords).join(', ');
@@ -43,7 +43,7 @@ function statementInWords({ Effect, Action, Resource, Principal, Condition }: St
   return `${Effect} ${inWords(Action)}${said.join('')}`;
 }
 
-/** The statements of all policies in a value, however they are called there. */
+/** The statements of all policies in a value, whatever their property names. */
 function statementsIn(value: unknown): Statement[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, member]) =>
@@ -51,7 +51,7 @@ function statementsIn(value: unknown): Statement[] {
   );
 }
 
-/** What opens a way, or tells a function where its store is. */
+/** Properties that open network access or tell a function where its store is. */
 function detailsOf({ Type, Properties = {} }: Resource): string[] {
   const details = statementsIn(Properties).map(statementInWords);
   if (Type.startsWith('AWS::EC2::SecurityGroup')) {

@@ -1,16 +1,16 @@
-/** Snapshots as files of their own, which can be read and compared without Jest. */
+/** Snapshots as separate files, which can be read and compared without Jest. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 
 export const SNAPSHOTS = join(import.meta.dirname, 'snapshots');
 
-/** What Jest knows of `--updateSnapshot`; its types leave it out. */
+/** Jest's state of `--updateSnapshot`, which its types omit. */
 interface State {
   readonly snapshotState?: { readonly _updateSnapshot: 'all' | 'new' | 'none' };
 }
 
-/** Expects a text to be that of a file in `snapshots`. With `jest -u` the file is written. */
+/** Expects a text to equal a file in `snapshots`. With `jest -u` the file is written. */
 export function expectToMatchFile(text: string, name: string): void {
   const file = join(SNAPSHOTS, name);
   if ((expect.getState() as State).snapshotState?._updateSnapshot === 'all') {

@@ -1,5 +1,5 @@
 /**
- * Functions in a VPC reach their store: they once ran in security groups that CDK had made for them, which nothing let in.
+ * Functions in a VPC reach their store. Regression: they once ran in security groups created by CDK, which nothing accepted.
  */
 import { describe, expect, test } from '@jest/globals';
 import { readAssembly, type StackTemplate } from '../e2e/deployed/assembly.ts';
@@ -26,7 +26,7 @@ const inVpc = [
   'dynamodb-beside-database',
 ] as const;
 
-// Asked for together, so that they are synthesized while others are read.
+// Requested together, so that they are synthesized while others are read.
 const assemblies = await Promise.all(
   inVpc.map(async (name) => [name, readAssembly(await assemblyFolder(name))] as const),
 );
@@ -68,7 +68,7 @@ class Deployment {
     return this.stacks.ofType(type).find((resource) => attributeOf(resource, attribute) === value);
   }
 
-  /** The groups and the port of the store that a function's variables name; undefined where they name none in the VPC. */
+  /** The groups and the port of the store in a function's variables; undefined if they name none in the VPC. */
   storeOf({ variables }: VpcFunction): { readonly groups: readonly string[]; readonly port: number } | undefined {
     const { HFSTORAGE_DATABASE_HOST: host, HFSTORAGE_DAX_ENDPOINT: endpoint } = variables;
     const proxy = this.#with('AWS::RDS::DBProxy', 'Endpoint', host);
@@ -79,7 +79,7 @@ class Deployment {
     return cluster && { groups: strings(cluster.properties.SecurityGroupIds), port: DAX_TLS };
   }
 
-  /** Endpoints of the VPC that is made, by the last part of the names of their services. */
+  /** Endpoints of the created VPC, by the last part of their service names. */
   endpoints(service: string): Resource[] {
     return this.stacks
       .ofType('AWS::EC2::VPCEndpoint')
@@ -96,7 +96,7 @@ class Deployment {
   }
 }
 
-test('every shipped environment with a VPC is looked at', () => {
+test('every shipped environment with a VPC is checked', () => {
   const withVpc = shipped.filter((name) => environment(name).deployment?.vpc !== undefined);
   expect(inVpc).toEqual(expect.arrayContaining(withVpc));
 });
@@ -106,7 +106,7 @@ describe.each(assemblies)('%s', (name, templates) => {
   const { groups } = deployment;
   const makesVpc = deployment.stacks.ofType('AWS::EC2::VPC').length > 0;
 
-  test('whatever opens a store in the VPC is in it', () => {
+  test('every function that opens a store in the VPC is in it', () => {
     const opens = /^(dax:|rds-db:connect$|secretsmanager:GetSecretValue$)/;
     const openers = deployment.functions.filter(({ actions }) => actions.some((action) => opens.test(action)));
     expect(openers.filter(({ subnets }) => subnets.length === 0)).toEqual([]);
@@ -119,7 +119,7 @@ describe.each(assemblies)('%s', (name, templates) => {
       return store === undefined ? [] : groups.obstacles(each.groups, store.groups, store.port);
     });
     expect(found).toEqual([]);
-    // Those of a migration from DynamoDB have no store of ours in the VPC.
+    // The functions of a migration from DynamoDB have no store of ours in the VPC.
     const stores = deployment.inVpc.filter((each) => deployment.storeOf(each) !== undefined);
     expect(stores.length > 0).toBe(name !== 'dynamodb-beside-database');
   });
@@ -152,7 +152,7 @@ describe.each(assemblies)('%s', (name, templates) => {
     for (const task of tasks) expect(groups.leadOut(task.groups, PEER_PORT)).toBe(true);
   });
 
-  test('no security group is one that CDK made because none was named', () => {
+  test('no security group was created by CDK because none was given', () => {
     const descriptions = deployment.stacks
       .ofType('AWS::EC2::SecurityGroup')
       .map(({ properties }) => String(properties.GroupDescription));

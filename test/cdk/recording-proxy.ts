@@ -1,4 +1,4 @@
-/** Stands between a client and DynamoDB, and notes which permissions the calls would take on AWS. */
+/** A proxy between a client and DynamoDB that records the permissions that the calls would need on AWS. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -7,7 +7,7 @@ const EVERYWHERE = '0.0.0.0/0';
 
 type Direction = 'Ingress' | 'Egress';
 
-/** One rule of a group, as CloudFormation writes it, within the group or as a resource of its own. */
+/** One rule of a group, in the group or as a separate resource. */
 interface Rule {
   readonly IpProtocol: string;
   readonly FromPort?: number | string;
@@ -29,7 +29,7 @@ export class SecurityGroups {
     this.#stacks = stacks;
   }
 
-  /** The groups with these ids. @throws Error where the templates lack one */
+  /** The groups with these ids. @throws Error if the templates lack one */
   named(ids: readonly string[]): Resource[] {
     const all = this.#stacks.ofType(GROUP);
     return ids.map((id) => {
@@ -44,11 +44,11 @@ export class SecurityGroups {
     return this.#rules(from, 'Egress').some((rule) => coversPort(rule, port) && rule.CidrIp === EVERYWHERE);
   }
 
-  /** Why something in the groups `from` cannot connect to something in the groups `to`; empty where it can. */
+  /** Why something in the groups `from` cannot connect to something in the groups `to`; empty if it can. */
   obstacles(from: readonly string[], to: readonly string[], port: number): string[] {
     const reaches = (rule: Rule) =>
       rule.CidrIp === EVERYWHERE || to.includes(rule.DestinationSecurityGroupId ?? 'no group');
-    // By group, never by address: what is in a VPC that exists already is not all ours.
+    // By group, never by address: an existing VPC also contains resources that are not ours.
     const admits = (rule: Rule) => from.includes(rule.SourceSecurityGroupId ?? 'no group');
     const passes = (ids: readonly string[], direction: Direction, matches: (rule: Rule) => boolean) =>
       this.#rules(ids, direction).some((rule) => coversPort(rule, port) && matches(rule));

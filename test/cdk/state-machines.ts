@@ -7,7 +7,7 @@ interface Part {
   readonly Ref?: string;
 }
 
-/** A text of a template, with an ARN in place of each function. */
+/** A template text with an ARN for each function. */
 const textOf = (parts: readonly (string | Part)[]): string =>
   parts
     .map((part) => {
@@ -33,7 +33,7 @@ export function definitionIn(template: Template): Definition {
   return JSON.parse(textOf(machine?.Properties.DefinitionString['Fn::Join'][1])) as Definition;
 }
 
-/** All states, those of Maps included, by their names. */
+/** All states by name, including those of Maps. */
 export function statesOf({ States }: Pick<Definition, 'States'>): Map<string, State> {
   const states = new Map<string, State>();
   for (const [name, state] of Object.entries(States)) {
@@ -44,15 +44,15 @@ export function statesOf({ States }: Pick<Definition, 'States'>): Map<string, St
   return states;
 }
 
-/** It comes without types. */
+/** The package has no types. */
 const validator = createRequire(import.meta.url)('asl-validator') as (definition: object) => {
   readonly isValid: boolean;
   errorsText(): string;
 };
 
-/** What asl-validator says of a definition; nothing where it is valid. */
+/** The errors that asl-validator reports; empty if the definition is valid. */
 export function faultsOf(definition: Definition): string {
-  // It adds to what it looks at.
+  // The validator modifies its input.
   const result = validator(structuredClone(definition));
   return result.isValid ? '' : result.errorsText();
 }

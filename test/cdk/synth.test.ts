@@ -1,4 +1,4 @@
-/** What a user types: `npx cdk synth`, without a network or credentials. */
+/** The command of a user, `npx cdk synth`, without a network or credentials. */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 const cdk = join(root, 'node_modules', 'aws-cdk', 'bin', 'cdk');
 
-/** No AWS_*, and a PATH without the packages of this project: what starts the app must find its Node by itself. */
+/** No AWS_*, and a PATH without this project's packages: the command that starts the app must find Node on its own. */
 const bare = {
   HOME: process.env.HOME,
   TMPDIR: process.env.TMPDIR,
@@ -27,9 +27,9 @@ const synth = (outdir: string, ...options: string[]) =>
     env: bare,
   });
 
-test('what it writes is what all other tests look at, code included', async () => {
+test('its output equals what all other tests check, including code', async () => {
   const outdir = newFolder();
-  // Where resources and code come from is what the command line adds to templates of its own accord.
+  // The command line adds the origin of resources and code to the templates.
   await synth(outdir, '-c', 'env=dax', '--no-path-metadata', '--no-asset-metadata');
   const other = await assemblyFolder('dax');
   const compared = readdirSync(outdir).filter((entry) => /^asset\.|\.(template|assets)\.json$/.test(entry));
@@ -40,9 +40,9 @@ test('what it writes is what all other tests look at, code included', async () =
   }
 }, 300_000);
 
-test('an unknown environment is one sentence, without a stack trace', async () => {
+test('an unknown environment is one message, without a stack trace', async () => {
   const outdir = newFolder();
   const { stderr } = await synth(outdir, '-c', 'env=nowhere').catch((error) => error as { stderr: string });
-  expect(stderr).toContain('There is no environment "nowhere". There are: dax, dev, json, prod, sql');
+  expect(stderr).toContain('There is no environment "nowhere". Known environments: dax, dev, json, prod, sql');
   expect(stderr).not.toMatch(/^\s+at /m);
 }, 300_000);

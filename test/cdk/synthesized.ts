@@ -1,4 +1,4 @@
-/** Templates of configurations, as CDK synthesizes them. */
+/** The templates that CDK synthesizes for configurations. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A folder that is there until the tests of this file have ended. */
+/** A folder that exists until the tests of this file have ended. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'hfstorage-cdk-'));
   folders.push(folder);
@@ -41,14 +41,14 @@ export const templateFiles = (folder: string): string[] =>
     .map((name) => join(folder, name));
 
 /**
- * Gives the stacks of configurations, once they are synthesized. To be awaited by the file, not by a test: how long it takes
- * says nothing about a test.
+ * Returns the stacks of configurations once they are synthesized. Await it in the file, not in a test: its duration says
+ * nothing about a test.
  */
 export async function templatesOf<Name extends Synthesized>(
   ...names: readonly Name[]
 ): Promise<(name: Name, part: Part) => Template> {
   const files = new Map<Name, string[]>();
-  // Asked for together, so that one test file waits for no other in between.
+  // Requested together, so that one test file does not wait for another in between.
   await Promise.all(names.map(async (name) => files.set(name, templateFiles(await assemblyFolder(name)))));
   const templates = new Map<string, Template>();
   return (name, part) => {

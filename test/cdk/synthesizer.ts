@@ -1,5 +1,5 @@
 /**
- * Synthesizes configurations for a run of tests: `synthesizer.ts FOLDER`. One process makes all of them: the first
+ * Synthesizes configurations for a test run: `synthesizer.ts FOLDER`. One process handles all of them: the first
  * validation in a process costs ten times as much as each that follows, and Jest's modules cost more still.
  *
  * A test asks by making `FOLDER/NAME.wanted` and waits for `FOLDER/NAME`, or `FOLDER/NAME.failed`. This process ends, and the
@@ -18,7 +18,7 @@ import { CONFIG_FOLDER, type Variant, variants } from './variants.ts';
 const folder = process.argv[2] as string;
 const POLL_MS = 100;
 
-/** Makes folders without code, whose hashes stay the same. */
+/** Creates folders without code, whose hashes stay the same. */
 const noBundles: Bundler = ({ functions, outdir }) => {
   for (const { name } of functions) {
     mkdirSync(join(outdir, name), { recursive: true });
@@ -26,7 +26,7 @@ const noBundles: Bundler = ({ functions, outdir }) => {
   }
 };
 
-/** @returns false where another process has made the folder already; then that one does the work */
+/** @returns false if another process has already created the folder; then that one does the work */
 function takeFolder(): boolean {
   const own = `${folder}.${process.pid}`;
   mkdirSync(own);
@@ -47,7 +47,7 @@ function leave(): never {
   process.exit();
 }
 
-/** What was asked for, the oldest first. */
+/** The requests, oldest first. */
 const asked = (): Synthesized[] =>
   readdirSync(folder)
     .filter((file) => file.endsWith('.wanted'))
@@ -55,15 +55,15 @@ const asked = (): Synthesized[] =>
     .toSorted((a, b) => a.at - b.at)
     .map(({ file }) => file.slice(0, -'.wanted'.length) as Synthesized);
 
-/** Which rules of cdk-nag the app breaks, as if no reason were given anywhere, and the reasons that are given. */
+/** The rules of cdk-nag that the app breaks, ignoring reasons, and the given reasons. */
 async function rulesOf(app: App): Promise<Rules> {
   const [{ Validations }, { AwsSolutionsChecks }] = await Promise.all([import('aws-cdk-lib'), import('cdk-nag')]);
-  // The app's own checks: one that forgot them must not pass for clean.
+  // The app's own checks: an app without them must not pass as clean.
   const plugins = Reflect.get(app, '_validationPlugins') as readonly unknown[];
   const checks = plugins.find((plugin) => plugin instanceof AwsSolutionsChecks);
   if (checks === undefined) throw new Error('The app does not check itself against the rules of AwsSolutions.');
   Object.defineProperty(checks, 'isAcknowledged', { value: () => false });
-  // CDK itself acknowledges rules of other sets.
+  // CDK itself acknowledges rules of other rule sets.
   const reasons = app.node
     .findAll()
     .flatMap(({ node }) => node.metadata)
@@ -88,7 +88,7 @@ async function synthesize(name: Synthesized): Promise<void> {
       : createApp(variant(outdir), { outdir, bundler: noBundles });
   app.synth();
   writeFileSync(join(outdir, RULES_FILE), JSON.stringify(await rulesOf(app)));
-  // Whole or not at all: who waits looks for the folder.
+  // Atomic: waiting tests check for the folder.
   renameSync(outdir, join(folder, name));
 }
 
@@ -106,7 +106,7 @@ if (takeFolder()) {
     await synthesize(wanted).catch((error: Error) => {
       writeFileSync(join(folder, `${wanted}.failed`), error.stack ?? error.message);
     });
-    // Gives the end of standard input its turn.
+    // Lets the event loop handle the end of standard input.
     await sleep(1);
   }
 }

@@ -1,16 +1,16 @@
-/** What the shipped environments do not have. As few as tell what they are to tell: each is a whole deployment. */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+/** Configurations that the shipped environments do not cover. As few as possible: each is a whole deployment. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEnvironment } from '../../lib/cdk/environment/environment-file.ts';
-import { standIns } from '../../lib/cdk/environment/placeholders.ts';
+import { placeholders } from '../../lib/cdk/environment/placeholders.ts';
 import type { Config, ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 
 export const CONFIG_FOLDER = join(import.meta.dirname, '..', '..', 'config');
 
-/** A configuration as `readEnvironment` would give it. */
-export const configured = (config: unknown): Config => parseConfig(config as ConfigInput, { ...standIns });
+/** A configuration like one from `readEnvironment`. */
+export const configured = (config: unknown): Config => parseConfig(config as ConfigInput, { ...placeholders });
 
 const dynamodb = { strategy: 'dynamodb' };
 const vpc = { id: 'vpc-0123abcd', subnet_ids: ['subnet-0123abcd', 'subnet-4567abcd'] };
@@ -28,7 +28,7 @@ const byPassword = {
     name: 'hostfactory',
     username: 'hostfactory_user',
     password: '${HFSTORAGE_DATABASE_SECRET}',
-    // Any file does: what is in it is looked at by the functions.
+    // Any file will do: only the functions read it.
     sslrootcert: 'package.json',
   },
 };
@@ -39,7 +39,7 @@ interface Peer {
   readonly deployment?: object;
 }
 
-/** A deployment, on DynamoDB unless `own` says otherwise, beside another store, which a file in the folder describes. */
+/** A deployment, on DynamoDB unless `own` says otherwise, with another store that a file in the folder describes. */
 const withPeer =
   ({ storage, migration = {}, deployment = {} }: Peer, own: () => object = () => dynamodb) =>
   (folder: string): Config => {
@@ -48,10 +48,10 @@ const withPeer =
     return configured({ storage: own(), deployment: { ...deployment, migration: { peer, ...migration } } });
   };
 
-/** The port of the other database in the VPC: no other one than what is let out to it. */
+/** The port of the other database in the VPC, the only one allowed in the egress rule. */
 export const PEER_PORT = 6543;
 
-/** A database in the VPC of the deployment, from and to which migrations go. */
+/** A database in the VPC of the deployment, as source and target of migrations. */
 const databaseInVpc: Peer = {
   storage: { strategy: 'sql', sql_strategy: { ...postgresql, port: PEER_PORT, iam_authentication: true } },
   migration: { peer_role: 'both' },

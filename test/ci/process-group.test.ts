@@ -1,4 +1,4 @@
-/** However a test run ends, no process of it is left: not one that stands still, and not one that is deaf to signals. */
+/** However a test run ends, no process of it is left, not even a stopped one or one that ignores signals. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { expect, test } from '@jest/globals';
 
 const GROUP = join(import.meta.dirname, '../../.ci/process-group.js');
 
-/** Starts three processes and says their ids: one that runs, one that is stopped, and one that may be deaf to SIGTERM. */
+/** Starts three processes and prints their ids: a running one, a stopped one, and one that may ignore SIGTERM. */
 const runOf = (deaf: boolean): string => `
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -54,6 +54,6 @@ testSignals.each(ends)('%s: nothing is left', async (_, status, end, deaf = fals
   const ended = once(group, 'exit');
   end(group, pids[0] as number);
   expect((await ended)[0]).toBe(status);
-  // Whoever is dead is there until its new parent has noticed.
+  // A dead process remains until its new parent has reaped it.
   while (pids.some(isThere)) await sleep(20);
 });

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -37,7 +37,7 @@ test('config show prints the configuration in use, complete and without secrets'
   });
 });
 
-test('config show hides a password that is written out', async () => {
+test('config show hides a literal password', async () => {
   const sql_strategy = {
     type: 'postgresql',
     host: 'localhost',
@@ -50,7 +50,7 @@ test('config show hides a password that is written out', async () => {
   expect(JSON.parse(stdout).storage.sql_strategy).toMatchObject({ username: 'hfstorage', password: '(hidden)' });
 });
 
-test('config schema prints what config/schema.json holds', async () => {
+test('config schema prints the content of config/schema.json', async () => {
   const { stdout } = await place.hfstorage(['config', 'schema']);
   expect(stdout).toBe(await readFile(join(import.meta.dirname, '..', '..', 'config', 'schema.json'), 'utf8'));
 });

@@ -77,7 +77,7 @@ test('records that break a rule of the model are warnings', async () => {
   expect(people.stderr).toBe('0 errors, 2 warnings.\n');
 });
 
-test('a missing parent is an error where references are enforced, else a warning', async () => {
+test('a missing parent is an error if references are enforced, otherwise a warning', async () => {
   const { requests, machines } = specSample;
   const request = { ...requests['req-123'], request_type: 'provision' };
   const machine = { ...machines['machine-456'], template_id: 'template-1' };
@@ -93,7 +93,7 @@ test('a missing parent is an error where references are enforced, else a warning
   expect(await doctor()).toMatchObject({ code: 0, errors: [], warnings: messages });
 });
 
-test('people are told of the first records only, programs of all', async () => {
+test('output for people lists only the first records, output for programs all', async () => {
   const requests = Object.fromEntries(
     Array.from({ length: 30 }, (_, i) => [`r-${i}`, { ...specSample.requests['req-123'], request_id: `r-${i}` }]),
   );
@@ -106,7 +106,7 @@ test('people are told of the first records only, programs of all', async () => {
 });
 
 test('a damaged file is an error, and --repair restores what was saved', async () => {
-  // The second save replaces the file, which makes a backup of the first.
+  // The second save replaces the file, which creates a backup of the first.
   for (let i = 0; i < 2; i++) {
     await place.hfstorage(['save', 'templates', JSON.stringify(specSample.templates['template-1'])]);
   }
@@ -114,7 +114,7 @@ test('a damaged file is an error, and --repair restores what was saved', async (
   const { code, errors, warnings } = await doctor();
   expect(code).toBe(3);
   expect(errors[0]).toContain('request_database.json');
-  expect(warnings).toContain('entities: They were not looked at, since the store has errors.');
+  expect(warnings).toContain('entities: They were not checked because the store has errors.');
   const repaired = await doctor('--repair');
   expect(repaired).toMatchObject({ code: 0, errors: [] });
   expect(repaired.report.repairs).not.toHaveLength(0);
@@ -123,7 +123,7 @@ test('a damaged file is an error, and --repair restores what was saved', async (
   expect((await place.hfstorage(['doctor', '--repair'])).stdout).toContain('After the repair:\n');
 });
 
-test('where a repair cannot prove that nothing is missing, it says so and exits with 3', async () => {
+test('if a repair cannot prove that nothing is missing, it says so and exits with 3', async () => {
   for (const id of ['template-1', 'template-2']) {
     await place.hfstorage([
       'save',
@@ -141,7 +141,7 @@ test('where a repair cannot prove that nothing is missing, it says so and exits 
   expect(stdout).toBe('2\n');
 });
 
-test('a configuration that cannot be used is a finding', async () => {
+test('an invalid configuration is a finding', async () => {
   await writeFile(place.path('config.json'), '{}');
   expect(await doctor('--repair')).toMatchObject({
     code: 3,

@@ -31,7 +31,7 @@ test('an entity is saved, read, updated and deleted', async () => {
   });
 });
 
-test('people see one field a line: declared, undeclared, the store’s own', async () => {
+test('people see one field per line: declared, undeclared, the store’s own', async () => {
   const { stdout } = await place.hfstorage([
     'save',
     'templates',
@@ -51,7 +51,7 @@ test('people see one field a line: declared, undeclared, the store’s own', asy
   ]);
 });
 
-test('an entity comes from a file, from standard input, or is asked for there by default', async () => {
+test('an entity is read from a file or from standard input, which is the default', async () => {
   await writeFile(place.path('request.json'), JSON.stringify(request));
   expect(await json('save', 'requests', `@${place.path('request.json')}`)).toMatchObject({ version: 1 });
   for (const [i, args] of [['-'], []].entries()) {
@@ -62,7 +62,7 @@ test('an entity comes from a file, from standard input, or is asked for there by
   }
 });
 
-test('a list is saved item by item, and what failed is named', async () => {
+test('a list is saved item by item, and failed items are named', async () => {
   const list = [request, { ...request, request_id: 'r-2', template_id: 'none' }, 3, { ...request, request_id: 'r-3' }];
   const people = await place.hfstorage(['save', 'requests', '-'], { input: JSON.stringify(list) });
   expect(people.code).toBe(1);
@@ -105,7 +105,7 @@ test('--expected-version guards every write', async () => {
   );
 });
 
-test('--set has the type of the declared field; other fields are JSON where they can be', async () => {
+test('--set uses the type of the declared field; other fields are JSON if possible', async () => {
   await json('save', 'requests', JSON.stringify({ ...request, metadata: { old: true } }));
   const set = (assignment: string) => ['--set', assignment];
   const updated = await json(
@@ -147,7 +147,7 @@ test('several entities are shown as a table, and the missing ones are named', as
   ]);
 });
 
-test('a parent that is still referred to is not deleted', async () => {
+test('a parent that is still referenced is not deleted', async () => {
   await json('save', 'requests', JSON.stringify(request));
   expect(await place.hfstorage(['delete', 'templates', 't-1'])).toMatchObject({
     code: 1,

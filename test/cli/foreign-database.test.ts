@@ -1,4 +1,4 @@
-/** Commands on the SQLite file of another program, which calls its tables as this one does. */
+/** Commands on the SQLite file of another program, whose tables have the same names. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -47,7 +47,7 @@ test.each<readonly [string, readonly string[], number]>([
   ['a comparison with it', ['migrateRepository', ...FROM, '--verify-only'], 1],
   ['a migration to it', ['migrateRepository', ...TO, '--merge'], 1],
   ['a portable backup', ['backup', 'create', '--location', 'backups'], 1],
-])('%s: says whose tables they are, and changes nothing', async (_, args, code) => {
+])('%s: reports that the tables are not ours, and changes nothing', async (_, args, code) => {
   const before = await state();
   const outcome = await place.hfstorage(args);
   expect(outcome.code).toBe(code);
@@ -57,7 +57,7 @@ test.each<readonly [string, readonly string[], number]>([
   expect(await state()).toEqual(before);
 });
 
-test('a native backup of it is taken, and changes nothing', async () => {
+test('a native backup of it can be taken, and changes nothing', async () => {
   const before = await state();
   const outcome = await place.hfstorage(['backup', 'create', '--native', '--location', place.path('native')]);
   expect(outcome).toMatchObject({ code: 0, stdout: expect.stringContaining('store.db') });

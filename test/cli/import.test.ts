@@ -11,7 +11,7 @@ afterEach(async () => place.remove());
 
 const get = async (id: string) => JSON.parse((await place.hfstorage(['get', 'templates', id, '--json'])).stdout);
 
-test('the sample file is imported whole; importing it again replaces the templates', async () => {
+test('the sample file is imported completely; importing it again replaces the templates', async () => {
   expect(await place.hfstorage(['import', sampleFile])).toEqual({
     code: 0,
     stdout: [
@@ -48,7 +48,7 @@ test('the sample file is imported whole; importing it again replaces the templat
   expect(replaced).not.toHaveProperty('mine');
 });
 
-test('a template that cannot be mapped is named, and the rest is imported', async () => {
+test('a template that cannot be converted is named, and the rest is imported', async () => {
   const good = { templateId: 'good', providerApi: 'RunInstances', vmType: 't3.small', maxNumber: 1 };
   const templates = [
     { ...good, maxNumber: 0 },
@@ -66,10 +66,10 @@ test('a template that cannot be mapped is named, and the rest is imported', asyn
   expect(code).toBe(1);
   expect(stderr.split('\n')).toEqual([
     'hfstorage: templates[0] "good" was not imported: max_number must be at least 1, or -1 for no limit',
-    'hfstorage: templates[1] "good" was not imported: the file has this templateId before it',
+    'hfstorage: templates[1] "good" was not imported: an earlier template has the same templateId',
     'hfstorage: templates[2] was not imported: it is not a JSON object',
-    'hfstorage: templates[3] was not imported: its key version is a field that the store keeps itself; remove or rename it',
-    'hfstorage: templates[4] "good" was not imported: the file has this templateId before it',
+    'hfstorage: templates[3] was not imported: its key version is a field that the store sets itself; remove or rename it',
+    'hfstorage: templates[4] "good" was not imported: an earlier template has the same templateId',
     'hfstorage: templates[5] was not imported: it has more than one key for template_id; keep one',
     'hfstorage: templates[6] was not imported: template_id is required; name is required',
     'hfstorage: templates[7] "last" was not imported: vm_type is required',
@@ -83,7 +83,7 @@ test('a template that cannot be mapped is named, and the rest is imported', asyn
   expect(rest.stderr).toContain('Imported 1 of 2 templates.');
 });
 
-test('a file larger than one batch, with an id that comes again in a later one', async () => {
+test('a file larger than one batch, with an id that is repeated in a later one', async () => {
   const templates = Array.from({ length: 1002 }, (_, i) => ({
     templateId: `t-${i % 1001}`,
     providerApi: 'RunInstances',
@@ -94,7 +94,7 @@ test('a file larger than one batch, with an id that comes again in a later one',
   const { code, stderr } = await place.hfstorage(['import', place.path('large.json')]);
   expect(code).toBe(1);
   expect(stderr).toBe(
-    'hfstorage: templates[1001] "t-0" was not imported: the file has this templateId before it\nImported 1001 of 1002 templates.\n',
+    'hfstorage: templates[1001] "t-0" was not imported: an earlier template has the same templateId\nImported 1001 of 1002 templates.\n',
   );
 });
 
@@ -102,7 +102,7 @@ test('a file of another kind is refused', async () => {
   const { code, stderr } = await place.hfstorage(['import', '-'], { input: '{"requests":[]}' });
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: 'hfstorage: - is no provider template file: it has no list "templates".\n',
+    stderr: 'hfstorage: - is not a provider template file: it has no list "templates".\n',
   });
 });
 

@@ -1,4 +1,4 @@
-/** bin/hfstorage.js: whichever Node starts it, in a clone and installed, `hfstorage` runs or says what is missing. */
+/** bin/hfstorage.js: with any Node, in a clone and installed, `hfstorage` runs or says what is missing. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { launcher, run } from './run-hfstorage.ts';
 
-/** Makes this Node say that it is an old one, where the machine has none. */
+/** Makes this Node report an old version, if the machine has no old Node. */
 const simulation =
   'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
 
@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 afterEach(async () => rm(folder, { recursive: true }));
 
-/** The package as npm installs it, but for what it does. */
+/** The package as npm installs it, except for its function. */
 async function install(main: string): Promise<string> {
   await mkdir(join(installed, 'bin'), { recursive: true });
   await mkdir(join(installed, 'dist', 'bin'), { recursive: true });
@@ -44,7 +44,7 @@ async function install(main: string): Promise<string> {
   return join(installed, 'bin', 'hfstorage.js');
 }
 
-/** A package beside it that brings this Node. */
+/** A package next to it that contains this Node. */
 async function installNode(version: string): Promise<void> {
   const platform = process.platform === 'win32' ? 'win' : process.platform;
   const packaged = join(folder, 'node_modules', `node-${platform}-${process.arch}`);
@@ -55,7 +55,7 @@ async function installNode(version: string): Promise<void> {
 
 const printVersion = 'console.log(Number(process.versions.node.split(".")[0]) >= 24, process.argv.slice(2).join())';
 
-test('an installed package runs what is compiled', async () => {
+test('an installed package runs the compiled code', async () => {
   const bin = await install(printVersion);
   expect(await run(process.execPath, [bin, 'a', 'b'])).toEqual({ code: 0, stdout: 'true a,b\n', stderr: '' });
 });
@@ -79,7 +79,7 @@ test('a clone without its dependencies asks for npm ci', async () => {
   expect(stderr).toMatch(/^hfstorage: the dependencies are not installed\. Run `npm ci` in .*clone\.\n$/);
 });
 
-test.each(oldNodes)('%s: the clone runs with the Node that npm ci brought', async (_, command, args) => {
+test.each(oldNodes)('%s: the clone runs with the Node that npm ci installed', async (_, command, args) => {
   const hfstorage = (...rest: string[]) => run(command, [...args, launcher, ...rest]);
   expect(await hfstorage('--version')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   expect(await hfstorage('nonsense')).toMatchObject({
@@ -97,19 +97,19 @@ test.each(oldNodes)('%s: an installed package says what it needs', async (_, com
   );
 });
 
-test.each(oldNodes)('%s: a package beside it that brings a newer Node is used', async (_, command, args) => {
+test.each(oldNodes)('%s: a package next to it with a newer Node is used', async (_, command, args) => {
   const bin = await install(printVersion);
   await installNode('24.0.0');
   expect(await run(command, [...args, bin, 'a'])).toEqual({ code: 0, stdout: 'true a\n', stderr: '' });
 });
 
-test.each(oldNodes)('%s: a package that brings an old Node is not', async (_, command, args) => {
+test.each(oldNodes)('%s: a package with an old Node is not', async (_, command, args) => {
   const bin = await install(printVersion);
   await installNode('22.1.0');
   expect(await run(command, [...args, bin])).toMatchObject({ code: 1, stdout: '' });
 });
 
-test.each(oldNodes)('%s: signals reach the command, and how it ends comes back', async (_, command, args) => {
+test.each(oldNodes)('%s: signals reach the command, and its exit status is returned', async (_, command, args) => {
   const bin = await install(
     `process.on('SIGTERM', () => process.exit(7));
      process.on('SIGINT', () => { process.removeAllListeners('SIGHUP'); process.kill(process.pid, 'SIGKILL'); });

@@ -1,4 +1,4 @@
-/** `hfstorage migrateRepository`: what is typed, what is shown, and how it ends. The migration itself: test/migration. */
+/** `hfstorage migrateRepository`: options, output and exit codes. The migration itself: test/migration. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -45,7 +45,7 @@ const save = (...ids: string[]) => place.hfstorage(['save', 'templates', JSON.st
 const migrate = (...args: string[]): Promise<Outcome> => place.hfstorage(['migrateRepository', ...args]);
 const TO_SQLITE = ['--source-type', 'json', '--target-type', 'sqlite'] as const;
 
-/** What a store of the configuration holds. */
+/** The content of a store of the configuration. */
 async function held(strategy: 'json' | 'sql'): Promise<string[]> {
   const { storage } = JSON.parse(await readFile(place.path('config.json'), 'utf8'));
   await using repository = await openRepository({ storage: { ...storage, strategy } });
@@ -54,10 +54,10 @@ async function held(strategy: 'json' | 'sql'): Promise<string[]> {
 }
 
 describe('what it does', () => {
-  test('copies, compares, and says so; programs get the report', async () => {
+  test('copies, compares, and prints the result; programs get the report', async () => {
     await save('t-1', 't-2');
     const people = await migrate(...TO_SQLITE);
-    expect(people).toMatchObject({ code: 0, stdout: expect.stringContaining('Both stores hold the same.') });
+    expect(people).toMatchObject({ code: 0, stdout: expect.stringContaining('Both stores hold the same entities.') });
     expect(people.stderr).toContain('copy templates: 2 of 2');
     expect(await held('sql')).toEqual(['t-1', 't-2']);
     const programs = await migrate(...TO_SQLITE, '--merge', '--json', '--no-backup');
@@ -69,11 +69,11 @@ describe('what it does', () => {
     expect(await readdir(place.path('backups'))).toHaveLength(1);
   });
 
-  test('an empty source is worth a question', async () => {
-    expect((await migrate(...TO_SQLITE)).stderr).toContain('Is it the one that was meant?');
+  test('an empty source is questioned', async () => {
+    expect((await migrate(...TO_SQLITE)).stderr).toContain('Is it the right store?');
   });
 
-  test('--dry-run writes no entity and ends with 3 where something does not fit', async () => {
+  test('--dry-run writes no entity and exits with 3 if entities are incompatible', async () => {
     await save('t-1');
     const sound = await migrate(...TO_SQLITE, '--dry-run');
     expect(sound).toMatchObject({ code: 0, stdout: expect.stringMatching(/^templates +1 +0$/m) });
@@ -104,7 +104,7 @@ describe('what it does', () => {
     expect(JSON.parse(blind.stdout)).toMatchObject({ outcome: 'differences' });
   });
 
-  test('--verify-only compares, writes nothing, and ends with 3 where the stores differ', async () => {
+  test('--verify-only compares, writes nothing, and exits with 3 if the stores differ', async () => {
     await save('t-1', 't-2');
     const differing = await migrate(...TO_SQLITE, '--verify-only');
     expect(differing).toMatchObject({ code: 3, stdout: expect.stringContaining('templates "t-2": missing') });
@@ -113,7 +113,7 @@ describe('what it does', () => {
     expect(await migrate(...TO_SQLITE, '--verify-only')).toMatchObject({ code: 0 });
   });
 
-  test('what is only in the target is a difference, and deleted when that is wanted', async () => {
+  test('extra entities in the target are differences, and deleted on request', async () => {
     await save('t-1', 't-2');
     await migrate(...TO_SQLITE);
     await place.hfstorage(['delete', 'templates', 't-2']);
@@ -127,7 +127,7 @@ describe('what it does', () => {
     expect(await held('sql')).toEqual(['t-1']);
   });
 
-  test('the source is cleaned up only when somebody has agreed', async () => {
+  test('the source is cleaned up only after confirmation', async () => {
     await save('t-1');
     const refused = await migrate(...TO_SQLITE, '--cleanup-source');
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
@@ -140,7 +140,7 @@ describe('what it does', () => {
     expect(await held('sql')).toEqual(['t-1']);
   });
 
-  test('every key of the configuration counts, and options come before it', async () => {
+  test('every key of the configuration is used, and options override it', async () => {
     await save('t-1', 't-2', 't-3');
     await configure({ batch_size: 1, create_backup: false, validate_after_migration: false, parallel_workers: 1 });
     const { stdout } = await migrate(...TO_SQLITE);
@@ -202,7 +202,7 @@ describe('what it refuses', () => {
   });
 });
 
-test('Ctrl-C ends after the batches under way, and --resume goes on', async () => {
+test('Ctrl-C ends after the batches in progress, and --resume continues', async () => {
   for (let i = 0; i < 20; i++) await save(...Array.from({ length: 500 }, (_, k) => `t-${i}-${k}`));
   const args = ['--config', 'config.json', 'migrateRepository', ...TO_SQLITE, '--batch-size', '1', '--no-backup'];
   const child = spawn(process.execPath, [launcher, ...args], { cwd: place.folder, stdio: ['ignore', 'pipe', 'pipe'] });

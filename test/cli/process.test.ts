@@ -1,4 +1,4 @@
-/** `hfstorage` as a process of its own, as people and scripts run it. */
+/** `hfstorage` as a separate process, as people and scripts run it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
@@ -48,7 +48,8 @@ test('without any configuration, data is kept in the current folder', async () =
 
 test('standard input, exit codes and both outputs are those of the command', async () => {
   const template = { template_id: 't-1', name: 'One', provider_api: 'RunInstances', vm_type: 'a', max_number: 5 };
-  const hfstorage = (args: string[], input?: string) => place.spawnHfs(['--config', 'config.json', ...args], input);
+  const hfstorage = (args: string[], input?: string) =>
+    place.spawnHfstorage(['--config', 'config.json', ...args], input);
   expect(await hfstorage(['save', 'templates', '-', '--json'], JSON.stringify(template))).toMatchObject({
     code: 0,
     stderr: '',
@@ -64,7 +65,7 @@ test('no stack trace, unless HFSTORAGE_DEBUG=1 asks for it', async () => {
   expect(await stderrOf(start(failing, { HFSTORAGE_DEBUG: '1' }))).toMatch(/\n\s+at /);
 });
 
-test('a reader that goes away, as after `| head`, ends the command quietly', async () => {
+test('a reader that closes the pipe, as in `| head`, ends the command quietly', async () => {
   const templates = Array.from({ length: 600 }, (_, i) => ({
     template_id: `t-${i}`,
     name: 'x'.repeat(255),
@@ -89,7 +90,7 @@ const url = async (child: ReturnType<typeof start>): Promise<string> => {
   return String(chunk).trim();
 };
 
-test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and ends in order at %s', async (signal) => {
+test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and ends cleanly on %s', async (signal) => {
   const child = start(['serve', '--port', '0'], { HFSTORAGE_API_TOKEN: '' });
   const address = await url(child);
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
@@ -98,7 +99,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('serve prints its URL, answers, and en
   expect(await closed(child)).toEqual({ code: 0, signal: null });
 });
 
-test('the signals of one Ctrl-C count as one: a call under way is finished', async () => {
+test('the signals of one Ctrl-C count as one: a call in progress is finished', async () => {
   const child = start(['serve', '--port', '0'], { HFSTORAGE_API_TOKEN: '' });
   const body = JSON.stringify({ template_id: 'late', name: 'n', provider_api: 'p', vm_type: 'v', max_number: 1 });
   const call = request(`${await url(child)}/v1/templates`, {
@@ -118,7 +119,7 @@ test('the signals of one Ctrl-C count as one: a call under way is finished', asy
   expect(await closed(child)).toEqual({ code: 0, signal: null });
 });
 
-test('serve asks for the token of HFSTORAGE_API_TOKEN, and says where a port is taken', async () => {
+test('serve requires the token of HFSTORAGE_API_TOKEN, and reports a port in use', async () => {
   const child = start(['serve', '--port', '0', '--json'], { HFSTORAGE_API_TOKEN: 'a-long-enough-token' });
   const { url: address } = JSON.parse(await url(child)) as { url: string };
   expect((await fetch(`${address}/v1/requests`)).status).toBe(401);

@@ -71,11 +71,11 @@ test('pages follow one another by --cursor', async () => {
   expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('belongs to another query') });
 });
 
-test('--explain names the index and what was looked at', async () => {
+test('--explain prints the index and the number of entities read', async () => {
   const people = await place.hfstorage(['query', 'requests', '--filter', 'status=DONE', '--explain']);
-  expect(people.stderr).toBe('Answered by the index status-created_at-index; 3 entities were looked at.\n');
+  expect(people.stderr).toBe('Answered by the index status-created_at-index; 3 entities were read.\n');
   const all = await place.hfstorage(['query', 'requests', '--filter', 'machine_count=1', '--all', '--explain']);
-  expect(all.stderr).toBe('Answered by a scan of all entities; 9 entities were looked at.\n');
+  expect(all.stderr).toBe('Answered by a scan of all entities; 9 entities were read.\n');
   for (const flags of [[], ['--all']]) {
     const { stdout } = await place.hfstorage([
       'query',
@@ -89,23 +89,23 @@ test('--explain names the index and what was looked at', async () => {
   }
 });
 
-test('no match is said beside the results', async () => {
+test('a query without matches prints a note', async () => {
   expect(await place.hfstorage(['query', 'machines'])).toEqual({ code: 0, stdout: '', stderr: 'No machines.\n' });
 });
 
-test('a terminal shows a table with borders, as wide as it has room', async () => {
+test('a terminal shows a table with borders, limited to its width', async () => {
   const narrow = await place.hfstorage(['query', 'requests', '--limit', '1'], { width: 60 });
   expect(narrow.stdout).toContain('│ r-0');
   const lines = stripVTControlCharacters(narrow.stdout).split('\n');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
-  expect(narrow.stderr).toContain('3 more columns found no room; a wider terminal or --json shows all.');
+  expect(narrow.stderr).toContain('3 more columns did not fit; a wider terminal or --json shows all.');
   const wide = await place.hfstorage(['query', 'requests', '--limit', '1'], { width: 200 });
   expect(wide.stdout).toContain('version');
   const value = await place.hfstorage(['get', 'requests', 'r-1', '--json'], { width: 80 });
   expect(value.stdout).toContain('\n  "request_id": "r-1"');
 });
 
-test('count, in all and by a field', async () => {
+test('count, in total and by a field', async () => {
   expect((await place.hfstorage(['count', 'requests'])).stdout).toBe('9\n');
   expect((await place.hfstorage(['count', 'requests', '--filter', 'status=DONE', '--json'])).stdout).toBe(
     '{"count":3}\n',

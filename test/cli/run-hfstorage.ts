@@ -17,7 +17,7 @@ export interface Outcome {
 export const launcher = join(import.meta.dirname, '..', '..', 'bin', 'hfstorage.js');
 export const sampleFile = join(import.meta.dirname, 'fixtures', 'awsprov_templates.json');
 
-/** A folder with a store of its own, and `hfstorage` on it. */
+/** A folder with its own store, and `hfstorage` on it. */
 export class Workplace {
   readonly folder: string;
 
@@ -36,7 +36,7 @@ export class Workplace {
     return join(this.folder, ...names);
   }
 
-  /** Runs `hfstorage` in this process: fast, and seen by the coverage. */
+  /** Runs `hfstorage` in this process: fast, and included in the coverage. */
   async hfstorage(
     args: readonly string[],
     { input = '', width }: { input?: string | Uint8Array; width?: number } = {},
@@ -56,8 +56,8 @@ export class Workplace {
     return { code, stdout: out, stderr: err };
   }
 
-  /** Runs `hfstorage` as people do, in a process of its own that has this folder as current folder. */
-  async spawnHfs(args: readonly string[], input = ''): Promise<Outcome> {
+  /** Runs `hfstorage` like a user, in a separate process with this folder as the current folder. */
+  async spawnHfstorage(args: readonly string[], input = ''): Promise<Outcome> {
     return run(process.execPath, [launcher, ...args], { cwd: this.folder, input });
   }
 

@@ -80,7 +80,7 @@ test('broken JSON in a file is located', async () => {
   });
 });
 
-test('a configuration that cannot be used is named', async () => {
+test('an invalid configuration is named', async () => {
   const file = place.path('wrong.json');
   await writeFile(file, '{"storage":{"strategy":"json","enforce_reference":true}}');
   const expected = `hfstorage: ${file}: storage.enforce_reference is not a known key; did you mean enforce_references?\n`;

@@ -39,7 +39,7 @@ const ways: Readonly<Record<string, Give>> = {
 };
 
 test.each(Object.keys(ways))(
-  '%s that is not UTF-8 is refused with the place of the byte, and nothing is stored',
+  '%s that is not UTF-8 is refused with the position of the byte, and nothing is stored',
   async (way) => {
     const { code, stdout, stderr } = await (ways[way] as Give)(latin1);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -58,7 +58,7 @@ test.each(Object.keys(ways))('%s may begin with a byte order mark', async (way) 
   expect(JSON.parse(stdout)).toMatchObject({ name: 'Zuk\u00fcnftig' });
 });
 
-test('a configuration that is not UTF-8 is refused with the place of the byte; one with a byte order mark is not', async () => {
+test('a configuration that is not UTF-8 is refused with the position of the byte; one with a byte order mark is not', async () => {
   const config = await readFile(place.path('config.json'), 'utf8');
   await writeFile(place.path('config.json'), Buffer.from(config.replace('data"', 'd\u00e4ta"'), 'latin1'));
   const { code, stderr } = await place.hfstorage(['count', 'templates']);
@@ -68,7 +68,7 @@ test('a configuration that is not UTF-8 is refused with the place of the byte; o
   expect(await place.hfstorage(['count', 'templates'])).toMatchObject({ code: 0, stdout: '0\n' });
 });
 
-test('a line of the journal that was written whole, but not in UTF-8, is damage, not a save that was cut off', async () => {
+test('a complete line of the journal that is not UTF-8 is damage, not a torn save', async () => {
   await place.hfstorage(['save', 'templates', template('a')]);
   const journal = place.path('data', 'request_database.json.journal');
   const { next } = JSON.parse((await readFile(journal, 'utf8')).slice(9)) as { next: number };

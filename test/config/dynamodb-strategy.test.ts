@@ -34,7 +34,7 @@ test.each([
     billing_mode: 'PAY_PER_REQUEST',
   },
   { auto_scaling: { enabled: true, ...usualScaling } },
-  // And the edges.
+  // Boundary values.
   { billing_mode: 'PROVISIONED', read_capacity: 1, write_capacity: 40_000 },
   { table_prefix: 'A.b-c_9' },
   { table_prefix: 'x'.repeat(245) },
@@ -48,7 +48,7 @@ test.each([
   expect(parse(dynamodb_strategy)).toMatchObject(dynamodb_strategy);
 });
 
-test("accepts SPEC.md's sample for speed, which names neither a billing mode nor a DAX cluster", () => {
+test("accepts SPEC.md's performance sample, which names neither a billing mode nor a DAX cluster", () => {
   const sample = { read_capacity: 10, write_capacity: 10, enable_dax: true, consistent_reads: false };
   const config = parse({ ...sample, auto_scaling: true });
   expect(config).toMatchObject({ ...sample, billing_mode: 'PAY_PER_REQUEST' });
@@ -66,10 +66,10 @@ test.each([
 });
 
 const DAX_URL = 'dax_endpoint must be a URL that begins with dax:// or daxs://';
-const PREFIX = 'table_prefix must have only letters of English, digits and the characters _ . -';
+const PREFIX = 'table_prefix must consist of English letters, digits and the characters _ . -';
 
 test.each<[object, string]>([
-  // What is written, and the message that answers it.
+  // A configuration, and its error message.
   [{ billing_mode: 'FREE' }, 'billing_mode must be "PAY_PER_REQUEST" or "PROVISIONED", not "FREE"'],
   [{ tabel_prefix: 'a' }, 'tabel_prefix is not a known key; did you mean table_prefix?'],
   [{ target_utilization: 70 }, 'target_utilization is not a known key; did you mean auto_scaling.target_utilization?'],
@@ -96,7 +96,7 @@ test.each<[object, string]>([
   ],
   [
     { dax_endpoint: 'dax://hostfactory.example' },
-    'dax_endpoint applies with enable_dax only; remove it, or set enable_dax to true',
+    'dax_endpoint applies only with enable_dax; remove it, or set enable_dax to true',
   ],
   [{ enable_dax: true, dax_endpoint: 'https://hostfactory.example' }, DAX_URL],
   [{ enable_dax: true, dax_endpoint: 'hostfactory.example:8111' }, DAX_URL],

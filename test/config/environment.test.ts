@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { expect, test } from '@jest/globals';
 import { expandEnvironment, hideSecrets, namesSecret } from '../../lib/config/environment.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
@@ -12,7 +12,7 @@ test.each([
   ['$${NAME}', '${NAME}'],
   ['$$${NAME}', '$${NAME}'],
   ['$NAME {NAME} $', '$NAME {NAME} $'],
-  // A value is taken as it is: what looks like a reference in it is none.
+  // A value is not expanded again: text like a reference in it is literal.
   ['${NESTED}', '${NAME}'],
 ])('%j expands to %j', (text, expected) => {
   expect(expandEnvironment({ key: text }, env)).toMatchObject({ value: { key: expected }, problems: [] });
@@ -40,7 +40,7 @@ test('a path names items of lists', () => {
   expect(expandEnvironment({ list: ['a', '${MISSING}'] }, env).problems[0]?.path).toBe('list[1]');
 });
 
-test('secrets are shown as they were written', () => {
+test('secrets are shown as written', () => {
   const written = { open: '${NAME}', url: 'https://u:${DB_PASSWORD}@${NAME}', list: ['${DB_PASSWORD}'], n: 1 };
   const { value, expansions } = expandEnvironment(written, env);
   expect(hideSecrets(value, expansions)).toEqual({
@@ -54,7 +54,7 @@ test('secrets are shown as they were written', () => {
 const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:hostfactory-AbCdEf';
 
 test.each([
-  // What is written as a password, and what is shown of it.
+  // A password as written, and as shown.
   ['hunter2', '(hidden)'],
   ['${DB_PASSWORD}', '${DB_PASSWORD}'],
   // A variable of any name holds a password here.

@@ -8,7 +8,7 @@ test.each(['{}', ' [1, -2.5e+3, "a\\u00e9\\n", null, true, false, {"a": {"b": []
   },
 );
 
-test('a byte order mark is passed over', () => {
+test('a byte order mark is ignored', () => {
   expect(parseJsonText('\ufeff{"a":1}')).toEqual({ a: 1 });
   expect(() => parseJsonText('\ufeff{,')).toThrow('line 1, column 2');
 });

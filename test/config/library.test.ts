@@ -12,7 +12,7 @@ afterEach(async () => rm(folder, { recursive: true }));
 
 const request = { request_id: 'r-1', template_id: 'none', machine_count: 1, status: 'PENDING' };
 
-test('a repository is opened from a configuration as it is written', async () => {
+test('a repository is opened from a configuration as written', async () => {
   const storage = { strategy: 'json', json_strategy: { base_path: join(folder, 'new', 'data') } } as const;
   {
     await using repository = await openRepository({ storage });
@@ -22,7 +22,7 @@ test('a repository is opened from a configuration as it is written', async () =>
   expect(await lenient.saveEntity('requests', request)).toMatchObject({ ...request, version: 1 });
 });
 
-test('a configuration that cannot be used opens nothing', async () => {
+test('an invalid configuration opens nothing', async () => {
   const storage = { strategy: 'json', json_strategy: { base_pth: folder } };
   const opening = openRepository({ storage } as unknown as Parameters<typeof openRepository>[0]);
   await expect(opening).rejects.toThrow(ConfigurationError);

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,7 +58,7 @@ test.each([
   await expect(loadConfig('bad.json')).rejects.toMatchObject({ code: 'configuration_invalid', message });
 });
 
-test('a file that cannot be read is named with the reason', async () => {
+test('an unreadable file is named with the reason', async () => {
   await expect(loadConfig('none.json')).rejects.toThrow(
     'The configuration none.json cannot be read: there is no such file. Name another with --config or HFSTORAGE_CONFIG.',
   );

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { expect, test } from '@jest/globals';
 import type { ConfigInput } from '../../lib/config/configuration.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
@@ -16,7 +16,7 @@ const messageOf = (config: unknown, env = {}): string => {
   throw new Error('The configuration was accepted.');
 };
 
-test('what is left out has the documented default', () => {
+test('omitted keys have the documented defaults', () => {
   expect(parseConfig({ storage: { strategy: 'json' } }, {})).toEqual({
     storage: {
       strategy: 'json',
@@ -101,7 +101,7 @@ test.each([
     },
   },
   { enable_compression: true, cache_size: 1000, write_buffer_size: 64000, sync_writes: false },
-  // And the edges.
+  // Boundary values.
   { cache_size: 0, write_buffer_size: 1 },
   { base_path: 's3://my-bucket' },
   { base_path: 's3://my-bucket/prod/hostfactory/', endpoint: 'http://127.0.0.1:5000', region: 'eu-central-1' },
@@ -113,7 +113,7 @@ test.each([
 });
 
 test.each([
-  // What is written, and the message that answers it.
+  // A configuration, and its error message.
   [undefined, 'the configuration is required'],
   [[], 'the configuration must be an object, not a list'],
   [{}, 'storage is required'],
@@ -153,11 +153,11 @@ test.each([
   ]),
   [
     withJson({ endpoint: 'http://127.0.0.1:5000' }),
-    'storage.json_strategy.endpoint applies to a base_path of s3://bucket/prefix only, and base_path is the folder "data"; remove one',
+    'storage.json_strategy.endpoint applies only to a base_path of s3://bucket/prefix, and base_path is the folder "data"; remove one',
   ],
   [
     withJson({ base_path: 'here', region: 'eu-central-1' }),
-    'storage.json_strategy.region applies to a base_path of s3://bucket/prefix only, and base_path is the folder "here"; remove one',
+    'storage.json_strategy.region applies only to a base_path of s3://bucket/prefix, and base_path is the folder "here"; remove one',
   ],
   [
     withJson({ base_path: 's3://bucket', endpoint: '127.0.0.1:5000' }),
@@ -177,7 +177,7 @@ test.each([
   ],
   [
     withJson({ filenames: { split_files: { templates: 'A.json', machines: 'a.json' } } }),
-    'storage.json_strategy.filenames.split_files.machines must be another file than that of templates, "a.json"',
+    'storage.json_strategy.filenames.split_files.machines must differ from the file of templates, "a.json"',
   ],
   [
     withJson({ cache_size: -1, sync_write: true }),
@@ -187,13 +187,13 @@ test.each([
   expect(messageOf(config)).toBe(message);
 });
 
-test('a configuration that was checked is returned as it is', () => {
+test('a parsed configuration is returned unchanged', () => {
   const config = parseConfig(withJson({ base_path: 'plain $${HOME}' }), {});
   expect(config.storage.json_strategy.base_path).toBe('plain ${HOME}');
   expect(parseConfig(config, {})).toBe(config);
 });
 
-test('the type of what is written has the keys of the schema', () => {
+test('the input type has the keys of the schema', () => {
   const written: ConfigInput = { storage: { strategy: 'json', json_strategy: { cache_size: 5 } } };
   expect(parseConfig(written).storage.json_strategy.cache_size).toBe(5);
 });

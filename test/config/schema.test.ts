@@ -20,18 +20,18 @@ function* keys(schema: Schema, path = ''): Generator<[path: string, schema: Sche
   }
 }
 
-test('config/schema.json is up to date: else run `npm run generate`', async () => {
+test('config/schema.json is up to date (otherwise run `npm run generate`)', async () => {
   expect(await read('schema.json')).toEqual(configSchema());
 });
 
-test('every key says what it does, and no object takes unknown keys', () => {
+test('every key has a description, and no object accepts unknown keys', () => {
   const schema = configSchema() as Schema;
   expect([...keys(schema)].filter(([, { description = '' }]) => description.length < 10)).toEqual([]);
   const objects = [schema, ...[...keys(schema)].map(([, child]) => child)].filter(({ properties }) => properties);
   expect(objects.every(({ additionalProperties }) => additionalProperties === false)).toBe(true);
 });
 
-test('the default configuration can be used, and names its schema', async () => {
+test('the default configuration is valid, and names its schema', async () => {
   expect(await read('default.json')).toMatchObject({ $schema: './schema.json' });
   expect(await loadConfig(join(configFolder, 'default.json'))).toMatchObject({ storage: { strategy: 'json' } });
 });

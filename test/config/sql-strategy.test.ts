@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { expect, test } from '@jest/globals';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { sslModeOf } from '../../lib/config/postgresql-access.ts';
@@ -48,7 +48,7 @@ test.each([
     timeout: 60,
   },
   { pool_size: 20, max_overflow: 30, pool_timeout: 30, pool_recycle: 3600, enable_query_cache: true },
-  // And the edges.
+  // Boundary values.
   { name: '/var/lib/host factory/ü.db', username: '', password: '', iam_authentication: false },
   { name: 'filesystem.db' },
   { pool_size: 1, max_overflow: 0, pool_timeout: 0.5, pool_recycle: -1, timeout: 3600, query_cache_size: 1 },
@@ -71,14 +71,14 @@ test.each([
   expect(parse(sql_strategy)).toMatchObject(sql_strategy);
 });
 
-const sqliteOnly = 'applies to type postgresql only, and type is sqlite; remove it, or set type to "postgresql"';
-const plainFile = 'name must be a plain file: several connections could not share a database in memory or a file: URL';
+const sqliteOnly = 'applies only to type postgresql, and type is sqlite; remove it, or set type to "postgresql"';
+const plainFile = 'name must be a plain file: several connections cannot share an in-memory database or a file: URL';
 const noControl = 'must have no line breaks or other control characters';
 const noFallback = (mode: string) =>
-  `sslmode must not be "${mode}", which falls back to no encryption without a word; use "verify-full", or "disable" where no encryption is meant`;
+  `sslmode must not be "${mode}", which silently falls back to no encryption; use "verify-full", or "disable" if no encryption is intended`;
 
 test.each<unknown[]>([
-  // What is written, and the message that answers it.
+  // A configuration, and its error message.
   [{ type: 'mysql' }, 'type must be "sqlite" or "postgresql", not "mysql"'],
   [{ colour: 5 }, 'colour is not a known key'],
   [{ pool_sise: 5 }, 'pool_sise is not a known key; did you mean pool_size?'],
@@ -99,29 +99,26 @@ test.each<unknown[]>([
     sslrootcert: 'ca.pem',
     connection_proxy: true,
   }).map(([key, value]) => [{ [key]: value }, `${key} ${sqliteOnly}`]),
-  // Where the server is.
+  // The server.
   [
     { type: 'postgresql' },
-    'name is required with type postgresql: the name of the database; host is required with type postgresql; username is required; only where password is the ARN of a secret, it may be left out',
+    'name is required with type postgresql: the name of the database; host is required with type postgresql; username is required unless password is the ARN of a secret',
   ],
   [{ ...postgresql, ...login, name: '' }, 'name is required with type postgresql: the name of the database'],
   [{ ...postgresql, ...login, host: '' }, 'host is required with type postgresql'],
   ...['db.example:5432', 'postgresql://db.example', 'a,b', 'db.example\n', '[::1]'].map((host) => [
     { ...postgresql, ...login, host },
-    'host must be a host name, an IP address or the folder of a Unix socket; the port goes into port',
+    'host must be a host name, an IP address or the folder of a Unix socket; the port belongs in port',
   ]),
   [{ ...postgresql, ...login, port: -1 }, 'port must be at least 0'],
   [{ ...postgresql, ...login, port: 65_536 }, 'port must be at most 65535'],
   [{ ...postgresql, ...login, port: '5432' }, 'port must be a number, not "5432"'],
-  // Who connects.
-  [
-    { ...postgresql, password: 'hunter2' },
-    'username is required; only where password is the ARN of a secret, it may be left out',
-  ],
+  // The login.
+  [{ ...postgresql, password: 'hunter2' }, 'username is required unless password is the ARN of a secret'],
   [{ ...postgresql, ...login, username: 'hfstorage\n' }, `username ${noControl}`],
   [
     { ...postgresql, ...login, password: '${EMPTY}' },
-    'password must not be empty; leave it out where the server asks for none',
+    'password must not be empty; leave it out if the server requires none',
   ],
   // The message must not quote it.
   [{ ...postgresql, ...login, password: 12345 }, 'password must be a string'],
@@ -131,25 +128,22 @@ test.each<unknown[]>([
     'arn:aws:secretsmanager:eu-central-1:1234:secret:a',
   ].map((password) => [
     { ...postgresql, ...login, password },
-    'password begins with arn: and is not the ARN of a secret, such as arn:aws:secretsmanager:eu-central-1:123456789012:secret:hostfactory',
+    'password begins with arn: but is not the ARN of a secret, such as arn:aws:secretsmanager:eu-central-1:123456789012:secret:hostfactory',
   ]),
   [
     { ...postgresql, ...login, region: 'eu-central-1' },
-    'region applies to iam_authentication and to a password that is the ARN of a secret only; remove it',
+    'region applies only to iam_authentication and to a password that is the ARN of a secret; remove it',
   ],
   [{ ...postgresql, password: ARN, region: 'Frankfurt!' }, 'region must be a region such as eu-central-1'],
-  [
-    { ...withIam, username: undefined },
-    'username is required with iam_authentication: the user that was granted rds_iam',
-  ],
-  [{ ...withIam, password: ARN }, 'password must be left out with iam_authentication, which takes none'],
+  [{ ...withIam, username: undefined }, 'username is required with iam_authentication: the user with the role rds_iam'],
+  [{ ...withIam, password: ARN }, 'password must be left out with iam_authentication, which uses none'],
   [
     { ...withIam, sslmode: 'disable' },
-    'sslmode must not be "disable": with iam_authentication, RDS demands encryption',
+    'sslmode must not be "disable": with iam_authentication, RDS requires encryption',
   ],
   [
     { ...withIam, host: 'localhost' },
-    'sslmode must not be "disable", the default for the host "localhost": with iam_authentication, RDS demands encryption',
+    'sslmode must not be "disable", the default for the host "localhost": with iam_authentication, RDS requires encryption',
   ],
   // Encryption.
   [{ ...postgresql, ...login, sslmode: 'allow' }, noFallback('allow')],
@@ -160,7 +154,7 @@ test.each<unknown[]>([
   ],
   [
     { ...postgresql, ...login, host: '/var/run/postgresql', sslmode: 'verify-full' },
-    'sslmode must be "disable" or left out where host is the folder of a Unix socket, which has no TLS',
+    'sslmode must be "disable" or left out if host is the folder of a Unix socket, which has no TLS',
   ],
   [
     { ...postgresql, ...login, sslmode: 'disable', sslrootcert: 'ca.pem' },
@@ -205,7 +199,7 @@ test.each([
   ['127.example', 'verify-full'],
   ['10.0.0.1', 'verify-full'],
   ['::2', 'verify-full'],
-])('the host %s has sslmode %s where none is written', (host, sslmode) => {
+])('the host %s has sslmode %s by default', (host, sslmode) => {
   expect(sslModeOf({ host })).toBe(sslmode);
   expect(sslModeOf({ host, sslmode: 'require' })).toBe('require');
 });

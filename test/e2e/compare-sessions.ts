@@ -6,7 +6,7 @@ import { root, runSessions } from './session-runner.ts';
 
 const withNewline = (output: string): string => (output.endsWith('\n') ? output : `${output}\n`);
 
-/** Runs the sessions of a document, or of one of its sections, and expects what it shows. */
+/** Runs the sessions of a document, or of one of its sections, and expects the documented output. */
 export async function expectSessionsOf(document: string, heading?: string): Promise<void> {
   const blocks = sessionBlocks(await readFile(join(root, document), 'utf8'), heading);
   const unanswered = blocks.filter(({ shown }) => shown === undefined).map(({ line }) => line);

@@ -1,10 +1,10 @@
-/** Reads the shell sessions of a Markdown document: a ```sh block with what is typed, then a ```text block with what is shown. */
+/** Reads the shell sessions of a Markdown document: a ```sh block with commands, then a ```text block with their output. */
 
 export interface SessionBlock {
   /** Line of the document on which the commands begin, from 1. */
   readonly line: number;
   readonly commands: string;
-  /** What the document shows; undefined where no output follows the commands. */
+  /** The documented output; undefined if no output follows the commands. */
   readonly shown: string | undefined;
 }
 
@@ -13,7 +13,7 @@ const BLOCK = /^```sh\n(.*?)^```\n(?:[^`#]*?^```text\n(.*?)^```\n)?/gms;
 
 /**
  * The sessions of a document, or of one of its sections.
- * @throws Error where there is no such section
+ * @throws Error if there is no such section
  */
 export function sessionBlocks(markdown: string, heading?: string): SessionBlock[] {
   const section = heading === undefined ? undefined : SECTION(heading).exec(markdown);
@@ -33,8 +33,8 @@ const lineMatches = (shown: string, actual: string): boolean =>
   new RegExp(`^${shown.split(ELLIPSIS).map(escaped).join('.*')}$`, 'u').test(actual);
 
 /**
- * What a program wrote, with the parts that match a `…` of the document written as there; equal to what the document
- * shows where nothing else differs. A line of nothing but `…` stands for any number of lines.
+ * The output of a program, with `…` for the parts that match a `…` of the document; equal to the documented output if nothing
+ * else differs. A line with only `…` stands for any number of lines.
  */
 export function asShown(actual: string, shown: string): string {
   const lines = actual.split('\n');

@@ -1,4 +1,4 @@
-/** What the documents must mention, so that they cannot fall behind the program. */
+/** Checks that the documents mention everything they must, so that they stay up to date with the program. */
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -33,7 +33,7 @@ describe('the configuration', () => {
     expect([...rows].map(([, key]) => key).toSorted()).toEqual(keysOf(schema).toSorted());
   });
 
-  test('has examples that can be used', async () => {
+  test('has valid examples', async () => {
     const blocks = [...(await read('docs', 'configuration.md')).matchAll(/^```json\n(.*?)^```/gms)];
     expect(blocks.length).toBeGreaterThan(2);
     const env = { HFSTORAGE_BUCKET: 'a-bucket', DB_PASSWORD: 'a-password' };
@@ -46,7 +46,7 @@ describe('the runbook', () => {
     [...(await read('docs', 'runbook.md')).matchAll(/^### `(.+)`$/gm)].map(([, name]) => name);
 
   test('has every error code, and no other', async () => {
-    // A class that carries its code in an instance field; the declarations are read, as no two constructors are alike.
+    // A class with its code in an instance field; the source is read, since the constructors differ.
     const declared = [
       ...(await read('lib', 'repository', 'errors.ts')).matchAll(/readonly code(?:: string)? = '(\w+)'/g),
     ];
@@ -61,7 +61,7 @@ describe('the runbook', () => {
     const files = await filesUnder(join('lib', 'strategies'), '.ts');
     const sources = (await Promise.all(files.map((file) => read(file)))).join('\n');
     for (const warning of warnings) expect(sources).toContain(warning);
-    // One is given to each call; what prints them all is the one emitWarning that forwards.
+    // One per call, minus the emitWarning that forwards them all.
     const calls = [...sources.matchAll(/this\.#warn\(|process\.emitWarning\(/g)].length - 1;
     expect(warnings).toHaveLength(calls);
   });
@@ -95,7 +95,7 @@ test('the command line has every command', async () => {
   for (const command of commands) expect(text).toContain(`### \`hfstorage ${command}`);
 });
 
-test('links between documents lead to files and headings', async () => {
+test('links between documents point to files and headings', async () => {
   const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md'];
   const all = [...documents, ...(await filesUnder('docs', '.md'))];
   const anchorsOf = (text: string) =>

@@ -1,4 +1,4 @@
-/** The programs in examples/ run, and print what docs/library.md shows below each. */
+/** The programs in examples/ run, and print the output shown in docs/library.md. */
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ async function outputOf(program: string): Promise<string> {
   return output + errors;
 }
 
-test('every example prints what the library manual shows', async () => {
+test('every example prints the output in the library manual', async () => {
   const manual = await readFile(join(root, 'docs', 'library.md'), 'utf8');
   const shown = [...manual.matchAll(/^\[`(\S+\.ts)`\]\(\.\.\/examples\/\1\)[^`]*?^```text\n(.*?)^```/gms)];
   const programs = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.ts') && name !== SHARED);
@@ -22,7 +22,7 @@ test('every example prints what the library manual shows', async () => {
   for (const [, name = '', output] of shown) expect(`${name}\n${await outputOf(name)}`).toBe(`${name}\n${output}`);
 });
 
-test('the TypeScript in the library manual is code of the examples', async () => {
+test('the TypeScript in the library manual is code from the examples', async () => {
   const squeezed = (code: string): string => code.replace(/\s+/g, ' ');
   const programs = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.ts'));
   const code = squeezed(
@@ -31,7 +31,7 @@ test('the TypeScript in the library manual is code of the examples', async () =>
   const manual = await readFile(join(root, 'docs', 'library.md'), 'utf8');
   const snippets = [...manual.matchAll(/^```ts\n(.*?)^```/gms)].map(([, snippet = '']) => snippet);
   expect(snippets.length).toBeGreaterThan(2);
-  // Where a snippet leaves something out, it has a line of dots.
+  // A line of dots marks code that a snippet leaves out.
   for (const part of snippets.flatMap((snippet) => snippet.split(/^\s*\/\/ …\n/m)))
     expect(code).toContain(squeezed(part).trim());
 });

@@ -8,6 +8,6 @@ test.each([
   'docs/sql-store.md',
   'docs/migration.md',
   'docs/backup-and-recovery.md',
-])('the examples of %s do what they say', async (document) => {
+])('the examples of %s produce the documented output', async (document) => {
   await expectSessionsOf(document);
 });

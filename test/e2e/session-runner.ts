@@ -1,4 +1,4 @@
-/** Runs the shell sessions of a document in a folder of their own, as a reader would type them in a clone. */
+/** Runs the shell sessions of a document in a separate folder, as a reader would type them in a clone. */
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,10 +12,10 @@ import type { SessionBlock } from './documented-session.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
-/** Address in the documents, in whose place another port is used. */
+/** Address in the documents, replaced with another port. */
 const DOCUMENTED = '127.0.0.1:8080';
 const SERVE = /^npx hfstorage serve$/m;
-/** A command that hangs is ended before the test gives up on it, so that nothing is left running. */
+/** A hanging command is ended before the test times out, so that nothing keeps running. */
 const LONGEST_MS = 250_000;
 const END_OF_BLOCK = '-- end of block --';
 
@@ -45,7 +45,7 @@ function environmentOf(bin: string): NodeJS.ProcessEnv {
   return { ...env, NO_COLOR: '1', PATH: [bin, process.env.PATH].join(delimiter) };
 }
 
-/** Runs everything that is typed in one shell, and returns what it wrote after each block. */
+/** Runs all commands in one shell, and returns the output of each block. */
 async function runShell(blocks: readonly SessionBlock[], cwd: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const script = blocks.map(({ commands }) => `${commands}\nprintf '\\n%s\\n' '${END_OF_BLOCK}'\n`).join('');
   const shell = spawn('sh', ['-c', `exec 2>&1\n${script}`], {
@@ -58,7 +58,7 @@ async function runShell(blocks: readonly SessionBlock[], cwd: string, env: NodeJ
   return output.split(`\n${END_OF_BLOCK}\n`).slice(0, -1);
 }
 
-/** A server that was started as the document says. */
+/** A server started as in the document. */
 class DocumentedServer {
   readonly #child: ChildProcess;
   readonly #output: Promise<string>;
@@ -90,7 +90,7 @@ class DocumentedServer {
     return server;
   }
 
-  /** Ctrl-C. Returns what it wrote to standard output. */
+  /** Sends Ctrl-C and returns the standard output. */
   async stop(): Promise<string> {
     if (this.#child.exitCode === null) {
       const ended = once(this.#child, 'exit');
@@ -102,8 +102,8 @@ class DocumentedServer {
 }
 
 /**
- * Runs sessions and returns what each block wrote to standard output and standard error. The block that starts the
- * server is one of its own, as for a terminal of its own.
+ * Runs sessions and returns the standard output and standard error of each block. The block that starts the server is
+ * separate, like a second terminal.
  */
 export async function runSessions(blocks: readonly SessionBlock[]): Promise<SessionResult[]> {
   const folder = await mkdtemp(join(tmpdir(), 'hfstorage-documents-'));
@@ -116,7 +116,7 @@ export async function runSessions(blocks: readonly SessionBlock[]): Promise<Sess
     await cp(join(root, 'examples'), join(clone, 'examples'), { recursive: true });
     const env = environmentOf(bin);
     const serving = blocks.find(({ commands }) => SERVE.test(commands));
-    // Manuals need not say each time that the server must run.
+    // Manuals need not mention each time that the server must be running.
     const server = await DocumentedServer.start(serving?.commands ?? 'npx hfstorage serve', clone, env, port);
     const typed = blocks
       .filter((block) => block !== serving)

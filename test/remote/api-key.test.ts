@@ -1,4 +1,4 @@
-/** Usage plans want an API key with every call, and AWS WAF wants to know what sends it. */
+/** Usage plans require an API key with every call, and AWS WAF a User-Agent. */
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,12 +33,12 @@ test('every call carries the API key, under its signature, and a User-Agent', as
     expect(headers['user-agent']).toBe(`hfstorage/${packageVersion()}`);
     const signed = scopeOf(headers.authorization)?.signedHeaders;
     expect(signed).toContain('x-api-key');
-    // A proxy may change it.
+    // Not signed: a proxy may change it.
     expect(signed).not.toContain('user-agent');
   });
 });
 
-test('the key of the options counts more than HFSTORAGE_API_KEY', async () => {
+test('the key in the options takes precedence over HFSTORAGE_API_KEY', async () => {
   await withEnvironment(login, async () => {
     const { url } = remote.gateway;
     await using fromEnvironment = openRemoteRepository({ url, region: REGION }, { HFSTORAGE_API_KEY: API_KEY });
@@ -55,7 +55,7 @@ test('without a key, or with a wrong one, the error says so', async () => {
   await withEnvironment(login, async () => {
     const without = await rejection(remote.open({ region: REGION }).getEntity('templates', 't'));
     expect(without).toMatchObject({ code: 'access_denied', status: 403, retryable: false });
-    expect(without.message).toMatch(/may want an API key: give it with --api-key-file or HFSTORAGE_API_KEY\./);
+    expect(without.message).toMatch(/may require an API key: give it with --api-key-file or HFSTORAGE_API_KEY\./);
     const wrong = await rejection(remote.open({ region: REGION, apiKey: 'an0ther' }).getEntity('templates', 't'));
     expect(wrong).toMatchObject({ code: 'access_denied', status: 403, retryable: false });
     expect(wrong.message).toMatch(/Check the API key \(--api-key-file, HFSTORAGE_API_KEY\)/);
@@ -63,10 +63,10 @@ test('without a key, or with a wrong one, the error says so', async () => {
   });
 });
 
-test('a key that no header can carry', () => {
+test('a key that cannot be sent in a header', () => {
   const open = () => openRemoteRepository({ url: remote.gateway.url, apiKey: 'a\nb' }, {});
   expect(open).toThrow(
-    'The API key (--api-key-file, HFSTORAGE_API_KEY) must be of visible ASCII characters without spaces.',
+    'The API key (--api-key-file, HFSTORAGE_API_KEY) must consist of visible ASCII characters without spaces.',
   );
 });
 
@@ -86,7 +86,7 @@ test('hfstorage reads it from HFSTORAGE_API_KEY, or from the file of --api-key-f
   const counted = { code: 0, stdout: '0\n', stderr: '' };
   expect(await count([], { HFSTORAGE_API_KEY: API_KEY })).toEqual(counted);
   expect(await count(['--api-key-file', file], { HFSTORAGE_API_KEY: 'another' })).toEqual(counted);
-  expect(await count([])).toMatchObject({ code: 1, stderr: expect.stringMatching(/may want an API key/) });
+  expect(await count([])).toMatchObject({ code: 1, stderr: expect.stringMatching(/may require an API key/) });
   const missing = await count(['--api-key-file', `${file}.none`]);
   expect(missing).toEqual({
     code: 1,

@@ -1,4 +1,4 @@
-/** Runs tests as on a machine that has these AWS settings and no others. */
+/** Runs tests as on a machine with only these AWS settings. */
 import { devNull } from 'node:os';
 
 const none = {
@@ -7,7 +7,7 @@ const none = {
   AWS_EC2_METADATA_DISABLED: 'true',
 } as const;
 
-/** Sets the environment while `work` runs. The SDK reads its settings from there alone. */
+/** Sets the environment while `work` runs. The SDK reads its settings only from there. */
 export async function withEnvironment<T>(
   settings: Readonly<Record<string, string>>,
   work: () => Promise<T>,

@@ -9,7 +9,7 @@ import type { Streams } from '../../lib/cli/output.ts';
 import { launcher, type Outcome, sampleFile, Workplace } from '../cli/run-hfstorage.ts';
 import { type RemoteApi, startRemoteApi } from './remote-api.ts';
 
-/** Runs `hfstorage` in this process, with nothing added to its arguments. */
+/** Runs `hfstorage` in this process, without extra arguments. */
 async function hfstorage(args: readonly string[], input = ''): Promise<Outcome> {
   const [stdin, stdout, stderr] = [Readable.from([input]), new PassThrough(), new PassThrough()];
   const printed = Promise.all([text(stdout), text(stderr)]);
@@ -73,7 +73,7 @@ describe('on a running service', () => {
     stderr: stderr.replace(/--cursor \S+/, '--cursor CURSOR'),
   });
 
-  test('commands do what they do on the store', async () => {
+  test('commands work as on the store', async () => {
     for (const [args, input] of steps) {
       const typed = input === undefined ? '' : JSON.stringify(input);
       const local = withoutTimes(await hfstorage(['--config', place.path('config.json'), ...args], typed));
@@ -84,7 +84,7 @@ describe('on a running service', () => {
     expect(await remote.api.repository.countEntities('machines')).toEqual({ count: 1 });
   });
 
-  test('in a process of its own, by HFSTORAGE_REMOTE and HFSTORAGE_API_TOKEN', async () => {
+  test('in a separate process, with HFSTORAGE_REMOTE and HFSTORAGE_API_TOKEN', async () => {
     const guarded = await startRemoteApi({ token: 'a-token' });
     const run = async (env: NodeJS.ProcessEnv): Promise<Outcome> => {
       const child = spawn(process.execPath, [launcher, 'import', sampleFile, '--json'], {
@@ -108,7 +108,7 @@ describe('on a running service', () => {
     await guarded.close();
   });
 
-  test('what answers in its place is told in one line', async () => {
+  test('an answer of something else is reported in one line', async () => {
     remote.gateway.fate(/./, {
       status: 403,
       headers: { 'Content-Type': 'application/json' },
@@ -117,12 +117,12 @@ describe('on a running service', () => {
     const { code, stdout, stderr } = await hfstorage(['--remote', remote.gateway.url, 'count', 'machines']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /^hfstorage: http:\S+ refused the call \(403: Forbidden\)\. The API may want an API key.*\n$/,
+      /^hfstorage: http:\S+ refused the call \(403: Forbidden\)\. The API may require an API key.*\n$/,
     );
   });
 });
 
-describe('what cannot be', () => {
+describe('wrong usage', () => {
   const remote = 'http://127.0.0.1:1';
   let before: string | undefined;
   beforeAll(() => {
@@ -142,7 +142,7 @@ describe('what cannot be', () => {
     ],
     [['config', 'show'], /^hfstorage: hfstorage config show works on the store itself/],
     [['serve'], /^hfstorage: hfstorage serve works on the store itself/],
-    [['count', 'machines', '--config', 'a.json'], /^hfstorage: --remote works through a service, --config on a store/],
+    [['count', 'machines', '--config', 'a.json'], /^hfstorage: --remote uses a service, --config a store/],
   ])('%j with --remote is wrong usage', async (args, message) => {
     const { code, stdout, stderr } = await hfstorage(['--remote', remote, ...args]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -152,7 +152,7 @@ describe('what cannot be', () => {
   test.each([
     [
       ['--remote-region', 'eu-west-1'],
-      /^hfstorage: --remote-region, --profile and --api-key-file are for calls of a service: give --remote too/,
+      /^hfstorage: --remote-region, --profile and --api-key-file are for calls to a service: give --remote too/,
     ],
     [['--api-key-file', 'key'], /give --remote too/],
     [['--profile', 'p'], /give --remote too/],
@@ -177,7 +177,7 @@ describe('what cannot be', () => {
     expect(stderr.trimEnd()).not.toContain('\n');
   });
 
-  test('HFSTORAGE_REMOTE counts less than --config, and is named where a command cannot use it', async () => {
+  test('--config takes precedence over HFSTORAGE_REMOTE, which is named if a command cannot use it', async () => {
     process.env.HFSTORAGE_REMOTE = remote;
     expect(await hfstorage(['config', 'check'])).toMatchObject({
       code: 2,

@@ -1,4 +1,4 @@
-/** The standard chain of AWS credentials, as an on-premises machine has it: environment, profile, process. */
+/** The standard chain of AWS credentials on an on-premises machine: environment, profile, process. */
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,14 +27,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Writes a configuration file of profiles and returns the settings that name it. */
+/** Writes a configuration file of profiles and returns the environment variables that name it. */
 async function profiles(text: string): Promise<Record<string, string>> {
   const file = join(folder, 'config');
   await writeFile(file, text);
   return { AWS_CONFIG_FILE: file };
 }
 
-/** Makes calls and returns the access keys they were signed with. */
+/** Makes calls and returns the access keys in their signatures. */
 async function keysOf(settings: Record<string, string>, profile?: string, calls = 1): Promise<(string | undefined)[]> {
   const used: (string | undefined)[] = [];
   await withEnvironment(settings, async () => {
@@ -57,11 +57,11 @@ aws_access_key_id = AKIDOTHER
 aws_secret_access_key = ${secrets.AKIDOTHER}
 `;
 
-test('the environment counts first', async () => {
+test('the environment comes first', async () => {
   expect(await keysOf({ ...(await profiles(inFile)), ...inEnvironment })).toEqual(['AKIDENV']);
 });
 
-test('a profile comes from AWS_PROFILE, or from the option, which counts more than the environment', async () => {
+test('a profile comes from AWS_PROFILE, or from the option, which takes precedence over the environment', async () => {
   const settings = await profiles(inFile);
   expect(await keysOf(settings)).toEqual(['AKIDFILE']);
   expect(await keysOf({ ...settings, AWS_PROFILE: 'other' })).toEqual(['AKIDOTHER']);
@@ -71,7 +71,7 @@ test('a profile comes from AWS_PROFILE, or from the option, which counts more th
 test.each([
   ['are kept until they expire', 3_600_000, false],
   ['are renewed when they are about to expire', 60_000, true],
-])('credentials of a process, as IAM Roles Anywhere gives them, %s', async (_, lifetimeMs, renewed) => {
+])('credentials of a process, as with IAM Roles Anywhere, %s', async (_, lifetimeMs, renewed) => {
   const [script, log] = [join(folder, 'signing-helper.sh'), join(folder, 'log')];
   const credentials = JSON.stringify({
     Version: 1,

@@ -1,4 +1,4 @@
-/** Answers of API Gateway, proxies and web servers, which know nothing of the API's problems. */
+/** Answers of API Gateway, proxies and web servers, which do not use the API's problems. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AnswerLostError } from '../../lib/remote/remote-errors.ts';
 import { rejection } from '../contract/rejection.ts';
@@ -34,7 +34,7 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
     'a resource policy or firewall',
     json(403, { message: 'Forbidden' }),
     'access_denied',
-    /may want an API key: give it with --api-key-file or HFSTORAGE_API_KEY\. Else .*the resource policy and the firewall/,
+    /may require an API key: give it with --api-key-file or HFSTORAGE_API_KEY\. Otherwise .*the resource policy and the firewall/,
   ],
   [
     'an identity that may not call',
@@ -65,7 +65,12 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
     /redirects to https:\/\/login\.example\.com\/ \(302\)/,
   ],
   ['a redirect to nowhere', { status: 308 }, 'unexpected_answer', /redirects elsewhere \(308\)/],
-  ['a page', html(200), 'unexpected_answer', /what is not the API's \(text\/html, status 200\)\. Check the URL/],
+  [
+    'a page',
+    html(200),
+    'unexpected_answer',
+    /something that is not the API's \(text\/html, status 200\)\. Check the URL/,
+  ],
   ['a page that is not found', html(404), 'unexpected_answer', /text\/html, status 404/],
   ['another service', json(404, { message: 'no Route matched' }), 'unexpected_answer', /404: no Route matched/],
   ['a list', json(200, []), 'unexpected_answer', /application\/json, status 200/],
@@ -84,7 +89,7 @@ const refusals: readonly [string, CannedAnswer, string, RegExp][] = [
   ],
 ];
 
-test.each(refusals)('%s: one sentence, and no other attempt', async (_, answer, code, message) => {
+test.each(refusals)('%s: one message, and no retry', async (_, answer, code, message) => {
   const before = remote.gateway.calls.length;
   remote.gateway.fate(/./, answer);
   const error = await rejection(remote.open().getEntity('templates', 't'));
@@ -109,7 +114,7 @@ test.each([
   ['a page of a proxy', html(503), /cannot answer now \(503\)/],
   ['a function that failed', json(500, { message: null }), /cannot answer now \(500\)/],
   ['too many calls', json(429, { message: 'Too Many Requests' }), /too many calls now \(429: Too Many Requests\)/],
-])('%s: tried again, then unavailable', async (_, answer, message) => {
+])('%s: retried, then unavailable', async (_, answer, message) => {
   const before = remote.gateway.calls.length;
   remote.gateway.fate(/./, answer, answer, answer, answer);
   const error = await rejection(remote.open().getEntity('templates', 't'));
@@ -126,6 +131,6 @@ test('a write that only a gateway answered may have been stored or not', async (
   const error = await rejection(saveTemplate(remote.open()));
   expect(error).toBeInstanceOf(AnswerLostError);
   expect(error.message).toMatch(
-    /may have been stored or not: .*\(504: Endpoint request timed out\)\. Read what is there/,
+    /may have been stored or not: .*\(504: Endpoint request timed out\)\. Read the stored entities/,
   );
 });

@@ -1,6 +1,6 @@
 /**
- * What stands between a caller and the API: forwards calls to a local server as they came, checks signatures and API keys
- * as API Gateway does and the User-Agent as AWS WAF does, and breaks calls where a test says.
+ * An intermediary between a caller and the API: forwards calls unchanged to a local server, checks signatures and API keys
+ * like API Gateway and the User-Agent like AWS WAF, and breaks calls when a test says so.
  */
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ export interface CannedAnswer {
 }
 
 /**
- * What becomes of a call:
+ * The fate of a call:
  * - `lose request`: the connection breaks, and the server does not get it;
  * - `lose answer`: the server does its work, and the connection breaks before the answer;
  * - `break answer`: half of the answer comes through;
@@ -28,26 +28,26 @@ export type Fate = 'pass' | 'lose request' | 'lose answer' | 'break answer' | 'h
 export interface Gateway {
   readonly url: string;
   readonly port: number;
-  /** Calls so far, such as `GET /v1/templates/t1`. */
+  /** Calls so far, for example `GET /v1/templates/t1`. */
   readonly calls: readonly string[];
-  /** The last call as it came. */
+  /** The last call as received. */
   readonly last: WireRequest;
   readonly connections: number;
   /** The next calls that match meet these fates, in order; others go through. */
   fate(pattern: RegExp, ...fates: Fate[]): void;
-  /** Takes back the fates that no call has met. */
+  /** Removes the fates that no call has met. */
   calm(): void;
   close(): Promise<void>;
 }
 
 export interface GatewayOptions {
-  /** Port of the server behind. */
+  /** Port of the server behind it. */
   readonly port: number;
-  /** Stage before the paths of the API, such as `/prod`. */
+  /** Stage in front of the API's paths, such as `/prod`. */
   readonly stage?: string;
-  /** Secrets by access key, where calls must be signed for this region. */
+  /** Secrets by access key, if calls must be signed for this region. */
   readonly signed?: { readonly region: string; readonly secrets: Readonly<Record<string, string>> };
-  /** Where calls must carry the API key of a usage plan. */
+  /** The API key of a usage plan, if calls must carry one. */
   readonly apiKey?: string;
 }
 
@@ -57,7 +57,7 @@ interface ServerAnswer {
 }
 
 async function forward(port: number, { method, target, headers, body }: WireRequest): Promise<ServerAnswer> {
-  // As API Gateway does: the identity stays with the gateway, and the host is the server's.
+  // Like API Gateway: it does not pass on the identity, and the host is the server's.
   const { authorization, host: _, ...rest } = headers;
   const passed = authorization?.startsWith('Bearer ') ? { ...rest, authorization } : rest;
   const outgoing = httpRequest({ host: '127.0.0.1', port, method, path: target, headers: passed });
@@ -106,7 +106,7 @@ export async function startGateway({ port: target, stage = '', signed, apiKey }:
     const fate = fateOf(call);
     if (fate === 'lose request') return void incoming.socket.destroy();
     if (typeof fate === 'object') return answer(response, fate);
-    // AWS WAF's common rules, which stand before everything else: NoUserAgent_HEADER.
+    // AWS WAF's common rules, which apply first: NoUserAgent_HEADER.
     if (!headers['user-agent']) return answer(response, refusal('Forbidden'));
     const refused = signed === undefined ? undefined : checkSignature(last, signed);
     if (refused !== undefined) return answer(response, refused);
@@ -123,7 +123,7 @@ export async function startGateway({ port: target, stage = '', signed, apiKey }:
   };
 
   const server = createServer((incoming, response) => {
-    // A caller that gives up breaks its connection, which is what some tests are about.
+    // A caller that gives up breaks its connection, which some tests check.
     serve(incoming, response).catch(() => incoming.socket.destroy());
   });
   server.on('connection', () => {

@@ -1,4 +1,4 @@
-/** Calls whose connection breaks: what is sent again, and what is reported as stored or not. */
+/** Calls whose connection breaks: which are retried, and which are reported as possibly stored. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { HttpRepository } from '../../lib/remote/http-repository.ts';
 import { AnswerLostError } from '../../lib/remote/remote-errors.ts';
@@ -27,7 +27,7 @@ async function callsOf(work: () => Promise<unknown>): Promise<string[]> {
 const breaks: readonly Fate[] = ['lose request', 'lose answer', 'break answer', { status: 502 }, { status: 504 }];
 
 describe.each(breaks)('after %j', (fate) => {
-  test('reads are sent again', async () => {
+  test('reads are retried', async () => {
     const saved = await saveTemplate(repository);
     const id = saved.template_id;
     remote.gateway.fate(/GET|batch.get/, fate);
@@ -72,7 +72,7 @@ describe.each(breaks)('after %j', (fate) => {
     expect((await versionNow()) === 0).toBe(stored);
   });
 
-  test('an order of machines is sent again, and doubles nothing', async () => {
+  test('a provision call is retried, and creates nothing twice', async () => {
     const { template_id } = await saveTemplate(repository, { max_number: -1 });
     for (const order of [
       { template_id, machine_count: 3 },
@@ -88,8 +88,8 @@ describe.each(breaks)('after %j', (fate) => {
   });
 });
 
-describe('writes over a version are sent again', () => {
-  test('and succeed where the first did not get through', async () => {
+describe('writes that expect a version are retried', () => {
+  test('and succeed if the first did not arrive', async () => {
     const id = newId('guarded');
     const lost = () => remote.gateway.fate(/PUT|PATCH|DELETE|transactions/, 'lose request', { status: 503 });
     lost();
@@ -106,7 +106,7 @@ describe('writes over a version are sent again', () => {
     expect(created?.version).toBe(1);
   });
 
-  test('and where that meets another version, which may be its own, nothing is claimed', async () => {
+  test('and if the retry finds another version, which may be its own, the outcome is unknown', async () => {
     const id = newId('guarded');
     const writes: readonly [RegExp, number, () => Promise<unknown>][] = [
       [/PUT/, 1, () => repository.saveEntity('templates', template({ template_id: id }), { expectedVersion: 0 })],
@@ -123,7 +123,7 @@ describe('writes over a version are sent again', () => {
       remote.gateway.fate(pattern, 'lose answer');
       const error = await rejection(write());
       expect(error).toBeInstanceOf(AnswerLostError);
-      expect(error.message).toContain('its answer was lost, and sent again it was refused (');
+      expect(error.message).toContain('its answer was lost, and the retry was refused (');
       expect((await remote.api.repository.getEntity('templates', id))?.version ?? 0).toBe(version);
     }
   });
@@ -137,7 +137,7 @@ describe('writes over a version are sent again', () => {
 });
 
 describe('a transaction', () => {
-  test('whose commit did not get through is committed by the next attempt, and its work runs once', async () => {
+  test('whose commit did not arrive is committed by the next attempt, and its work runs once', async () => {
     const { template_id } = await saveTemplate(repository);
     let runs = 0;
     remote.gateway.fate(/transactions/, 'lose request');
@@ -149,7 +149,7 @@ describe('a transaction', () => {
     expect(await repository.getEntity('templates', template_id)).toMatchObject({ name: 'Once', version: 2 });
   });
 
-  test('that only reads runs again where something has changed, also after a lost answer', async () => {
+  test('that only reads runs again if something has changed, also after a lost answer', async () => {
     const [one, two] = [await saveTemplate(repository), await saveTemplate(repository)];
     let runs = 0;
     remote.gateway.fate(/transactions/, 'lose answer');
@@ -162,7 +162,7 @@ describe('a transaction', () => {
     expect({ runs, names }).toEqual({ runs: 2, names: ['New', 'Standard'] });
   });
 
-  test('is given up where others are faster each time', async () => {
+  test('is given up if others are faster each time', async () => {
     const [one, two] = [await saveTemplate(repository), await saveTemplate(repository)];
     const racing = repository.transaction(async (tx) => {
       await tx.getEntity('templates', one.template_id);
@@ -181,7 +181,7 @@ describe('a batch', () => {
   /** Sixteen of these fit into one call. */
   const large = () => template({ filler: 'x'.repeat(300_000) });
 
-  test('that does not fit into one call or one answer goes in several', async () => {
+  test('that does not fit into one call or one answer is split over several', async () => {
     const batch = Array.from({ length: 40 }, large);
     const calls = await callsOf(async () => {
       const results = await repository.saveEntities('templates', batch);
@@ -193,14 +193,14 @@ describe('a batch', () => {
     expect(calls.filter((call) => call.endsWith('/batch/get'))).toHaveLength(3);
   });
 
-  test('tells of each entity what is known where a part of it is lost', async () => {
+  test('reports what is known of each entity if a part of it is lost', async () => {
     const batch = Array.from({ length: 40 }, large);
     remote.gateway.fate(/batch.save/, 'pass', 'lose answer');
     const results = await repository.saveEntities('templates', batch);
     const parts = Map.groupBy(results, (result) =>
       result.status === 'saved' ? 'saved' : result.error instanceof AnswerLostError ? 'lost' : result.error.message,
     );
-    const unsent = 'The entity was not sent, since those before it could not be saved. Try again in a while.';
+    const unsent = 'The entity was not sent because those before it could not be saved. Try again in a while.';
     expect([...parts].map(([name, { length }]) => [name, length])).toEqual([
       ['saved', 16],
       ['lost', 16],
@@ -214,10 +214,10 @@ describe('a batch', () => {
   test('of which nothing could be sent is an error as a whole', async () => {
     remote.gateway.fate(/batch.save/, ...Array.from({ length: quick.attempts }, () => ({ status: 429 })));
     const error = await rejection(repository.saveEntities('templates', [template(), template()]));
-    expect(error.message).toContain('has too many calls now');
+    expect(error.message).toContain('receives too many calls now');
   });
 
-  test('of new entities only is sent again; what then conflicts may be its own', async () => {
+  test('of only new entities is retried; a conflict may then be its own', async () => {
     const batch = [template({ version: 0 }), template({ version: 0 })];
     remote.gateway.fate(/batch.save/, 'lose request');
     const results = await repository.saveEntities('templates', batch);
@@ -232,7 +232,7 @@ describe('a batch', () => {
 });
 
 describe('waiting', () => {
-  test('lasts as long as Retry-After asks', async () => {
+  test('lasts as long as Retry-After says', async () => {
     const headers = { 'Retry-After': '1' };
     remote.gateway.fate(/GET/, { status: 503, headers });
     const start = performance.now();
@@ -240,11 +240,11 @@ describe('waiting', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(990);
     remote.gateway.fate(/GET/, { status: 429, headers: { 'Retry-After': '3600' } });
     expect(await rejection(repository.getEntity('templates', 'none'))).toMatchObject({
-      message: expect.stringMatching(/has too many calls now \(429\) and asks to wait 3600 s\. Try again/),
+      message: expect.stringMatching(/receives too many calls now \(429\) and asks to wait 3600 s\. Try again/),
     });
   });
 
-  test('too many calls are refused before anything is done, so that every call is sent again', async () => {
+  test('too many calls are refused before anything is done, so every call is retried', async () => {
     remote.gateway.fate(/PUT/, { status: 429 }, { status: 429 });
     expect((await saveTemplate(repository)).version).toBe(1);
   });
@@ -259,14 +259,14 @@ describe('waiting', () => {
     const start = performance.now();
     const error = await rejection(hasty.getEntity('templates', template_id));
     expect(error).toBeInstanceOf(StorageUnavailableError);
-    expect(error.message).toContain('gave no answer: no answer came within');
+    expect(error.message).toContain('gave no answer: no answer arrived within');
     expect(performance.now() - start).toBeLessThan(60_000);
     remote.gateway.fate(/PATCH/, 'hang');
     expect(await rejection(hasty.updateEntity('templates', template_id, {}))).toBeInstanceOf(AnswerLostError);
   });
 });
 
-test('a service that is not there: what was not sent is sent again, whatever it is', async () => {
+test('an unreachable service: every call that was not sent is retried', async () => {
   const other = await startRemoteApi();
   const { port } = other.gateway;
   await other.gateway.close();
@@ -288,7 +288,7 @@ test('calls share connections', async () => {
   expect(gateway.connections - before).toBe(1);
 });
 
-test('closing waits for calls under way', async () => {
+test('closing waits for calls in progress', async () => {
   const closing = remote.open();
   const saving = Array.from({ length: 20 }, () => closing.saveEntity('templates', template()));
   await closing.close();

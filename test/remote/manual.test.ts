@@ -1,4 +1,4 @@
-/** What docs/remote.md shows, done. */
+/** The examples of docs/remote.md. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -9,11 +9,11 @@ import { startApi } from '../server/running-api.ts';
 
 const DOCUMENT = 'docs/remote.md';
 
-test('the sessions do what they say', async () => {
+test('the sessions produce the documented output', async () => {
   await expectSessionsOf(DOCUMENT);
 });
 
-test('the program of the library prints what is shown', async () => {
+test('the library program prints the documented output', async () => {
   const manual = await readFile(join(root, DOCUMENT), 'utf8');
   const [, program = '', shown = ''] = /^```ts\n(.*?)^```\n\n```text\n(.*?)^```/ms.exec(manual) ?? [];
   const api = await startApi();

@@ -1,13 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { errorOf } from '../../lib/remote/problem-errors.ts';
-import { RemoteCallError } from '../../lib/remote/remote-errors.ts';
+import { errorOf, RemoteCallError } from '../../lib/remote/remote-errors.ts';
 import * as errors from '../../lib/repository/errors.ts';
 import { isProblemCode, problemTypes } from '../../lib/service/http/problem-types.ts';
 import { problemOf } from '../../lib/service/http/problems.ts';
 
 const machine = { collection: 'machines', id: 'm 1', fields: { request_id: 'r"1', template_id: 't\n1' } } as const;
 
-/** Errors of the repository, each as the service would answer it and as the caller is to get it. */
+/** Errors of the repository, converted to the service's problems and back. */
 const same: readonly [errors.StorageError, Parameters<typeof errorOf>[1]][] = [
   [
     new errors.ValidationError([
@@ -22,7 +21,7 @@ const same: readonly [errors.StorageError, Parameters<typeof errorOf>[1]][] = [
   [new errors.ConcurrencyConflictError('machines', 'm 1', 'exists', 0), { ...machine, expect: 'exists' }],
   [new errors.ReferenceNotFoundError('request_id', 'requests', 'r"1'), machine],
   [new errors.TemplateNotFoundError('t\n1'), machine],
-  // Its template was to come from the request, so that the call did not name it.
+  // Its template would have come from the request, so the call did not name it.
   [new errors.TemplateNotFoundError('a "t"'), { ...machine, fields: { request_id: 'r' } }],
   [new errors.EntityInUseError('requests', 'r', 'machines'), { collection: 'requests', id: 'r' }],
   [new errors.EntityInUseError('templates', 't', 'requests'), { collection: 'templates', id: 't' }],
@@ -31,13 +30,13 @@ const same: readonly [errors.StorageError, Parameters<typeof errorOf>[1]][] = [
   [new errors.UnsupportedOperationError('not here'), undefined],
 ];
 
-test.each(same)('%s comes back as it was', (error, target) => {
+test.each(same)('%s survives the round trip', (error, target) => {
   const again = errorOf(problemOf(error), target);
   expect(again).toBeInstanceOf(error.constructor);
   expect({ ...again, message: again.message }).toEqual({ ...error, message: error.message });
 });
 
-test('what is the service’s own keeps its kind, and no details', () => {
+test('the service’s own errors keep their kind but no details', () => {
   const unavailable = errorOf(problemOf(new errors.StorageUnavailableError('host db-1 is down')));
   expect(unavailable).toBeInstanceOf(errors.StorageUnavailableError);
   expect(unavailable).toMatchObject({ retryable: true, message: expect.not.stringContaining('db-1') });

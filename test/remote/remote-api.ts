@@ -1,4 +1,4 @@
-/** A server on a store of its own, a gateway before it, and repositories that reach it. */
+/** A server with its own store, a gateway in front of it, and repositories that use it. */
 
 import type { HttpRepository } from '../../lib/remote/http-repository.ts';
 import { openRemoteRepository, type RemoteOptions } from '../../lib/remote/open-remote.ts';
@@ -6,7 +6,7 @@ import type { RetryPolicy } from '../../lib/remote/retry-policy.ts';
 import { type RunningApi, startApi } from '../server/running-api.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
 
-/** Short, so that what is repeated is repeated soon. */
+/** Short pauses, so that retries happen quickly. */
 export const quick: RetryPolicy = { attemptMs: 60_000, totalMs: 240_000, attempts: 4, baseMs: 5, longestPauseMs: 20 };
 
 export interface RemoteApi {

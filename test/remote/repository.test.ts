@@ -1,4 +1,4 @@
-/** What the Repository over HTTP does beyond, or other than, the contract of all repositories. */
+/** Behaviour of the Repository over HTTP beyond, or different from, the contract of all repositories. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { HttpRepository } from '../../lib/remote/http-repository.ts';
@@ -27,23 +27,23 @@ test('more than 100 entities are not created together, and none is sent', async 
   expect(created).toHaveLength(100);
 });
 
-test('a request with 10,000 machines is provisioned, and all of them come back', async () => {
+test('a request with 10,000 machines is provisioned, and all of them are returned', async () => {
   // Ids so long that the machines do not fit into one answer.
   const { template_id } = await saveTemplate(repository, { template_id: 't'.repeat(255), max_number: -1 });
-  const order = { template_id, machine_count: 10_000, request_id: 'r'.repeat(255), tags: { a: [1] } };
-  const first = await repository.provision(order);
-  expect(first).toMatchObject({ created: true, request: { request_id: order.request_id, tags: { a: [1] } } });
+  const body = { template_id, machine_count: 10_000, request_id: 'r'.repeat(255), tags: { a: [1] } };
+  const first = await repository.provision(body);
+  expect(first).toMatchObject({ created: true, request: { request_id: body.request_id, tags: { a: [1] } } });
   expect(new Set(first.machines.map(({ machine_id }) => machine_id)).size).toBe(10_000);
-  const second = await repository.provision(order);
+  const second = await repository.provision(body);
   expect(second.created).toBe(false);
   expect(second.machines).toEqual(first.machines);
 });
 
-test('an order that cannot be is refused as on the service', async () => {
+test('an invalid provision call is refused as by the service', async () => {
   const { template_id } = await saveTemplate(repository, { max_number: 1 });
-  const order = { template_id, machine_count: 1, request_id: newId('request') };
-  await repository.provision(order);
-  const differs = await rejection(repository.provision({ ...order, tags: { a: 1 } }));
+  const body = { template_id, machine_count: 1, request_id: newId('request') };
+  await repository.provision(body);
+  const differs = await rejection(repository.provision({ ...body, tags: { a: 1 } }));
   expect(differs).toBeInstanceOf(RemoteCallError);
   expect(differs).toMatchObject({ code: 'request_differs', status: 409 });
   const tooMany = await rejection(repository.provision({ template_id, machine_count: 2 }));
@@ -61,7 +61,7 @@ test('queries cannot be explained', async () => {
   });
 });
 
-test('a filter that names no value matches nothing', async () => {
+test('a filter without values matches nothing', async () => {
   await saveTemplate(repository);
   const filters = { name: [] };
   expect(await repository.queryEntities('templates', { filters })).toEqual({ items: [] });
@@ -84,7 +84,7 @@ test('any call can be made', async () => {
   await expect(unknown).rejects.toMatchObject({ code: 'unknown_path', problem: { status: 404 } });
 });
 
-test('a transaction is one call for each read, and one that commits', async () => {
+test('a transaction is one call per read, and one for the commit', async () => {
   const parent = await saveRequest(repository);
   const before = remote.gateway.calls.length;
   await repository.transaction(async (tx) => {
@@ -112,7 +112,7 @@ test('a write on the repository inside a transaction is refused', async () => {
   expect(await rejection(inside)).toBeInstanceOf(UnsupportedOperationError);
 });
 
-test('an entity deleted and created again has its old version, and counts as unchanged: versions are all the API checks', async () => {
+test('an entity deleted and recreated has its old version, and counts as unchanged: the API checks only versions', async () => {
   const [read, written] = [await saveTemplate(repository), await saveTemplate(repository)];
   await repository.transaction(async (tx) => {
     await tx.getEntity('templates', read.template_id);
@@ -123,7 +123,7 @@ test('an entity deleted and created again has its old version, and counts as unc
   expect(await repository.getEntity('templates', written.template_id)).toMatchObject({ name: 'Written', version: 2 });
 });
 
-test('a child that comes between a transaction’s look and its commit keeps the parent', async () => {
+test('a child created between a transaction’s check and its commit protects the parent', async () => {
   const { request_id, template_id } = await saveRequest(repository);
   const deleting = repository.transaction(async (tx) => {
     await tx.deleteEntity('requests', request_id);
@@ -133,10 +133,10 @@ test('a child that comes between a transaction’s look and its commit keeps the
   expect(await repository.getEntity('requests', request_id)).toBeDefined();
 });
 
-test('where the service does not enforce references, neither does a transaction that is told so', async () => {
+test('if the service does not enforce references, neither does a transaction configured accordingly', async () => {
   const lax = remote.open({ enforceReferences: false });
   const sent = request(newId('template'));
-  // This service does enforce them: it is its answer that counts.
+  // This service does enforce them: its answer decides.
   expect(await rejection(lax.transaction((tx) => tx.saveEntity('requests', sent)))).toBeInstanceOf(
     TemplateNotFoundError,
   );
@@ -151,10 +151,10 @@ test('an entity written more often than a transaction has operations is refused 
   expect(await repository.getEntity('templates', template_id)).toMatchObject({ version: 1 });
 });
 
-test('a batch whose entities others change before they are read back still tells what it saved', async () => {
+test('a batch whose entities others change before they are read back still returns what it saved', async () => {
   const one = template({ name: 'Sent', created_at: '2026-01-01T00:00:00Z' });
   const { template_id } = one;
-  // The first attempt to read them back is held up until somebody else has written.
+  // The first attempt to read them back is delayed until another caller has written.
   remote.gateway.fate(/batch.get/, { status: 503, headers: { 'Retry-After': '1' } });
   const saving = repository.saveEntities('templates', [one]);
   while ((await remote.api.repository.getEntity('templates', template_id)) === undefined) await sleep(5);

@@ -1,12 +1,12 @@
 /**
- * Signature Version 4, computed again from what came over the wire, after "Create a signed AWS API request" in the AWS
- * Identity and Access Management User Guide. It shares no code with what signs.
+ * Signature Version 4, recomputed from the received request according to "Create a signed AWS API request" in the AWS
+ * Identity and Access Management User Guide. It shares no code with the signer.
  */
 import { createHash, createHmac } from 'node:crypto';
 
 export interface WireRequest {
   readonly method: string;
-  /** The request target as it was received. */
+  /** The request target as received. */
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
@@ -33,7 +33,7 @@ const uriEncode = (text: string): string =>
     })
     .join('');
 
-/** Each segment of a path that is encoded already is encoded once more, for every service but S3. */
+/** Each segment of an already encoded path is encoded once more, for every service but S3. */
 const canonicalPath = (path: string): string => path.split('/').map(uriEncode).join('/');
 
 function canonicalQuery(query: string): string {
@@ -49,7 +49,7 @@ function canonicalQuery(query: string): string {
     .join('&');
 }
 
-/** The parts of an Authorization header; undefined where it is none of Signature Version 4. */
+/** The parts of an Authorization header; undefined if it is not one of Signature Version 4. */
 export function scopeOf(authorization: string | undefined): Scope | undefined {
   const pattern =
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, SignedHeaders=([^,]+), Signature=(\w{64})$/;

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => remote.close());
 
-describe('the check itself knows the signatures that AWS publishes in its test suite', () => {
+describe('the check reproduces the signatures in AWS’s published test suite', () => {
   const scope = {
     date: '20150830',
     region: 'us-east-1',
@@ -36,7 +36,7 @@ describe('the check itself knows the signatures that AWS publishes in its test s
   });
 });
 
-describe('what is signed is what is sent:', () => {
+describe('the signed request is the sent request:', () => {
   const ids = [
     'plain',
     'a/b',
@@ -74,7 +74,7 @@ describe('what is signed is what is sent:', () => {
     });
   });
 
-  test('preconditions, the body and a session token are under the signature', async () => {
+  test('the signature covers preconditions, the body and a session token', async () => {
     const session = { ...keys, AWS_SESSION_TOKEN: 'a session token' };
     await withEnvironment(session, async () => {
       const repository = remote.open({ region: REGION });
@@ -95,7 +95,7 @@ describe('what is signed is what is sent:', () => {
     });
   });
 
-  test('every attempt is signed anew', async () => {
+  test('every attempt is signed separately', async () => {
     await withEnvironment(keys, async () => {
       const { gateway } = remote;
       gateway.fate(/GET \/prod\/v1\/templates\/again/, 'lose request', { status: 503 });
@@ -133,7 +133,7 @@ describe('a call that the gateway refuses says what to check:', () => {
     });
   });
 
-  test('a token, which is no signature', async () => {
+  test('a token, which is not a signature', async () => {
     const call = remote.open({ token: 'secret' }).getEntity('templates', 't');
     await expect(call).rejects.toThrow(/Missing Authentication Token.*HFSTORAGE_API_TOKEN is set.*unset it/);
   });

@@ -39,11 +39,11 @@ test.each([
   ['abc.execute-api.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
   ['abc.execute-api.eu-west-1.amazonaws.com.example.org', undefined],
   ['hf.example.com', undefined],
-])('the host %s says the region %s', (host, region) => {
+])('the host %s contains the region %s', (host, region) => {
   expect(regionOfHost(host)).toBe(region);
 });
 
-describe('who calls', () => {
+describe('authorization', () => {
   const secret = 'a-token';
   let remote: RemoteApi;
   beforeAll(async () => {
@@ -51,7 +51,7 @@ describe('who calls', () => {
   });
   afterAll(() => remote.close());
 
-  test('the token of the options, or of HFSTORAGE_API_TOKEN', async () => {
+  test('the token comes from the options, or from HFSTORAGE_API_TOKEN', async () => {
     expect(await remote.open({ token: secret }).getEntity('templates', 't')).toBeUndefined();
     await using repository = openRemoteRepository({ url: remote.gateway.url }, { HFSTORAGE_API_TOKEN: secret });
     expect(await repository.getEntity('templates', 't')).toBeUndefined();
@@ -64,12 +64,12 @@ describe('who calls', () => {
     }
   });
 
-  test('a token that no header can carry', () => {
+  test('a token that cannot be sent in a header', () => {
     const open = () => openRemoteRepository({ url: remote.gateway.url, token: 'a\nb' }, {});
-    expect(open).toThrow('The token (HFSTORAGE_API_TOKEN) must be of visible ASCII characters without spaces.');
+    expect(open).toThrow('The token (HFSTORAGE_API_TOKEN) must consist of visible ASCII characters without spaces.');
   });
 
-  test('a domain of one’s own does not say its region', () => {
+  test('a custom domain does not contain its region', () => {
     const url = 'https://hf.example.com';
     expect(() => openRemoteRepository({ url }, {})).toThrow(/--remote-region or AWS_REGION/);
     expect(() => openRemoteRepository({ url }, { AWS_REGION: '' })).toThrow(ConfigurationError);

@@ -1,4 +1,4 @@
-/** 429: nothing was done, so that every call is sent again, as long as its time allows. */
+/** 429: nothing was done, so every call is retried within its time limit. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { HttpRepository } from '../../lib/remote/http-repository.ts';
 import { AnswerLostError } from '../../lib/remote/remote-errors.ts';
@@ -19,7 +19,7 @@ const plain = (headers: Record<string, string> = {}, message = 'Too Many Request
   headers: { 'Content-Type': 'application/json', ...headers },
   body: JSON.stringify({ message }),
 });
-/** As the gateway responses of the deployed API word it. */
+/** In the words of the deployed API's gateway responses. */
 const problem = (headers: Record<string, string> = {}, detail = 'Too Many Requests'): CannedAnswer => ({
   status: 429,
   headers: { 'Content-Type': 'application/problem+json', ...headers },
@@ -48,7 +48,7 @@ describe.each<[string, () => CannedAnswer]>([
   ['of the deployed API', () => problem()],
   ['with seconds to wait', () => problem({ 'Retry-After': '0' })],
 ])('429 %s', (_, answer) => {
-  test.each(calls)('%s is sent again and done once', async (_name, call) => {
+  test.each(calls)('%s is retried and executed once', async (_name, call) => {
     remote.gateway.fate(/./, answer(), answer());
     await call(remote.open());
     const { items } = await remote.api.repository.queryEntities('templates', {
@@ -62,9 +62,9 @@ describe.each<[string, () => CannedAnswer]>([
 
 test.each([
   ['seconds', () => '1'],
-  // It has whole seconds: what is left of it is more than one.
+  // It has whole seconds: more than one remains.
   ['a date', () => new Date(Date.now() + 2_000).toUTCString()],
-])('Retry-After in %s is kept to', async (_, wait) => {
+])('Retry-After in %s is respected', async (_, wait) => {
   remote.gateway.fate(/./, problem({ 'Retry-After': wait() }));
   const start = performance.now();
   expect(await remote.open().getEntity('templates', 't')).toBeUndefined();
@@ -78,7 +78,7 @@ test('Retry-After beyond the time of the call ends it at once', async () => {
   expect(error).toMatchObject({ code: 'storage_unavailable', retryable: true });
   expect(error).not.toBeInstanceOf(AnswerLostError);
   expect(error.message).toMatch(
-    /has too many calls now \(429: Too Many Requests\) and asks to wait 3600 s\. Try again/,
+    /receives too many calls now \(429: Too Many Requests\) and asks to wait 3600 s\. Try again/,
   );
   expect(remote.gateway.calls).toHaveLength(before + 1);
 });
@@ -86,7 +86,7 @@ test('Retry-After beyond the time of the call ends it at once', async () => {
 test.each<[string, (message?: string) => CannedAnswer]>([
   ['of API Gateway', (message) => plain({}, message)],
   ['of the deployed API', (message) => problem({}, message)],
-])('after the last attempt, 429 %s says what limits the calls', async (_, answer) => {
+])('after the last attempt, 429 %s names the limit', async (_, answer) => {
   const attempts = Array.from({ length: quick.attempts });
   const failing = async (message: string): Promise<Error> => {
     remote.gateway.fate(/PUT/, ...attempts.map(() => answer(message)));
@@ -103,11 +103,11 @@ test.each<[string, (message?: string) => CannedAnswer]>([
   }
 });
 
-test('429 after a lost answer leaves open what the lost call did', async () => {
+test('after a lost answer and then 429, the outcome is unknown', async () => {
   const attempts = Array.from({ length: quick.attempts - 1 });
   remote.gateway.fate(/PUT/, 'lose answer', ...attempts.map(() => problem()));
   const saved = remote.open().saveEntity('templates', newTemplate(), { expectedVersion: 0 });
   const error = await rejection(saved);
   expect(error).toBeInstanceOf(AnswerLostError);
-  expect(error.message).toMatch(/may have been stored or not: .*\(429: Too Many Requests\)\. Read what is there/);
+  expect(error.message).toMatch(/may have been stored or not: .*\(429: Too Many Requests\)\. Read the stored entities/);
 });

@@ -30,7 +30,7 @@ afterAll(async () => {
 /** The error of a write to a service at a URL. */
 const failure = (url: string) => rejection(remote.open({ url, token: 't' }).saveEntity('templates', template()));
 
-test('a certificate that nobody known has signed: nothing is sent', async () => {
+test('an untrusted certificate: nothing is sent', async () => {
   const error = await failure(`https://localhost:${(secure.address() as AddressInfo).port}`);
   expect(error).toBeInstanceOf(ConfigurationError);
   expect(error.message).toMatch(/^The certificate of localhost cannot be verified: .*NODE_EXTRA_CA_CERTS\.$/);
@@ -43,7 +43,7 @@ test('a service without TLS', async () => {
   expect(error.message).toMatch(/ does not speak TLS\. Check the URL/);
 });
 
-test('a host that there is not', async () => {
+test('a host that does not exist', async () => {
   const error = await failure('https://no-such-host.invalid');
   expect(error).toBeInstanceOf(StorageUnavailableError);
   expect(error.message).toMatch(/^https:\/\/no-such-host\.invalid cannot be reached: /);

@@ -38,7 +38,7 @@ describe('with a token', () => {
     expect(reply.headers.get('www-authenticate')).toMatch(/^Bearer realm=/);
   });
 
-  test('every call needs it, whatever there is at the path', async () => {
+  test('every call needs it, whatever the path', async () => {
     for (const path of ['/v1/templates', '/v1/openapi.json', '/nothing', '/%zz']) {
       expect((await callServer(guarded.port, 'GET', path)).status).toBe(401);
     }
@@ -50,7 +50,7 @@ describe('with a token', () => {
     expect(answer).toMatch(/^HTTP\/1.1 401 /);
   });
 
-  test('any Host is taken: a page of another site does not know the token', async () => {
+  test('any Host is accepted: a page of another site does not know the token', async () => {
     expect((await health(guarded, { Authorization: `Bearer ${TOKEN}`, Host: 'hostfactory.example' })).status).toBe(200);
   });
 });
@@ -75,7 +75,7 @@ describe('without a token', () => {
     expect(reply).toMatchObject({ status: 421, body: { type: 'urn:hostfactory:problem:misdirected_request' } });
   });
 
-  test('an empty Host, and none where HTTP/1.0 needs none, are refused too', async () => {
+  test('an empty Host is refused, and so is a missing one in HTTP/1.0', async () => {
     expect(await callSocket(open.port, 'GET /v1/health HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n')).toMatch(
       / 421 /,
     );
@@ -132,17 +132,17 @@ describe('a call that changes something', () => {
     ['a page of its own, in an older browser', () => ({ Origin: `http://${own()}` })],
     ['its own page on the default port', () => ({ Host: 'localhost:80', Origin: 'http://localhost' })],
     ['its own page behind TLS', () => ({ Host: 'localhost', Origin: 'https://localhost' })],
-  ])('from %s is taken', async (_, headers) => {
+  ])('from %s is accepted', async (_, headers) => {
     const call = await callServer(open.port, 'DELETE', '/v1/templates/cross', { headers: headers() });
     expect(call).toMatchObject({ status: 404, body: { type: 'urn:hostfactory:problem:entity_not_found' } });
   });
 
-  test('under a foreign Host stays refused, also from a page of that host', async () => {
+  test('with a foreign Host stays refused, also from a page of that host', async () => {
     const headers = { Host: 'evil.example', Origin: 'http://evil.example', 'Sec-Fetch-Site': 'same-origin' };
     expect((await callServer(open.port, 'POST', '/v1/backups', { headers })).status).toBe(421);
   });
 
-  test('is refused where it reads only, too, but GET is not', async () => {
+  test('is also refused if it only reads, but GET is not', async () => {
     const headers = { 'Sec-Fetch-Site': 'cross-site', Origin: 'https://evil.example' };
     expect((await callServer(open.port, 'POST', '/v1/batch/get', { headers })).status).toBe(403);
     expect((await callServer(open.port, 'GET', '/v1/health', { headers })).status).toBe(200);

@@ -2,7 +2,7 @@ import { type Body, type RunningApi, startApi, template } from './running-api.ts
 import { afterAll, beforeAll, describe, expect, test } from './suite.ts';
 
 const LIMIT = 5_000_000;
-/** 90 entities of 100 KB: some of text, some of quotes, which take twice the bytes in Lambda's answer. */
+/** 90 entities of 100 KB: some with text, some with quotes, which take twice the bytes in Lambda's answer. */
 const COUNT = 90;
 const id = (i: number) => `t${String(i).padStart(2, '0')}`;
 
@@ -16,12 +16,12 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const idsOf = (items: unknown) => (items as Body[]).map(({ template_id }) => template_id as string);
-/** Bytes of an answer inside Lambda's, where it is a JSON string. */
+/** Bytes of an answer as a JSON string in Lambda's answer. */
 const inLambda = (text: string) => Buffer.byteLength(JSON.stringify(text));
 const all = Array.from({ length: COUNT }, (_, i) => id(i));
 
-describe('every answer stays under 5 MB, even escaped once more', () => {
-  test('a page ends early, and its cursor goes on', async () => {
+describe('every answer stays under 5 MB, even after another escaping', () => {
+  test('a page ends early, and its cursor continues', async () => {
     const seen: string[] = [];
     let pages = 0;
     for (let cursor: unknown = ''; cursor !== undefined; pages++) {
@@ -55,7 +55,7 @@ describe('every answer stays under 5 MB, even escaped once more', () => {
     expect(calls).toBeGreaterThan(2);
   });
 
-  test('a count by too many values is refused, and says what to do', async () => {
+  test('a count by too many values is refused with advice', async () => {
     const groups = Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`${i}${'x'.repeat(200)}`, 1]));
     const { countEntities } = await import('../../lib/service/operations/count-entities.ts');
     const repository = Object.assign(Object.create(api.repository), {
@@ -69,12 +69,12 @@ describe('every answer stays under 5 MB, even escaped once more', () => {
     };
     await expect(countEntities(repository, request)).rejects.toMatchObject({
       code: 'answer_too_large',
-      message: expect.stringContaining('Group by a field of fewer values'),
+      message: expect.stringContaining('Group by a field with fewer values'),
     });
   });
 });
 
-describe('a record that others wrote and no answer can hold', () => {
+describe('a record of another program that no answer can hold', () => {
   const huge = { template_id: 'huge', version: 1, filler: 'x'.repeat(LIMIT) };
   const withHuge = () =>
     Object.assign(Object.create(api.repository), {
@@ -92,7 +92,7 @@ describe('a record that others wrote and no answer can hold', () => {
     body,
   });
 
-  test('is said to be too large, and never asked for without end', async () => {
+  test('is reported as too large, and never requested in a loop', async () => {
     const [{ batchGet }, { queryEntities }, { getEntity }, { answerText }] = await Promise.all([
       import('../../lib/service/operations/batch-get.ts'),
       import('../../lib/service/operations/query-entities.ts'),

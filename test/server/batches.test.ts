@@ -14,7 +14,7 @@ const ids = (count: number) => Array.from({ length: count }, (_, i) => `id-${i}`
 describe('POST /v1/batch/get', () => {
   const get = (body: unknown) => api.call('POST', '/v1/batch/get', { body });
 
-  test('answers what was found, in the order of the ids, and what was not', async () => {
+  test('returns the entities found, in the order of the ids, and the missing ids', async () => {
     const reply = await get({ collection: 'templates', ids: ['t2', 'none', 't1', 't2', '__proto__'] });
     expect(reply).toMatchObject({
       status: 200,
@@ -23,7 +23,7 @@ describe('POST /v1/batch/get', () => {
     expect(reply.body).not.toHaveProperty('unprocessed');
   });
 
-  test('takes 1,000 ids', async () => {
+  test('accepts 1,000 ids', async () => {
     const reply = await get({ collection: 'machines', ids: ids(1000) });
     expect(reply.body).toEqual({ items: [], missing: ids(1000) });
   });
@@ -52,7 +52,7 @@ describe('POST /v1/batch/get', () => {
 describe('POST /v1/batch/save', () => {
   const save = (body: unknown) => api.call('POST', '/v1/batch/save', { body });
 
-  test('says of each entity, in order, what became of it', async () => {
+  test('returns one result per entity, in order', async () => {
     const reply = await save({
       collection: 'requests',
       entities: [
@@ -73,7 +73,7 @@ describe('POST /v1/batch/save', () => {
     ]);
   });
 
-  test('stores nothing where an id comes twice', async () => {
+  test('stores nothing if an id occurs twice', async () => {
     const entity = template({ template_id: 'twice' });
     const reply = await save({ collection: 'templates', entities: [entity, entity] });
     expect(reply).toMatchObject({ status: 400, body: { errors: [{ path: 'entities[1]' }] } });
@@ -88,7 +88,7 @@ describe('POST /v1/batch/save', () => {
     expect(reply.body.results).toHaveLength(1000);
   });
 
-  test('shortens the problems of a batch where they would not fit into one answer', async () => {
+  test('shortens the problems of a batch if they would not fit into one answer', async () => {
     const bad = Array.from({ length: 40 }, () => '\ud800');
     const entities = ids(1000).map((id) => ({ template_id: id, [`${'漢'.repeat(300)}`]: bad }));
     const reply = await save({ collection: 'templates', entities });

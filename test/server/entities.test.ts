@@ -10,7 +10,7 @@ afterAll(() => api.close());
 const encoded = (id: string) => `/v1/templates/${encodeURIComponent(id)}`;
 
 describe('POST /v1/{collection}', () => {
-  test('creates: 201 with the entity, its place and its version', async () => {
+  test('creates: 201 with the entity, its location and its version', async () => {
     const reply = await api.call('POST', '/v1/templates', {
       body: template({ template_id: 'created', note: { deep: [] } }),
     });
@@ -24,7 +24,7 @@ describe('POST /v1/{collection}', () => {
     expect((await api.call('GET', '/v1/templates/created')).body).toEqual(reply.body);
   });
 
-  test('answers 409 with the current version where the entity exists', async () => {
+  test('answers 409 with the current version if the entity exists', async () => {
     await api.saveTemplate('taken');
     const reply = await api.call('POST', '/v1/templates', { body: template({ template_id: 'taken' }) });
     expect(reply.status).toBe(409);
@@ -36,7 +36,7 @@ describe('POST /v1/{collection}', () => {
     });
   });
 
-  test('takes version 0, and no other', async () => {
+  test('accepts version 0, and no other', async () => {
     const none = await api.call('POST', '/v1/templates', { body: template({ template_id: 'v0', version: 0 }) });
     expect(none.status).toBe(201);
     const some = await api.call('POST', '/v1/templates', { body: template({ template_id: 'v1', version: 1 }) });
@@ -44,7 +44,7 @@ describe('POST /v1/{collection}', () => {
     expect(some.body).toMatchObject({ errors: [{ path: 'version' }] });
   });
 
-  test('names what is wrong', async () => {
+  test('names the errors', async () => {
     const reply = await api.call('POST', '/v1/templates', { body: { template_id: 't', max_number: 'many' } });
     expect(reply.status).toBe(400);
     expect(reply.body).toMatchObject({ type: 'urn:hostfactory:problem:validation_failed' });
@@ -67,7 +67,7 @@ describe('POST /v1/{collection}', () => {
 });
 
 describe('PUT /v1/{collection}/{id}', () => {
-  test('answers 201 where it creates and 200 where it replaces', async () => {
+  test('answers 201 if it creates and 200 if it replaces', async () => {
     const first = await api.call('PUT', '/v1/templates/put', { body: template({ image_id: 'ami-1' }) });
     expect(first.status).toBe(201);
     expect(first.headers.get('etag')).toBe('"1"');
@@ -77,7 +77,7 @@ describe('PUT /v1/{collection}/{id}', () => {
     expect(second.body).not.toHaveProperty('image_id');
   });
 
-  test('takes the id of the path in the body, and no other', async () => {
+  test('accepts only the id of the path in the body', async () => {
     expect((await api.call('PUT', '/v1/templates/same', { body: template({ template_id: 'same' }) })).status).toBe(201);
     for (const id of ['other', 5, '', {}]) {
       const reply = await api.call('PUT', '/v1/templates/same', { body: template({ template_id: id }) });
@@ -85,7 +85,7 @@ describe('PUT /v1/{collection}/{id}', () => {
     }
   });
 
-  test('answers 409 where the version in the body is not the current one', async () => {
+  test('answers 409 if the version in the body is not the current one', async () => {
     await api.saveTemplate('versioned');
     const reply = await api.call('PUT', '/v1/templates/versioned', { body: template({ version: 7 }) });
     expect(reply).toMatchObject({
@@ -97,7 +97,7 @@ describe('PUT /v1/{collection}/{id}', () => {
   });
 
   test.each(['__proto__', 'constructor', 'a/b', 'ü 漢字 😀', '..', '%2e', '../../etc/passwd', 'a?b#c', 'it\'s "q"'])(
-    'keeps the id %j through Location, GET and DELETE',
+    'preserves the id %j through Location, GET and DELETE',
     async (id) => {
       const put = await api.call('PUT', encoded(id), { body: template() });
       expect(put).toMatchObject({ status: 201, body: { template_id: id } });
@@ -118,14 +118,14 @@ describe('PUT /v1/{collection}/{id}', () => {
 });
 
 describe('GET /v1/{collection}/{id}', () => {
-  test('answers 404 where there is none', async () => {
+  test('answers 404 if there is none', async () => {
     expect(await api.call('GET', '/v1/requests/none')).toMatchObject({
       status: 404,
       body: { type: 'urn:hostfactory:problem:entity_not_found', title: expect.any(String), detail: expect.any(String) },
     });
   });
 
-  test('may be kept by the caller, who must ask again each time', async () => {
+  test('may be cached by the caller, who must revalidate it each time', async () => {
     await api.saveTemplate('cached');
     expect((await api.call('GET', '/v1/templates/cached')).headers.get('cache-control')).toBe('private, no-cache');
   });
@@ -150,21 +150,21 @@ describe('PATCH /v1/{collection}/{id}', () => {
     expect(reply.body).not.toHaveProperty('image_id');
   });
 
-  test('answers 404 where there is none, 400 where a required field would go, 409 on another version', async () => {
+  test('answers 404 if there is none, 400 if a required field would be removed, 409 on another version', async () => {
     expect((await api.call('PATCH', '/v1/templates/none', { body: {} })).status).toBe(404);
     expect((await api.call('PATCH', '/v1/templates/patched', { body: { name: null } })).status).toBe(400);
     expect((await api.call('PATCH', '/v1/templates/patched', { body: { template_id: 'x' } })).status).toBe(400);
     expect((await api.call('PATCH', '/v1/templates/patched', { body: { version: 9 } })).status).toBe(409);
   });
 
-  test('takes a body of another JSON type', async () => {
+  test('accepts a body of another JSON type', async () => {
     const headers = { 'Content-Type': 'application/merge-patch+json; charset=UTF-8' };
     expect((await api.call('PATCH', '/v1/templates/patched', { body: {}, headers })).status).toBe(200);
   });
 });
 
 describe('DELETE /v1/{collection}/{id}', () => {
-  test('answers 204 once and 404 after', async () => {
+  test('answers 204 once and 404 afterwards', async () => {
     await api.saveTemplate('deleted');
     const reply = await api.call('DELETE', '/v1/templates/deleted');
     expect(reply).toMatchObject({ status: 204, text: '' });
@@ -172,7 +172,7 @@ describe('DELETE /v1/{collection}/{id}', () => {
     expect((await api.call('DELETE', '/v1/templates/deleted')).status).toBe(404);
   });
 
-  test('refuses a parent that is still referred to', async () => {
+  test('refuses a parent that is still referenced', async () => {
     await api.saveTemplate('parent');
     const body = { template_id: 'parent', machine_count: 0, status: 'DONE' };
     await api.call('PUT', '/v1/requests/child', { body });
@@ -183,7 +183,7 @@ describe('DELETE /v1/{collection}/{id}', () => {
   });
 });
 
-test('a call on one entity takes no query parameters', async () => {
+test('a call on one entity accepts no query parameters', async () => {
   for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
     const reply = await api.call(method, '/v1/templates/created?expected_version=3', { body: {} });
     expect(reply).toMatchObject({ status: 400, body: { errors: [{ path: 'expected_version' }] } });

@@ -19,7 +19,7 @@ afterEach(() => {
 
 const SECRET = '/srv/secret/database.json at 10.1.2.3';
 
-/** Calls a server whose repository has other methods. */
+/** Calls a server whose repository has some methods replaced. */
 async function callWith(methods: Partial<Repository>, method: string, path: string, body?: unknown): Promise<Reply> {
   const repository: Repository = Object.assign(Object.create(api.repository), methods);
   const server = await startServer({ repository, host: '127.0.0.1', port: 0 });
@@ -34,7 +34,7 @@ const throwing = (error: Error) => async (): Promise<never> => {
 };
 
 describe('a failure of the service', () => {
-  test('is a 500 that says nothing of the inside, and is in the log under the id of the call', async () => {
+  test('is a 500 that reveals no internals, and is in the log under the id of the call', async () => {
     const logged = jest.spyOn(logger, 'error').mockReturnValue(undefined);
     const cause = Object.assign(new Error('connection reset'), { parameters: [SECRET] });
     const error = new TypeError(SECRET, { cause });
@@ -56,7 +56,7 @@ describe('a failure of the service', () => {
     });
   });
 
-  test('is a 500 even where what was thrown is no error', async () => {
+  test('is a 500 even if the thrown value is not an error', async () => {
     const odd = (async () => {
       throw undefined;
     }) as never;
@@ -67,7 +67,7 @@ describe('a failure of the service', () => {
 describe('a store that is not available', () => {
   const error = new StorageUnavailableError(SECRET);
 
-  test('is a 503 with Retry-After that says nothing of the inside', async () => {
+  test('is a 503 with Retry-After that reveals no internals', async () => {
     const reply = await callWith({ health: throwing(error) }, 'GET', '/v1/health');
     expect(reply).toMatchObject({ status: 503, body: { type: 'urn:hostfactory:problem:storage_unavailable' } });
     expect(reply.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
@@ -82,7 +82,7 @@ describe('a store that is not available', () => {
     expect(reply.headers.has('retry-after')).toBe(true);
   });
 
-  test('is told of the entities of a batch that it concerns, and is in the log', async () => {
+  test('is reported for the affected entities of a batch, and is in the log', async () => {
     const logged = jest.spyOn(logger, 'error').mockReturnValue(undefined);
     const saveEntities = async () => [{ status: 'failed', id: 'a', error }];
     const body = { collection: 'templates', entities: [{}] };
@@ -99,7 +99,7 @@ describe('a store that is not available', () => {
 });
 
 describe('a damaged store', () => {
-  test('is a 503 that names the command to run, and no file', async () => {
+  test('is a 503 that names the command to run, but no file', async () => {
     const reply = await callWith({ health: throwing(new StorageDamagedError(SECRET)) }, 'GET', '/v1/health');
     expect(reply).toMatchObject({
       status: 503,
@@ -108,7 +108,7 @@ describe('a damaged store', () => {
     expect(reply.text).not.toContain('secret');
   });
 
-  test('that really is: every call says so', async () => {
+  test('with a really damaged file: every call reports it', async () => {
     const damaged = await startApi();
     await damaged.saveTemplate('t1');
     await damaged.repository.close();

@@ -55,7 +55,7 @@ const cases: Case[] = [
   ['OPTIONS', 405, ['OPTIONS', '/v1/templates']],
   ['TRACE', 405, ['TRACE', '/v1/templates']],
   ['a method of WebDAV', 405, ['PROPFIND', '/v1/templates/t1']],
-  // What is wrong is quoted in the answer, which must stay small however much is wrong.
+  // The answer quotes the errors, but must stay small however many there are.
   [
     'one name of 3 MB over 400,000 bad values',
     400,
@@ -160,7 +160,7 @@ const cases: Case[] = [
   ['an expectation', 417, ['GET', '/v1/templates', { headers: { Expect: 'miracles' } }]],
 ];
 
-describe('hostile input is answered with a problem, and never with a failure', () => {
+describe('hostile input is answered with a problem, never with a failure', () => {
   test.each(cases)('%s: %i', async (_, status, [method, path, options]) => {
     const reply = await callServer(api.port, method, path, options);
     expect([reply.status, reply.text.slice(0, 300)]).toEqual([status, expect.any(String)]);
@@ -175,13 +175,13 @@ describe('hostile input is answered with a problem, and never with a failure', (
     if (status === 405) expect(reply.headers.get('allow')).toMatch(/^[A-Z, ]+$/);
   });
 
-  test('afterwards the service is well', async () => {
+  test('afterwards the service is healthy', async () => {
     expect((await api.call('GET', '/v1/health')).body).toEqual({ status: 'ok' });
     expect((await api.call('GET', '/v1/templates')).body.items).toHaveLength(1);
   });
 });
 
-test('405 names what the path answers', async () => {
+test('405 lists the allowed methods', async () => {
   const allow = async (path: string) => (await api.call('OPTIONS', path)).headers.get('allow')?.split(', ').sort();
   expect(await allow('/v1/templates')).toEqual(['GET', 'HEAD', 'POST']);
   expect(await allow('/v1/templates/x')).toEqual(['DELETE', 'GET', 'HEAD', 'PATCH', 'PUT']);
@@ -225,7 +225,7 @@ describe('on a bare socket', () => {
     expect(await callSocket(api.port, head + chunk.repeat(110))).toMatch(/^HTTP\/1.1 413 /);
   });
 
-  test('a body that ends early is not taken for the whole', async () => {
+  test('a truncated body is not mistaken for the whole', async () => {
     const body = '{"template_id":"early","name":"n","provider_api":"p","vm_type":"v","max_number":1}';
     const head = `POST /v1/templates HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length + 1}\r\n`;
     const socket = connect(api.port, '127.0.0.1', () => socket.end(`${head}${close}${body}`));

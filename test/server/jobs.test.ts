@@ -1,4 +1,4 @@
-/** Migrations and backups over HTTP, by a server as `hfstorage serve` starts it. */
+/** Migrations and backups over HTTP, on a server as started by `hfstorage serve`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -59,7 +59,7 @@ async function stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   server = undefined;
 }
 
-/** Waits until no process holds a migration's lock: what the server has started may outlive it. */
+/** Waits until no process holds a migration's lock: jobs may outlive the server. */
 async function settled(): Promise<void> {
   const locks = join(folder, 'migrations', 'locks');
   for (const name of await readdir(locks).catch(() => [])) {
@@ -89,19 +89,19 @@ async function until(path: string, done: (body: Body) => boolean): Promise<Body>
   }
 }
 
-const order = { migration_id: 'm-1', source_type: 'json', target_type: 'sqlite' };
+const body = { migration_id: 'm-1', source_type: 'json', target_type: 'sqlite' };
 
 test('a migration is started once, followed, and listed', async () => {
   await fill(20);
   await serve();
   const [first, second] = await Promise.all([
-    call('POST', '/v1/migrations', order),
-    call('POST', '/v1/migrations', order),
+    call('POST', '/v1/migrations', body),
+    call('POST', '/v1/migrations', body),
   ]);
   expect([first.status, second.status]).toEqual([202, 202]);
   expect(first.headers.get('location')).toBe('/v1/migrations/m-1');
   expect(first.body).toMatchObject({ id: 'm-1', state: expect.stringMatching(/^(running|waiting)$/) });
-  const other = await call('POST', '/v1/migrations', { ...order, batch_size: 7 });
+  const other = await call('POST', '/v1/migrations', { ...body, batch_size: 7 });
   expect(other).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:request_differs' } });
   const ended = await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'waiting');
   expect(ended).toMatchObject({
@@ -109,9 +109,9 @@ test('a migration is started once, followed, and listed', async () => {
     collections: { templates: { read: 20, copied: 20, skipped: 0, total: 20 } },
     backup: expect.stringContaining('backups'),
   });
-  const again = await call('POST', '/v1/migrations', order);
+  const again = await call('POST', '/v1/migrations', body);
   expect(again).toMatchObject({ status: 202, body: { state: 'succeeded' } });
-  // The target is not empty now: the next one begins, and fails.
+  // The target is no longer empty: the next one starts, and fails.
   const failing = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'sqlite' });
   const { failure } = await until(`/v1/migrations/${failing.body.id}`, ({ state }) => state === 'failed');
   expect(failure).toContain('is not empty');
@@ -126,7 +126,7 @@ test('a migration is started once, followed, and listed', async () => {
 test.each(['SIGTERM', 'SIGKILL'] as const)('a migration survives a restart of the server (%s)', async (signal) => {
   await fill(3_000);
   await serve();
-  await call('POST', '/v1/migrations', { ...order, create_backup: false });
+  await call('POST', '/v1/migrations', { ...body, create_backup: false });
   await until(
     '/v1/migrations/m-1',
     ({ collections }) => (collections as { templates: { copied: number } }).templates.copied > 20,
@@ -163,13 +163,13 @@ test('hfstorage --remote migrateRepository starts it and follows it', async () =
   expect(await run(process.execPath, [...args, '--dry-run'], { cwd: folder })).toMatchObject({ code: 2 });
 });
 
-test('what a migration leaves out is a difference, which names it', async () => {
+test('an entity that a migration leaves out is a difference that names it', async () => {
   await mkdir(join(folder, 'data'));
   const broken = { template_id: 'a', name: 'n', provider_api: 'R', max_number: 1 };
   const records = { templates: { a: broken }, requests: {}, machines: {} };
   await writeFile(join(folder, 'data', 'request_database.json'), JSON.stringify(records));
   await serve();
-  await call('POST', '/v1/migrations', { ...order, on_invalid: 'skip' });
+  await call('POST', '/v1/migrations', { ...body, on_invalid: 'skip' });
   expect(await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'waiting')).toMatchObject({
     state: 'differences',
     differences: { missing: 1, different: 0, newer: 0, extra: 0 },
@@ -261,7 +261,7 @@ test('two servers on one folder run one job of a kind at a time', async () => {
   }
 }, 60_000);
 
-test('backups that were interrupted are taken one after the other', async () => {
+test('interrupted backups are taken one after the other', async () => {
   await fill(3);
   const location = await openLocation(join(folder, 'migrations'));
   for (const id of ['b-1', 'b-2', 'b-3']) await orderBackup(location, id);
@@ -274,10 +274,10 @@ test('backups that were interrupted are taken one after the other', async () => 
   expect(most).toBe(1);
 }, 60_000);
 
-test('a migration to another target waits for its turn too', async () => {
+test('a migration to another target also waits', async () => {
   await fill(3_000);
   await serve();
-  await call('POST', '/v1/migrations', { ...order, create_backup: false });
+  await call('POST', '/v1/migrations', { ...body, create_backup: false });
   const config = { storage: { ...storage(), sql_strategy: { name: join(folder, 'other.db') } } };
   await writeFile(join(folder, 'other.json'), JSON.stringify(config));
   const other = { source_type: 'json', target_type: 'sqlite', target_config: 'other.json', migration_id: 'm-2' };
@@ -297,18 +297,18 @@ test.each<[string, Body]>([
     { source_type: 'json', target_type: 'sql', target_config: '../other.json' },
   ],
   ['an unknown field', { source_type: 'json', target_type: 'sql', passwrd: 'x' }],
-  ['an id with a slash', { ...order, migration_id: '../x' }],
-  ['a batch of none', { ...order, batch_size: 0 }],
+  ['an id with a slash', { ...body, migration_id: '../x' }],
+  ['a batch of none', { ...body, batch_size: 0 }],
 ])('%s is refused', async (_, body) => {
   await serve();
   expect(await call('POST', '/v1/migrations', body)).toMatchObject({ status: 400 });
   expect((await call('GET', '/v1/migrations')).body).toEqual({ items: [] });
 });
 
-test('what cannot begin says why', async () => {
+test('a job that cannot start says why', async () => {
   await serve();
   const same = await call('POST', '/v1/migrations', { source_type: 'json', target_type: 'json' });
   expect(same).toMatchObject({ status: 409, body: { detail: expect.stringContaining('same store') } });
-  const missing = await call('POST', '/v1/migrations', { ...order, target_config: 'nowhere.json' });
+  const missing = await call('POST', '/v1/migrations', { ...body, target_config: 'nowhere.json' });
   expect(missing).toMatchObject({ status: 409, body: { detail: expect.stringContaining('"nowhere.json"') } });
 });

@@ -13,7 +13,7 @@ const provision = (body: Body) => api.call('POST', '/v1/provision-requests', { b
 const machinesOf = ({ body }: Reply) => body.machines as Body[];
 
 describe('POST /v1/provision-requests', () => {
-  test('answers 10,000 machines at once where they fit', async () => {
+  test('answers 10,000 machines at once if they fit', async () => {
     const reply = await provision({ template_id: 'free', machine_count: 10_000, request_id: 'large' });
     expect(reply.status).toBe(201);
     expect(machinesOf(reply)).toHaveLength(10_000);
@@ -23,12 +23,12 @@ describe('POST /v1/provision-requests', () => {
     expect(again.body).toEqual(reply.body);
   });
 
-  test('ends the list early where they do not fit, with the cursor of the query that goes on', async () => {
+  test('ends the list early if they do not fit, with a cursor for the query that continues', async () => {
     const request_id = '漢'.repeat(255);
-    const order = { template_id: 'free', machine_count: 6_000, request_id };
+    const body = { template_id: 'free', machine_count: 6_000, request_id };
     const seen = new Set<unknown>();
     for (const status of [201, 200]) {
-      const reply = await provision(order);
+      const reply = await provision(body);
       expect(reply.status).toBe(status);
       expect(Buffer.byteLength(reply.text)).toBeLessThan(5_000_000);
       seen.clear();

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
-/** A server whose calls to `health` wait until they are let go. */
+/** A server whose calls to `health` wait until they are released. */
 async function slowServer(): Promise<{ server: RunningServer; started: Promise<void>; letGo: () => void }> {
   const started = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
@@ -27,7 +27,7 @@ async function slowServer(): Promise<{ server: RunningServer; started: Promise<v
 }
 
 describe('close', () => {
-  test('waits for the calls under way and takes no more', async () => {
+  test('waits for the calls in progress and accepts no more', async () => {
     const { server, started, letGo } = await slowServer();
     const underWay = callServer(server.port, 'GET', '/v1/health');
     await started;
@@ -44,7 +44,7 @@ describe('close', () => {
     await closing;
   });
 
-  test('does not wait for connections that are kept alive, or that never sent anything', async () => {
+  test('does not wait for idle connections, or for those that never sent anything', async () => {
     const agent = new Agent({ keepAlive: true });
     const response = await new Promise<NodeJS.ReadableStream>((resolve) =>
       get(`${api.url}/v1/health`, { agent }, resolve),
@@ -69,7 +69,7 @@ describe('close', () => {
 });
 
 describe('startServer', () => {
-  test('says where it listens', async () => {
+  test('returns its address', async () => {
     expect(api.url).toBe(`http://127.0.0.1:${api.port}`);
     const server = await startServer({ repository: api.repository, host: '::1', port: 0 });
     expect(server.url).toBe(`http://[::1]:${server.port}`);
@@ -77,14 +77,14 @@ describe('startServer', () => {
     await server.close();
   });
 
-  test('says that a port is in use', async () => {
+  test('reports a port in use', async () => {
     await expect(startServer({ repository: api.repository, host: '127.0.0.1', port: api.port })).rejects.toMatchObject({
       code: 'configuration_invalid',
       message: expect.stringMatching(new RegExp(`Port ${api.port} of 127.0.0.1 is in use`)),
     });
   });
 
-  test('says that an address is not of this machine', async () => {
+  test('reports an address that does not belong to this machine', async () => {
     const start = startServer({ repository: api.repository, host: '192.0.2.1', port: 0, token: 'secret' });
     await expect(start).rejects.toMatchObject({
       code: 'configuration_invalid',

@@ -1,4 +1,4 @@
-/** Callers that send many requests at once, and take their answers slowly or not at all. */
+/** Callers that send many requests at once, and read their answers slowly or not at all. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ const get = (path: string, more?: string) => head('GET', path, more);
 const LAST = 'Connection: close\r\n';
 const LIST = '/v1/templates?limit=1000';
 
-/** Sends requests and takes no answer. */
+/** Sends requests and reads no answer. */
 async function sendOnly(port: number, text: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').pause();
   sockets.push(socket);
@@ -49,11 +49,11 @@ async function serveQuietly(repository: Repository): Promise<RunningServer> {
 
 interface Counted {
   readonly server: RunningServer;
-  /** Lists that are being made, and the most that were at once. */
+  /** The number of lists being prepared, and its maximum. */
   readonly lists: { now: number; most: number; all: number };
 }
 
-/** A server whose lists take a while, and have 4 MB. */
+/** A server whose lists take a while and have 4 MB. */
 async function countedServer(): Promise<Counted> {
   const lists = { now: 0, most: 0, all: 0 };
   const items = Array.from({ length: 800 }, (_, i) => ({
@@ -72,7 +72,7 @@ async function countedServer(): Promise<Counted> {
   return { server: await serveQuietly(repository), lists };
 }
 
-test('the answers of pipelined requests come all and in order', async () => {
+test('the answers to pipelined requests are complete and in order', async () => {
   const ids = Array.from({ length: 300 }, (_, i) => `t-${i}`);
   for (const id of ids) await api.saveTemplate(id);
   const calls = ids.map((id, i) => get(`/v1/templates/${id}`, i === ids.length - 1 ? LAST : ''));
@@ -94,25 +94,25 @@ test('pipelined requests with bodies, in more than one packet, take effect in or
   expect(answers).toContain('"name":"n-39"');
 });
 
-test('a request is not begun before the answer to the one before it is taken', async () => {
+test('a request is not started before the previous answer has been received', async () => {
   const { server, lists } = await countedServer();
   await sendOnly(server.port, get(LIST).repeat(250));
   await sleep(1_500);
-  // The operating system takes a few answers by itself.
+  // The operating system buffers a few answers.
   expect(lists.most).toBe(1);
   expect(lists.all).toBeLessThan(10);
   for (const socket of sockets) socket.destroy();
   await server.close();
 });
 
-test('what follows the last request of a connection is not carried out', async () => {
+test('requests after the last one of a connection are not executed', async () => {
   await api.saveTemplate('kept');
   const answers = await callSocket(api.port, get('/v1/health', LAST) + head('DELETE', '/v1/templates/kept'));
   expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200']);
   expect((await api.call('GET', '/v1/templates/kept')).status).toBe(200);
 });
 
-test('what cannot be read is refused after the answers to what came before it', async () => {
+test('a malformed request is refused after the answers to the requests before it', async () => {
   await api.saveTemplate('t-1');
   const broken = 'POST /v1/templates HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n';
   for (const last of ['BREW / HTTP/1.1\r\n\r\n', broken]) {
@@ -121,7 +121,7 @@ test('what cannot be read is refused after the answers to what came before it', 
   }
 });
 
-test('callers that take no lists neither fill the memory nor keep lists and health from others', async () => {
+test('callers that read no lists neither fill the memory nor block lists and health for others', async () => {
   const { server, lists } = await countedServer();
   for (let i = 0; i < 20; i += 1) await sendOnly(server.port, get(LIST).repeat(20));
   await sleep(500);
@@ -129,7 +129,7 @@ test('callers that take no lists neither fill the memory nor keep lists and heal
   const begun = performance.now();
   expect((await callServer(server.port, 'GET', '/v1/health')).status).toBe(200);
   expect(performance.now() - begun).toBeLessThan(5_000);
-  // Those that take nothing while others wait are given up.
+  // Callers that read nothing while others wait are disconnected.
   const list = await callServer(server.port, 'GET', LIST);
   expect((list.body.items as unknown[]).length).toBe(800);
   expect(lists.most).toBeLessThanOrEqual(8);
@@ -137,7 +137,7 @@ test('callers that take no lists neither fill the memory nor keep lists and heal
   await server.close();
 }, 60_000);
 
-test('connections on which very many requests wait are dropped, and no others', async () => {
+test('only connections with very many waiting requests are dropped', async () => {
   const released = Promise.withResolvers<void>();
   const repository: Repository = Object.assign(Object.create(api.repository), { health: () => released.promise });
   const server = await serveQuietly(repository);
@@ -150,7 +150,7 @@ test('connections on which very many requests wait are dropped, and no others', 
   await server.close();
 }, 30_000);
 
-test('250 lists that nobody takes cost `hfstorage serve` less than 150 MB', async () => {
+test('250 unread lists cost `hfstorage serve` less than 150 MB', async () => {
   for (let at = 0; at < 1000; at += 250) {
     const fields = template({ attributes: { text: 'x'.repeat(4_700) } });
     const entities = Array.from({ length: 250 }, (_, i) => ({ ...fields, template_id: `t-${at + i}` }));

@@ -9,7 +9,7 @@ afterAll(() => api.close());
 
 let path: string;
 let count = 0;
-/** Each test has a template of its own, at version 2. */
+/** Each test has its own template, at version 2. */
 beforeEach(async () => {
   const id = `t${count++}`;
   path = `/v1/templates/${id}`;
@@ -21,7 +21,7 @@ const put = (headers: Record<string, string | string[]>, fields = {}, target = p
   api.call('PUT', target, { body: template(fields), headers });
 
 describe('If-Match', () => {
-  test('lets a write pass over the version it names', async () => {
+  test('allows a write of the version it names', async () => {
     expect((await put({ 'If-Match': '"2"' })).status).toBe(200);
     expect((await api.call('PATCH', path, { body: {}, headers: { 'If-Match': '"3"' } })).status).toBe(200);
     expect((await api.call('DELETE', path, { headers: { 'If-Match': '"4"' } })).status).toBe(204);
@@ -42,7 +42,7 @@ describe('If-Match', () => {
     },
   );
 
-  test('asks with * that the entity exists', async () => {
+  test('requires with * that the entity exists', async () => {
     const headers = { 'If-Match': '*' };
     expect((await put(headers)).status).toBe(200);
     expect(await put(headers, {}, '/v1/templates/none')).toMatchObject({ status: 412, body: { current_version: 0 } });
@@ -65,7 +65,7 @@ describe('If-Match', () => {
     },
   );
 
-  test('answers an invalid body with 400, whatever it says', async () => {
+  test('answers an invalid body with 400, whatever its value', async () => {
     expect((await put({ 'If-Match': '"1"' }, { max_number: 'x' })).status).toBe(400);
   });
 
@@ -80,13 +80,13 @@ describe('If-Match', () => {
 });
 
 describe('If-None-Match', () => {
-  test('asks a PUT with * to create', async () => {
+  test('requires with * that a PUT creates', async () => {
     const headers = { 'If-None-Match': '*' };
     expect(await put(headers)).toMatchObject({ status: 412, body: { current_version: 2 } });
     expect((await put(headers, {}, `${path}-new`)).status).toBe(201);
   });
 
-  test('has no other sense on writes: 400', async () => {
+  test('has no other meaning on writes: 400', async () => {
     expect((await put({ 'If-None-Match': '"1"' })).status).toBe(400);
     expect((await put({ 'If-None-Match': '*', 'If-Match': '"2"' })).status).toBe(400);
     const headers = { 'If-None-Match': '*' };
@@ -101,7 +101,7 @@ describe('If-None-Match', () => {
     expect(reply.headers.get('cache-control')).toBe('private, no-cache');
   });
 
-  test('answers GET with the entity where it names another version, 404 where there is none, 400 where it is malformed', async () => {
+  test('answers GET with the entity if it names another version, 404 if there is none, 400 if it is malformed', async () => {
     const get = (etag: string, target = path) => api.call('GET', target, { headers: { 'If-None-Match': etag } });
     expect((await get('"1", "3"')).status).toBe(200);
     expect((await get('"1,2"')).status).toBe(200);
@@ -109,7 +109,7 @@ describe('If-None-Match', () => {
     expect((await get('2')).status).toBe(400);
   });
 
-  test('is read in one pass: a list of blanks does not take for ever', async () => {
+  test('is parsed in one pass: a list of blanks does not take forever', async () => {
     const started = performance.now();
     expect((await api.call('GET', path, { headers: { 'If-None-Match': `${', '.repeat(6_000)}x` } })).status).toBe(400);
     expect(performance.now() - started).toBeLessThan(20_000);

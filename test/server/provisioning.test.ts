@@ -51,7 +51,7 @@ describe('POST /v1/provision-requests', () => {
     expect(body.items).toEqual(machinesOf(reply));
   });
 
-  test('makes a request id where none is sent', async () => {
+  test('generates a request id if none is sent', async () => {
     const [one, two] = [
       await provision({ template_id: 'free', machine_count: 1 }),
       await provision({ template_id: 'free', machine_count: 1 }),
@@ -62,7 +62,7 @@ describe('POST /v1/provision-requests', () => {
     expect(id(one)).not.toBe(id(two));
   });
 
-  test('answers the same call again with 200 and what is stored', async () => {
+  test('answers a repeated call with 200 and the stored entities', async () => {
     const order = { template_id: 'free', machine_count: 3, request_id: 'again', tags: { a: { y: 1, x: [1, 2] } } };
     const first = await provision(order);
     const { machine_id } = machinesOf(first)[1] as { machine_id: string };
@@ -74,7 +74,7 @@ describe('POST /v1/provision-requests', () => {
     expect(machinesOf(again).map(({ status }) => status)).toEqual(['PENDING', 'RUNNING', 'PENDING']);
   });
 
-  test('answers the same call again even where the template has changed since', async () => {
+  test('answers a repeated call even if the template has changed since', async () => {
     await api.saveTemplate('shrinking', { max_number: 9 });
     const order = { template_id: 'shrinking', machine_count: 9, request_id: 'shrunk' };
     expect((await provision(order)).status).toBe(201);
@@ -95,17 +95,17 @@ describe('POST /v1/provision-requests', () => {
     },
   );
 
-  test('answers the id of a request that was made in another way with 409', async () => {
+  test('answers 409 for the id of a request that was created differently', async () => {
     const body = { template_id: 'free', machine_count: 1, status: 'PENDING' };
     await api.call('PUT', '/v1/requests/by-hand', { body });
     expect((await provision({ template_id: 'free', machine_count: 1, request_id: 'by-hand' })).status).toBe(409);
   });
 
-  test('doubles nothing where the same call comes many times at once', async () => {
+  test('creates nothing twice if the same call is made many times concurrently', async () => {
     const order = { template_id: 'free', machine_count: 50, request_id: 'at-once' };
     const replies = await Promise.all(Array.from({ length: 12 }, () => provision(order)));
     expect(replies.map(({ status }) => status).sort()).toEqual([...Array(11).fill(200), 201]);
-    // The members of what is read may be in another order than those of what was written.
+    // Members may be read in another order than they were written.
     for (const { body } of replies) expect(body).toEqual(replies[0]?.body);
     expect((await api.call('GET', '/v1/counts/machines?request_id=at-once')).body).toEqual({ count: 50 });
   });
@@ -120,14 +120,14 @@ describe('POST /v1/provision-requests', () => {
     expect((await api.call('GET', '/v1/counts/machines?request_id=race')).body.count).toBe(machine_count);
   });
 
-  test('answers 409 where there is no such template', async () => {
+  test('answers 409 if there is no such template', async () => {
     expect(await provision({ template_id: 'none', machine_count: 1 })).toMatchObject({
       status: 409,
       body: { type: 'urn:hostfactory:problem:template_not_found' },
     });
   });
 
-  test('says how many machines the template allows', async () => {
+  test('names the limit of the template', async () => {
     const reply = await provision({ template_id: 'five', machine_count: 6 });
     expect(reply).toMatchObject({ status: 400, body: { errors: [{ path: 'machine_count' }] } });
     expect(reply.body.detail).toMatch(/\b6\b.*\b5\b/);

@@ -48,7 +48,7 @@ describe('GET /v1/{collection}', () => {
     else expect([reply.status, idsOf(reply.body)]).toEqual([200, ids]);
   });
 
-  test('goes on with the cursor to the end, and each entity comes once', async () => {
+  test('continues with the cursor to the end, and returns each entity once', async () => {
     let path = '/v1/requests?order_by=-created_at&limit=4&status[ne]=DONE';
     const pages = [];
     for (let cursor: unknown = ''; cursor !== undefined; ) {

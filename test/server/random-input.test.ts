@@ -43,7 +43,7 @@ const words = [
   '\u0000',
 ];
 
-/** JSON that looks like bodies of the API, so that it gets past the first check. */
+/** JSON that resembles bodies of the API, so that it passes the first check. */
 const { body } = fc.letrec<{ body: unknown }>((tie) => ({
   body: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -70,7 +70,7 @@ const query = fc.array(fc.tuple(parameter, value), { maxLength: 4 });
 
 const segment = fc.oneof(fc.constantFrom('t1', '__proto__', '..'), fc.string({ minLength: 1 })).map(encodeURIComponent);
 
-test('no input is a failure of the service', async () => {
+test('no input makes the service fail', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...routes),

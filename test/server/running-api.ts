@@ -1,4 +1,4 @@
-/** The API on a free port, on the JSON store in a folder of its own, and ways to call it. */
+/** The API on a free port, with a JSON store in its own folder, and functions to call it. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
@@ -15,17 +15,17 @@ export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The parsed body; an empty object where there is none. */
+  /** The parsed body; an empty object if there is none. */
   readonly body: Body;
 }
 
 export interface CallOptions {
-  /** A string is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
-/** Calls a path exactly as it is written: fetch would resolve dot segments and encode what is not. */
+/** Calls a path exactly as written: fetch would resolve dot segments and encode characters. */
 export function callServer(port: number, method: string, path: string, options: CallOptions = {}): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const { body, headers = {} } = options;
@@ -54,7 +54,7 @@ export function callServer(port: number, method: string, path: string, options: 
   return promise;
 }
 
-/** Sends bytes on a bare socket and returns what comes back until the server hangs up. */
+/** Sends bytes on a bare socket and returns the answer until the server hangs up. */
 export function callSocket(port: number, text: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const chunks: Buffer[] = [];
@@ -70,7 +70,7 @@ export interface RunningApi {
   readonly folder: string;
   readonly repository: Repository;
   call(method: string, path: string, options?: CallOptions): Promise<Reply>;
-  /** Saves the template `id`, without a limit of machines. */
+  /** Saves the template `id`, without a limit on machines. */
   saveTemplate(id: string, fields?: Body): Promise<void>;
   close(): Promise<void>;
 }
@@ -87,7 +87,7 @@ type StartApi = (options?: { readonly token?: string }) => Promise<RunningApi>;
 
 let start: StartApi = startLocalApi;
 
-/** Makes the tests of this file that follow run on another API than the local server. */
+/** Runs the following tests of this file on another API than the local server. */
 export function useApi(other: StartApi): void {
   start = other;
 }
@@ -95,7 +95,7 @@ export function useApi(other: StartApi): void {
 /** Starts the API. */
 export const startApi: StartApi = (options) => start(options);
 
-/** Starts the local server. Its log is silent: the tests look at answers. */
+/** Starts the local server. Its log is silent: the tests check answers. */
 async function startLocalApi({ token }: { readonly token?: string } = {}): Promise<RunningApi> {
   const folder = await mkdtemp(join(tmpdir(), 'hfstorage-api-'));
   const repository = await openRepository({

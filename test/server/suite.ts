@@ -1,12 +1,12 @@
 /**
- * Jest's functions for the tests of the API that also run on what is deployed. There, one Jest file has several of these
- * suites on one deployment: each gets a `describe` of its own, so that its hooks concern nobody else.
+ * Jest's functions for the API tests that also run on deployed environments. There, one Jest file has several of these
+ * suites on one deployment: each gets its own `describe`, so that its hooks do not affect the others.
  */
 import * as jest from '@jest/globals';
 
 export const { expect } = jest;
 
-/** What a suite that is being loaded defines; undefined where it is a Jest file itself, and defines it at once. */
+/** The definitions of a suite being loaded; undefined if it is a Jest file itself, which defines tests directly. */
 let definitions: (() => void)[] | undefined;
 
 const define = <A extends never[], R>(now: (...args: A) => R): ((...args: A) => R) =>
@@ -28,7 +28,7 @@ export const afterAll = define(jest.afterAll) as typeof jest.afterAll;
 export const test = withEach(jest.test);
 export const describe = withEach(jest.describe);
 
-/** Loads a file of tests as a part of this Jest file. */
+/** Loads a test file as part of this Jest file. */
 export async function include(name: string, load: () => Promise<unknown>): Promise<void> {
   const own: (() => void)[] = [];
   definitions = own;

@@ -13,7 +13,7 @@ const on = (collection: string, id: string, rest: object) => ({ collection, id, 
 const request = { template_id: 't1', machine_count: 0, status: 'PENDING' };
 
 describe('POST /v1/transactions', () => {
-  test('carries out every operation and answers the versions it knows', async () => {
+  test('executes every operation and returns the known versions', async () => {
     await api.call('PUT', '/v1/requests/old', { body: request });
     const version = (await api.call('GET', '/v1/templates/t1')).body.version;
     const reply = await run([
@@ -102,7 +102,7 @@ describe('POST /v1/transactions', () => {
     expect(reply).toMatchObject({ status: 400, body: { errors: [{ path }] } });
   });
 
-  test('answers 400 where 100 operations touch more entities than a transaction may', async () => {
+  test('answers 400 if 100 operations touch more entities than a transaction may', async () => {
     const operations = Array.from({ length: 100 }, (_, i) =>
       on('requests', `r${i}`, { action: 'save', entity: request }),
     );
@@ -111,7 +111,7 @@ describe('POST /v1/transactions', () => {
     expect((await run(operations.slice(1))).status).toBe(200);
   });
 
-  test('counts up without losing a write where many run at once', async () => {
+  test('loses no write if many run concurrently', async () => {
     await api.saveTemplate('counter', { n: 0 });
     const add = async (): Promise<void> => {
       const { body } = await api.call('GET', '/v1/templates/counter');

@@ -1,4 +1,4 @@
-/** What a caller over HTTP is told when the files of the store are gone: a save was acknowledged, and lost with a restart. */
+/** The store's files vanish. Regression: a save over HTTP was acknowledged, and lost with a restart. */
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

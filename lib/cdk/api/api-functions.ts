@@ -10,13 +10,13 @@ import { ServiceFunction } from '../functions/service-function.ts';
 import { needsOf } from '../functions/store-permissions.ts';
 import { connectJobs } from '../jobs/job-access.ts';
 
-/** A little less than the 29 s of API Gateway: who waits no longer is not worked for. */
+/** A little less than the 29 s of API Gateway: no work for callers that no longer wait. */
 const TIMEOUT = Duration.seconds(28);
 
 /** Operations of the route table. */
 export const operations: readonly Operation[] = [...new Set(routes.map(({ operation }) => operation))];
 
-/** What is bundled for the API. */
+/** The functions that are bundled for the API. */
 export const apiSources: readonly FunctionSource[] = operations.map((operation) => ({
   name: operation,
   entry: `lambdas/api/${operation}.ts`,
@@ -30,7 +30,7 @@ export interface ApiFunctionsProps {
   readonly bundles: string;
 }
 
-/** One function for each operation, each allowed what it needs. */
+/** One function per operation, each with the permissions it needs. */
 export class ApiFunctions extends Construct {
   readonly #functions = new Map<Operation, ServiceFunction>();
 

@@ -1,4 +1,4 @@
-/** API Gateway's resources and methods, from the route table. */
+/** API Gateway's resources and methods, derived from the route table. */
 import {
   type IResource,
   LambdaIntegration,
@@ -12,10 +12,10 @@ import { type Operation, type Route, routes } from '../../service/http/routes.ts
 import type { ApiFunctions } from './api-functions.ts';
 import { PROBLEM_TYPE } from './gateway-responses.ts';
 
-/** Name of the stage, and so the first part of every path: the paths of the route table come out as they are. */
+/** Name of the stage and thus the first segment of every path, so that the paths equal those of the route table. */
 export const STAGE = 'v1';
 
-/** The parts of a route's path below the stage. */
+/** The segments of a route's path below the stage. */
 function segmentsOf({ path }: Pick<Route, 'path'>): string[] {
   const [, stage, ...segments] = path.split('/');
   if (stage !== STAGE) throw new TypeError(`${path} does not begin with /${STAGE}.`);
@@ -25,7 +25,7 @@ function segmentsOf({ path }: Pick<Route, 'path'>): string[] {
 /** HEAD is served as GET. */
 const methodsOf = (method: Route['method']): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]);
 
-/** An integration that answers with a problem by itself, without a function. */
+/** An integration that answers with a problem without calling a function. */
 function problemAnswer(code: 'unknown_path' | 'method_not_allowed', detail: string, headers: Record<string, string>) {
   const { status, title } = problemTypes[code];
   const body = JSON.stringify({ type: `urn:hostfactory:problem:${code}`, title, status, detail });
@@ -49,10 +49,10 @@ function problemAnswer(code: 'unknown_path' | 'method_not_allowed', detail: stri
   };
 }
 
-/** Adds the methods of all routes, and answers for what no route has. */
+/** Adds the methods of all routes, and problems for unknown paths and methods. */
 export function addResources(restApi: RestApi, functions: ApiFunctions, options: MethodOptions): void {
   const methods = new Map<IResource, string[]>();
-  // One integration for each function: its permission to be called is for the resources it is used with.
+  // One integration per function: its invoke permission covers the resources it is used with.
   const integrations = new Map<Operation, LambdaIntegration>();
   for (const { operation, method, path } of routes) {
     const integration =
@@ -74,7 +74,7 @@ export function addResources(restApi: RestApi, functions: ApiFunctions, options:
     resource.addMethod('ANY', integration, { ...options, methodResponses });
   }
   const { integration, methodResponses } = unknownPath();
-  // API Gateway takes one variable part beside each other, so that what is deeper elsewhere is left to it.
+  // API Gateway allows only one path variable per level; other deeper paths are left to its own answer.
   const deeper = resourceAt(restApi.root, ['{collection}', '{id}', '{unknown+}'], () => {});
   for (const resource of [restApi.root, deeper]) {
     resource.addMethod('ANY', integration, { ...options, methodResponses });
@@ -82,7 +82,7 @@ export function addResources(restApi: RestApi, functions: ApiFunctions, options:
 }
 
 const unknownPath = () =>
-  problemAnswer('unknown_path', `There is nothing at this path. GET /${STAGE}/openapi.json lists what there is.`, {});
+  problemAnswer('unknown_path', `There is nothing at this path. GET /${STAGE}/openapi.json lists all paths.`, {});
 
 const pathOf = ({ path }: IResource): string => `/${STAGE}${path}`;
 

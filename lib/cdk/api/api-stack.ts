@@ -34,7 +34,7 @@ export interface ApiStackProps extends StackProps {
   readonly bundles: string;
 }
 
-/** The HTTP API: a REST API of API Gateway, and a function for each operation. */
+/** The HTTP API: a REST API of API Gateway, and one function per operation. */
 export class ApiStack extends Stack {
   readonly restApi: RestApi;
   readonly functions: ApiFunctions;
@@ -74,7 +74,7 @@ export class ApiStack extends Stack {
         }),
       },
       ...(policy !== undefined && { policy }),
-      // Whoever has no certificate could go round the domain otherwise.
+      // Otherwise callers without a certificate could bypass the domain.
       disableExecuteApiEndpoint: api.custom_domain?.truststore !== undefined,
       apiKeySourceType: ApiKeySourceType.HEADER,
       cloudWatchRole: api.account_log_role,
@@ -84,7 +84,7 @@ export class ApiStack extends Stack {
         throttlingBurstLimit: api.throttling.burst,
         tracingEnabled: api.tracing,
         metricsEnabled: true,
-        // Without bodies: neither what is stored nor what is asked for.
+        // Without bodies: neither stored data nor request data.
         loggingLevel: MethodLoggingLevel.ERROR,
         dataTraceEnabled: false,
         accessLogDestination: new LogGroupLogDestination(accessLog),
@@ -103,7 +103,7 @@ export class ApiStack extends Stack {
     acknowledgeWildcard(
       policy,
       resource,
-      'Whoever may call the API may call all of its operations; narrower policies can stand in its place.',
+      'Whoever may call the API may call all of its operations; narrower policies can replace this one.',
     );
     new CfnOutput(this, 'CallersPolicy', {
       value: policy.managedPolicyArn,
@@ -114,21 +114,22 @@ export class ApiStack extends Stack {
   #explain({ authorization, waf, account_log_role }: ApiConfig): void {
     const role = 'Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs';
     const reasons: Record<string, string> = {
-      APIG2: 'The functions check every request, and answer with problems that name what is wrong.',
+      APIG2: 'The functions validate every request, and answer with problems that name the errors.',
       COG4: 'Callers are programs with roles, which sign with SigV4: there are no users for a user pool.',
     };
-    if (account_log_role) reasons[`IAM4[${role}]`] = "AWS's own policy for the role by which API Gateway writes logs.";
+    if (account_log_role)
+      reasons[`IAM4[${role}]`] = "AWS's own policy for the role with which API Gateway writes logs.";
     if (!waf)
       reasons.APIG3 = 'api.waf is false in the configuration of this environment: calls are signed by known roles.';
     if (authorization === 'none') {
       reasons.APIG4 =
-        'api.authorization is none, which the configuration allows with mutual TLS or a private endpoint only.';
+        'api.authorization is none, which the configuration allows only with mutual TLS or a private endpoint.';
     }
     for (const [rule, reason] of Object.entries(reasons)) explain(this.restApi, rule, reason);
   }
 }
 
-/** What the access log says of a call. */
+/** The fields of an access log entry. */
 const ACCESS_LOG = {
   request_id: '$context.requestId',
   time: '$context.requestTime',

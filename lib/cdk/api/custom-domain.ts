@@ -5,7 +5,7 @@ import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { ApiConfig } from '../../config/api.ts';
 import { STAGE } from './api-resources.ts';
 
-/** Serves the API under a host name of the customer's own, with mutual TLS where there is a truststore. */
+/** Serves the API under the customer's own host name, with mutual TLS if there is a truststore. */
 export function addCustomDomain(restApi: RestApi, config: NonNullable<ApiConfig['custom_domain']>): void {
   const { name, certificate_arn, truststore, truststore_version } = config;
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(truststore ?? '') ?? [];

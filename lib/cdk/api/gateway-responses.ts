@@ -1,4 +1,4 @@
-/** What API Gateway answers by itself, in the form of the problems of the service (RFC 9457). */
+/** API Gateway's own answers, in the form of the service's problems (RFC 9457). */
 import { type GatewayResponseOptions, ResponseType, type RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { problemTypes, RETRY_AFTER_SECONDS } from '../../service/http/problem-types.ts';
 
@@ -32,19 +32,19 @@ const responses: readonly (readonly [type: ResponseType, problem: GatewayProblem
   [ResponseType.UNSUPPORTED_MEDIA_TYPE, known('unsupported_media_type')],
   [ResponseType.RESOURCE_NOT_FOUND, known('unknown_path')],
   [ResponseType.INTEGRATION_TIMEOUT, { ...known('deadline_exceeded'), retry: true }],
-  // A function that was throttled or did not start: the same call may succeed in a moment.
+  // A function that was throttled or did not start: a retry may succeed.
   [
     ResponseType.INTEGRATION_FAILURE,
     { ...known('storage_unavailable'), title: 'The service is not available', retry: true },
   ],
   [ResponseType.API_CONFIGURATION_ERROR, known('internal_error')],
   [ResponseType.AUTHORIZER_FAILURE, known('internal_error')],
-  // All others: a function that crashed or ran out of time among them.
+  // All others, including functions that crashed or timed out.
   [ResponseType.DEFAULT_4XX, known('malformed_request')],
   [ResponseType.DEFAULT_5XX, known('internal_error')],
 ];
 
-/** A problem as text, with what API Gateway says as its detail. */
+/** A problem as text, with API Gateway's message as its detail. */
 const bodyOf = ({ code, title, status }: GatewayProblem): string =>
   `{"type":"urn:hostfactory:problem:${code}","title":${JSON.stringify(title)},"status":${status},"detail":$context.error.messageString}`;
 
@@ -62,7 +62,7 @@ function optionsOf(type: ResponseType, problem: GatewayProblem): GatewayResponse
   };
 }
 
-/** Makes API Gateway's own answers problems. */
+/** Turns API Gateway's own answers into problems. */
 export function addGatewayResponses(restApi: RestApi): void {
   for (const [type, problem] of responses) {
     restApi.addGatewayResponse(type.responseType, optionsOf(type, problem));

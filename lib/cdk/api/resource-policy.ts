@@ -8,8 +8,8 @@ const deny = (conditions: Record<string, unknown>): PolicyStatement =>
   new PolicyStatement({ ...INVOKE, effect: Effect.DENY, conditions });
 
 /**
- * The policy of an API that takes calls from some networks or VPC endpoints only; undefined where neither is named. What
- * it lets in must be signed all the same, where the API says so.
+ * The policy of an API that accepts calls only from some networks or VPC endpoints; undefined if neither is configured.
+ * Accepted calls must still be signed if the API requires it.
  */
 export function resourcePolicy({
   endpoint,

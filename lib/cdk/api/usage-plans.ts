@@ -1,7 +1,7 @@
 import { ApiKey, type IRestApi, Period, type RestApi, UsagePlan } from 'aws-cdk-lib/aws-apigateway';
 import type { ApiConfig } from '../../config/api.ts';
 
-/** Gives each caller an API key and limits of its own. The key is no login: it tells callers apart. */
+/** Gives each caller its own API key and limits. The key is not a login: it only distinguishes callers. */
 export function addUsagePlans(restApi: RestApi, plans: ApiConfig['usage_plans']): void {
   for (const { caller, rate, burst, daily_quota } of plans) {
     const key = new ApiKey(restApi, `Key-${caller}`, { description: `Caller ${caller}` });

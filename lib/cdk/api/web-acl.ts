@@ -9,7 +9,7 @@ interface ManagedRules {
 
 const GROUPS: readonly ManagedRules[] = [
   { name: 'AWSManagedRulesAmazonIpReputationList' },
-  // It blocks bodies of more than 8 KB, and batches have megabytes.
+  // The rule blocks bodies above 8 KB, and batches have megabytes.
   { name: 'AWSManagedRulesCommonRuleSet', counted: ['SizeRestrictions_BODY'] },
   { name: 'AWSManagedRulesKnownBadInputsRuleSet' },
 ];
@@ -20,7 +20,7 @@ const visible = (metricName: string) => ({
   metricName,
 });
 
-/** Puts AWS WAF with rules of AWS's own before the API. Samples of requests, which may hold bodies, are not kept. */
+/** Puts AWS WAF with AWS's managed rules in front of the API. Request samples, which may contain bodies, are not kept. */
 export function addWebAcl(restApi: RestApi): void {
   const acl = new CfnWebACL(restApi, 'WebAcl', {
     scope: 'REGIONAL',

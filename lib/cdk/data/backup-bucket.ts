@@ -22,11 +22,11 @@ import type { ServiceFunction } from '../functions/service-function.ts';
 export interface BackupBucketProps {
   readonly deployment: DeploymentConfig;
   readonly key: Key | undefined;
-  /** Where S3 logs who reads and writes. */
+  /** Bucket for S3's access logs. */
   readonly logs: IBucket;
 }
 
-/** What a function does with the objects of a prefix. */
+/** The access of a function to the objects of a prefix. */
 export type PrefixAccess = 'add' | 'read' | 'write' | 'read and remove' | 'write and remove';
 
 const ACTIONS: Readonly<Record<PrefixAccess, readonly string[]>> = {
@@ -37,7 +37,7 @@ const ACTIONS: Readonly<Record<PrefixAccess, readonly string[]>> = {
   'write and remove': ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
 };
 
-/** The versioned bucket of backups, and of what the tasks of migrations and backups leave for each other. */
+/** The versioned bucket of backups, and of the state that the tasks of migrations and backups share. */
 export class BackupBucket extends Construct {
   readonly bucket: Bucket;
   readonly #key: Key | undefined;
@@ -66,7 +66,7 @@ export class BackupBucket extends Construct {
     pinned(this.bucket.node.defaultChild as CfnBucket, 'BackupBucket');
   }
 
-  /** Allows a function what it does in prefixes, and sets the variable that names the bucket. */
+  /** Grants a function access to prefixes, and sets the variable that names the bucket. */
   connect(target: ServiceFunction, access: { readonly [P in keyof typeof PREFIXES]?: PrefixAccess | undefined }): void {
     target.setVariable('HFSTORAGE_BACKUP_BUCKET', this.bucket.bucketName);
     const bucketArn = Stack.of(this).exportValue(this.bucket.bucketArn);
@@ -75,7 +75,7 @@ export class BackupBucket extends Construct {
       PrefixAccess,
     ][];
     if (used.length === 0) return;
-    // Also so that S3 says of an object that it is missing, instead of forbidden; a condition on the prefix would undo that.
+    // Also needed for S3 to report an object as missing instead of forbidden; a condition on the prefix would prevent that.
     target.allow(['s3:ListBucket'], [bucketArn]);
     for (const [prefix, how] of used) {
       const objects = `${bucketArn}/${PREFIXES[prefix]}/*`;
@@ -100,7 +100,7 @@ function lifecycleOf({ version_retention_days, backup }: DeploymentConfig): Life
   }));
   return [
     { noncurrentVersionExpiration: Duration.days(version_retention_days) },
-    // What marks an object as removed goes with its last version.
+    // The delete marker of an object expires with its last version.
     { expiredObjectDeleteMarker: true },
     { abortIncompleteMultipartUploadAfter: Duration.days(1) },
     ...(archive_after_days === undefined ? [] : archived),

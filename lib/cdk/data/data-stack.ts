@@ -18,10 +18,10 @@ export interface DataStackProps extends StackProps {
   readonly deployment: DeploymentConfig;
 }
 
-/** What holds data: it stays when the stack goes, and the stack itself is protected against that. */
+/** The resources that hold data: they outlive the stack, which is itself protected against termination. */
 export class DataStack extends Stack {
   readonly store: DeployedStore;
-  /** The store as migrations and backups see it: without a cache. */
+  /** The store that migrations and backups use: without a cache. */
   readonly uncached: DeployedStore;
   readonly backups: BackupBucket;
   readonly tables: DynamodbStore | undefined;
@@ -62,7 +62,7 @@ export class DataStack extends Stack {
 
   #key({ name }: DeploymentConfig): Key {
     const key = new Key(this, 'Key', {
-      description: `${name}: what is stored`,
+      description: `${name}: stored data`,
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
@@ -72,7 +72,7 @@ export class DataStack extends Stack {
 
   #network(deployment: DeploymentConfig): Network {
     const { vpc, rds } = deployment;
-    // checkDeployment has seen to it.
+    // checkDeployment guarantees it.
     if (vpc === undefined) throw new TypeError('deployment.vpc is missing.');
     return new Network(this, 'Network', { deployment, vpc, secrets: !rds.proxy });
   }

@@ -11,7 +11,7 @@ import type { Network } from './network.ts';
 import type { ServiceFunction } from '../functions/service-function.ts';
 import type { DynamodbAction, StoreNeeds } from '../functions/store-permissions.ts';
 
-/** The port of clusters that encrypt. */
+/** The port of clusters with encryption in transit. */
 const TLS_PORT = 9111;
 
 const TABLE_ACTIONS: readonly DynamodbAction[] = [
@@ -31,7 +31,7 @@ export interface DaxStoreProps {
   readonly network: Network;
 }
 
-/** A DAX cluster in front of the tables. Functions talk to it alone; its role is what reaches the tables. */
+/** A DAX cluster in front of the tables. Functions use only the cluster; its role has access to the tables. */
 export class DaxStore extends Construct implements DeployedStore {
   readonly network: Network;
   readonly #cluster: CfnCluster;
@@ -81,7 +81,7 @@ export class DaxStore extends Construct implements DeployedStore {
   connect(target: ServiceFunction, { access, dynamodb }: StoreNeeds): void {
     this.describe(target);
     const actions = new Set(dynamodb.flatMap((need) => need.actions));
-    // DAX does not return the item that stands against a write, so it is read.
+    // DAX does not return the item that conflicts with a write, so it must be read.
     if (access === 'write') actions.add('GetItem');
     target.allow(
       [...actions].sort().map((action) => `dax:${action}`),

@@ -1,13 +1,13 @@
-/** The store as a function sees it: what it may do there, and how it finds it. */
+/** The store from the view of a function: its permissions, and how it finds the store. */
 import type { FunctionNetwork } from '../functions/function-network.ts';
 import type { ServiceFunction } from '../functions/service-function.ts';
 import type { StoreNeeds } from '../functions/store-permissions.ts';
 
 export interface DeployedStore {
-  /** Where functions must run to reach it; undefined where they need no network of their own. */
+  /** Network in which functions must run to reach it; undefined if they need none. */
   readonly network: FunctionNetwork | undefined;
-  /** Sets the variables alone: for a function that reads the configuration and opens no store. */
+  /** Only sets the variables, for a function that reads the configuration but opens no store. */
   describe(target: ServiceFunction): void;
-  /** Allows a function what it needs and sets the variables that its configuration refers to, both or neither. */
+  /** Grants a function what it needs and also sets the variables that its configuration refers to. */
   connect(target: ServiceFunction, needs: StoreNeeds): void;
 }

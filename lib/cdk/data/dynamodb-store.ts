@@ -25,7 +25,7 @@ import { TableAccess } from './table-access.ts';
 
 const textKey = (name: string) => ({ name, type: AttributeType.STRING });
 
-/** Capacity between limits, or one that stays. A global table takes no fixed capacity for writes, so that is a range of one. */
+/** Capacity between limits, or a constant one. A global table accepts no fixed write capacity, so that is a range of one. */
 function capacityOf({ capacity, autoScaling }: TableDefinition, kind: 'read' | 'write'): Capacity | undefined {
   if (capacity === undefined) return undefined;
   const units = capacity[kind];
@@ -34,7 +34,7 @@ function capacityOf({ capacity, autoScaling }: TableDefinition, kind: 'read' | '
     minCapacity: min,
     maxCapacity: max,
     ...(autoScaling !== undefined && { targetUtilizationPercent: autoScaling.targetUtilization }),
-    // What a table begins with that was PAY_PER_REQUEST before.
+    // Initial capacity of a table that was PAY_PER_REQUEST before.
     seedCapacity: Math.max(units, min),
   });
 }
@@ -66,7 +66,7 @@ export interface DynamodbStoreProps {
   readonly key: Key | undefined;
 }
 
-/** The DynamoDB tables of the model, with the names that other programs know. */
+/** The DynamoDB tables of the model, with the names that other programs rely on. */
 export class DynamodbStore extends Construct implements DeployedStore {
   readonly network = undefined;
   readonly tableNames: readonly string[];
@@ -90,7 +90,7 @@ export class DynamodbStore extends Construct implements DeployedStore {
     if (needs.dynamodb.length > 0) allowKey(target, this.#key, 'dynamodb', needs.access);
   }
 
-  /** Allows others who reach the tables what their key takes. */
+  /** Grants others with access to the tables the use of their key. */
   allowKey(grantee: IGrantable): void {
     allowKey(grantee, this.#key, 'dynamodb', 'write');
   }
@@ -99,7 +99,7 @@ export class DynamodbStore extends Construct implements DeployedStore {
     return this.#access.tableArn(collection);
   }
 
-  /** @param partitionKeys of the indexes that are meant; all where left out */
+  /** @param partitionKeys of the selected indexes; all indexes if left out */
   indexArns(collection: CollectionName, partitionKeys?: readonly string[]): string[] {
     return this.#access.indexArns(collection, partitionKeys);
   }

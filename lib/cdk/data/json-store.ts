@@ -15,7 +15,7 @@ import type { DeployedStore } from './deployed-store.ts';
 import { acknowledgeWildcard } from '../nag-reasons.ts';
 import { allowKey } from './key-access.ts';
 import { pinned } from './logical-ids.ts';
-import { standIns } from '../environment/placeholders.ts';
+import { placeholders } from '../environment/placeholders.ts';
 import type { ServiceFunction } from '../functions/service-function.ts';
 import type { StoreNeeds } from '../functions/store-permissions.ts';
 
@@ -23,7 +23,7 @@ export interface JsonStoreProps {
   readonly storage: Config['storage'];
   readonly deployment: DeploymentConfig;
   readonly key: Key | undefined;
-  /** Where S3 logs who reads and writes. */
+  /** Bucket for S3's access logs. */
   readonly logs: IBucket;
 }
 
@@ -39,7 +39,7 @@ export class JsonStore extends Construct implements DeployedStore {
     super(scope, id);
     this.#key = key;
     const prefix = storage.json_strategy.base_path
-      .slice(`s3://${standIns.HFSTORAGE_BUCKET}`.length)
+      .slice(`s3://${placeholders.HFSTORAGE_BUCKET}`.length)
       .replace(/^\/+|\/+$/g, '');
     this.#objects = prefix === '' ? '*' : `${prefix}/*`;
     this.bucket = new Bucket(this, 'Bucket', {
@@ -54,7 +54,7 @@ export class JsonStore extends Construct implements DeployedStore {
       serverAccessLogsBucket: logs,
       serverAccessLogsPrefix: 'store/',
       lifecycleRules: [
-        // Each save makes a new version of the journal.
+        // Each save creates a new version of the journal.
         { noncurrentVersionExpiration: Duration.days(deployment.version_retention_days) },
         { abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
@@ -71,7 +71,7 @@ export class JsonStore extends Construct implements DeployedStore {
     this.describe(target);
     const bucketArn = Stack.of(this).exportValue(this.bucket.bucketArn);
     const objects = `${bucketArn}/${this.#objects}`;
-    // Also so that S3 says of an object that it is missing, instead of forbidden.
+    // Also needed for S3 to report an object as missing instead of forbidden.
     target.allow(['s3:ListBucket'], [bucketArn]);
     if (access === 'open') return;
     target.allow(access === 'read' ? ['s3:GetObject'] : ['s3:GetObject', 's3:PutObject'], [objects]);

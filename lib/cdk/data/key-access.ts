@@ -6,10 +6,10 @@ import type { StoreNeeds } from '../functions/store-permissions.ts';
 const READ = ['kms:Decrypt', 'kms:DescribeKey'];
 const WRITE = [...READ, 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'];
 
-/** Services by which functions use keys. */
+/** Services through which functions use keys. */
 export type KeyService = 'dynamodb' | 's3' | 'secretsmanager';
 
-/** Allows the use of a key through one service of AWS only: the functions themselves encrypt nothing. */
+/** Allows the use of a key only through one AWS service: the functions themselves encrypt nothing. */
 export function allowKey(
   grantee: IGrantable,
   key: IKey | undefined,

@@ -11,13 +11,13 @@ import type { Construct } from 'constructs';
 import type { DeploymentConfig } from '../../config/deployment.ts';
 import { pinned } from './logical-ids.ts';
 
-/** The bucket in which S3 logs who reads and writes the other buckets. */
+/** The bucket for S3's access logs of the other buckets. */
 export function logBucket(scope: Construct, { log_retention_days }: DeploymentConfig): IBucket {
   const bucket = new Bucket(scope, 'AccessLogs', {
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     enforceSSL: true,
     minimumTLSVersion: 1.2,
-    // S3 delivers access logs to buckets with its own keys only.
+    // S3 delivers access logs only to buckets with S3-managed keys.
     encryption: BucketEncryption.S3_MANAGED,
     objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
     lifecycleRules: [{ expiration: Duration.days(log_retention_days) }],

@@ -1,8 +1,8 @@
 import type { CfnResource } from 'aws-cdk-lib';
 
 /**
- * Gives a resource that holds data a logical id that no change of the code around it changes: under another one,
- * CloudFormation would make it anew.
+ * Gives a resource that holds data a logical id that does not depend on the surrounding code: under another id,
+ * CloudFormation would replace it.
  */
 export function pinned<R extends CfnResource>(resource: R, id: string): R {
   resource.overrideLogicalId(id.replace(/^./, (letter) => letter.toUpperCase()));

@@ -20,15 +20,15 @@ import type { FunctionNetwork } from '../functions/function-network.ts';
 export interface NetworkProps {
   readonly deployment: DeploymentConfig;
   readonly vpc: NonNullable<DeploymentConfig['vpc']>;
-  /** Whether functions read secrets, for which a VPC that is made gets an endpoint. */
+  /** Whether functions read secrets, for which a created VPC gets an endpoint. */
   readonly secrets: boolean;
 }
 
-/** Private subnets in two zones, without a way to the internet: made, or those that the configuration names. */
+/** Private subnets in two zones without internet access: created here, or existing ones from the configuration. */
 export class Network extends Construct implements FunctionNetwork {
   readonly vpc: IVpc;
   readonly vpcSubnets: { readonly subnets: ISubnet[] };
-  /** The group of the functions. What they connect to lets this one in, and nobody else. */
+  /** The security group of the functions. The resources they connect to accept only this group. */
   readonly clients: SecurityGroup;
 
   constructor(scope: Construct, id: string, { deployment, vpc, secrets }: NetworkProps) {
@@ -40,7 +40,7 @@ export class Network extends Construct implements FunctionNetwork {
       description: `${deployment.name}: functions`,
       allowAllOutbound: false,
     });
-    this.clients.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'AWS services, by the endpoints of the VPC');
+    this.clients.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'AWS services, through the endpoints of the VPC');
     if (secrets && vpc.id === undefined) this.#addSecretsEndpoint(deployment);
   }
 
@@ -82,17 +82,17 @@ export class Network extends Construct implements FunctionNetwork {
       service: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
       subnets: this.vpcSubnets,
       securityGroups: [group],
-      // To that group alone, not to the whole VPC.
+      // Open only to that group, not to the whole VPC.
       open: false,
     });
   }
 
   #existing(vpcId: string, subnetIds: string[]): IVpc {
-    const reason = 'Nothing here changes the routes of a VPC that exists.';
+    const reason = 'Nothing here changes the routes of an existing VPC.';
     Annotations.of(this).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', reason);
     return Vpc.fromVpcAttributes(this, 'Vpc', {
       vpcId,
-      // Not looked at by what is deployed here; CDK wants one for each subnet.
+      // Not used by anything deployed here; CDK requires one per subnet.
       availabilityZones: subnetIds.map((_, i) => Fn.select(i, Fn.getAzs())),
       isolatedSubnetIds: subnetIds,
     });

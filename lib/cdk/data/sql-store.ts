@@ -31,7 +31,7 @@ export interface SqlStoreProps {
   readonly network: Network;
 }
 
-/** A PostgreSQL database in private subnets, with RDS Proxy where the configuration says so. */
+/** A PostgreSQL database in private subnets, with RDS Proxy if configured. */
 export class SqlStore extends Construct implements DeployedStore {
   readonly network: Network;
   readonly instance: DatabaseInstance;
@@ -65,7 +65,7 @@ export class SqlStore extends Construct implements DeployedStore {
     allowKey(target, this.#key, 'secretsmanager', 'read');
   }
 
-  /** The login that RDS makes and rotates. */
+  /** The login that RDS creates and rotates. */
   get secret(): ISecret {
     return this.instance.secret as ISecret;
   }
@@ -84,7 +84,7 @@ export class SqlStore extends Construct implements DeployedStore {
       credentials: Credentials.fromUsername(this.#username, {
         ...(this.#key !== undefined && { encryptionKey: this.#key }),
       }),
-      // RDS keeps the password in a secret of its own, and rotates it every 7 days without a function of ours.
+      // RDS keeps the password in its own secret and rotates it every 7 days, without a function of ours.
       manageMasterUserPassword: true,
       iamAuthentication: true,
       vpc: this.network.vpc,
@@ -104,9 +104,9 @@ export class SqlStore extends Construct implements DeployedStore {
         parameters: {
           // Connections without TLS are refused.
           'rds.force_ssl': '1',
-          // Minutes that RDS keeps the server's log: 7 days, the most there is.
+          // Minutes that RDS keeps the server's log: 7 days, the maximum.
           'rds.log_retention_period': '10080',
-          // The proxy cannot pass on timeouts of the sessions that it shares.
+          // The proxy cannot pass on timeouts for the sessions that it shares.
           statement_timeout: '30000',
           idle_in_transaction_session_timeout: '60000',
         },
@@ -123,12 +123,12 @@ export class SqlStore extends Construct implements DeployedStore {
     explain(
       instance,
       'RDS11',
-      'The port is no secret. Nobody but the functions is let in, with encryption and a login.',
+      'The port is not a secret. Only the functions can connect, with encryption and a login.',
     );
     explain(
       instance,
       'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole]',
-      "AWS's own policy for the role by which RDS writes metrics of the operating system.",
+      "AWS's own policy for the role with which RDS writes metrics of the operating system.",
     );
     if (!rds.multi_az)
       explain(instance, 'RDS3', 'deployment.rds.multi_az is false in the configuration of this environment.');
@@ -153,7 +153,7 @@ export class SqlStore extends Construct implements DeployedStore {
       vpcSubnets: this.network.vpcSubnets,
       securityGroups: [securityGroup],
       maxConnectionsPercent: 90,
-      // Longer than a call waits for a connection (pool_timeout) would help nobody.
+      // Less than a call waits for a connection (pool_timeout).
       borrowTimeout: Duration.seconds(20),
     });
   }

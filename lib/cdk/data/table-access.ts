@@ -5,15 +5,15 @@ import type { ServiceFunction } from '../functions/service-function.ts';
 import type { StoreNeeds } from '../functions/store-permissions.ts';
 
 /**
- * Access to tables by their names rather than by reference: an export could not be changed as long as another stack uses it,
- * and the tables of another deployment are in no stack of this one.
+ * Access to tables by name instead of by reference: an export cannot be changed while another stack uses it, and the tables
+ * of another deployment are in no stack of this one.
  */
 export class TableAccess {
   readonly #stack: Stack;
   readonly #region: string | undefined;
   readonly #definitions: ReadonlyMap<CollectionName, TableDefinition>;
 
-  /** @param region of the tables; that of the stack where left out */
+  /** @param region of the tables; the region of the stack if left out */
   constructor(stack: Stack, definitions: readonly TableDefinition[], region?: string) {
     this.#stack = stack;
     this.#region = region;
@@ -30,14 +30,14 @@ export class TableAccess {
     });
   }
 
-  /** @param partitionKeys of the indexes that are meant; all where left out */
+  /** @param partitionKeys of the selected indexes; all indexes if left out */
   indexArns(collection: CollectionName, partitionKeys?: readonly string[]): string[] {
     const { indexes } = this.#definitions.get(collection) as TableDefinition;
-    const meant = indexes.filter(({ partitionKey }) => partitionKeys?.includes(partitionKey) ?? true);
-    return meant.map(({ name }) => `${this.tableArn(collection)}/index/${name}`);
+    const selected = indexes.filter(({ partitionKey }) => partitionKeys?.includes(partitionKey) ?? true);
+    return selected.map(({ name }) => `${this.tableArn(collection)}/index/${name}`);
   }
 
-  /** Allows a function what it needs. */
+  /** Grants a function what it needs. */
   allow(target: ServiceFunction, { dynamodb }: StoreNeeds): void {
     for (const { actions, collections, indexesOn } of dynamodb) {
       const resources = collections.flatMap((collection) =>

@@ -1,10 +1,10 @@
-/** What a configuration may say for use on one machine, and not for a deployment. */
+/** Refuses settings that are valid on one machine but not in a deployment. */
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/configuration.ts';
 import type { DeploymentConfig } from '../../config/deployment.ts';
 import { ConfigurationError } from '../../repository/errors.ts';
 import type { PeerFile } from './peer-file.ts';
-import { locationOf, PREFIXES, reference, standIns } from './placeholders.ts';
+import { locationOf, PREFIXES, placeholders, reference } from './placeholders.ts';
 
 type Refuse = (path: string, message: string) => void;
 
@@ -14,7 +14,7 @@ interface Checked {
   readonly refuse: Refuse;
 }
 
-/** Keys that name a place or a login of one machine. */
+/** Checks keys that name a location or a login of one machine. */
 function checkLocation(
   section: string,
   keys: Readonly<Record<string, string | undefined>>,
@@ -22,28 +22,28 @@ function checkLocation(
 ) {
   for (const [key, value] of Object.entries(keys)) {
     if (value === undefined || (key === 'region' && value === deployment.region)) continue;
-    const todo = key === 'region' ? 'remove it, or write the same into deployment.region' : 'remove it';
+    const todo = key === 'region' ? 'remove it, or set deployment.region to the same value' : 'remove it';
     refuse(
       `storage.${section}.${key}`,
-      `has no place in a deployment, whose functions use AWS and their own role; ${todo}`,
+      `is not allowed in a deployment, whose functions use AWS and their own role; ${todo}`,
     );
   }
 }
 
 function checkJson(checked: Checked): void {
   const { base_path, endpoint, region } = checked.storage.json_strategy;
-  const bucket = `s3://${standIns.HFSTORAGE_BUCKET}`;
+  const bucket = `s3://${placeholders.HFSTORAGE_BUCKET}`;
   if (base_path !== bucket && !base_path.startsWith(`${bucket}/`)) {
     checked.refuse(
       'storage.json_strategy.base_path',
-      `must be s3://${reference('HFSTORAGE_BUCKET')} or a prefix in it, not ${JSON.stringify(base_path)}: Lambda has no disk that lasts, and the deployment makes the bucket`,
+      `must be s3://${reference('HFSTORAGE_BUCKET')} or a prefix in it, not ${JSON.stringify(base_path)}: Lambda has no persistent disk, and the deployment creates the bucket`,
     );
   }
   checkLocation('json_strategy', { endpoint, region }, checked);
 }
 
 const DATABASE_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
-/** RDS for PostgreSQL keeps these for itself. */
+/** Reserved by RDS for PostgreSQL. */
 const RESERVED_USERS = ['admin', 'rdsadmin', 'rds_superuser', 'rdsrepladmin'];
 
 function checkSql(checked: Checked): void {
@@ -63,18 +63,19 @@ function checkSql(checked: Checked): void {
   } = storage.sql_strategy;
   const wrong = (key: string, message: string): void => refuse(`storage.sql_strategy.${key}`, message);
   if (type === 'sqlite') {
-    wrong('type', 'must be "postgresql" in a deployment: Lambda has no disk that lasts, on which SQLite could be');
+    wrong('type', 'must be "postgresql" in a deployment: Lambda has no persistent disk for SQLite');
     return;
   }
   if (deployment.vpc === undefined)
-    refuse('deployment.vpc', 'is required with storage.strategy "sql": RDS runs in a VPC; {} makes one');
-  if (host !== standIns.HFSTORAGE_DATABASE_HOST) {
-    wrong('host', `must be ${reference('HFSTORAGE_DATABASE_HOST')} in a deployment, which makes the database`);
+    refuse('deployment.vpc', 'is required with storage.strategy "sql": RDS runs in a VPC; {} creates one');
+  if (host !== placeholders.HFSTORAGE_DATABASE_HOST) {
+    wrong('host', `must be ${reference('HFSTORAGE_DATABASE_HOST')} in a deployment, which creates the database`);
   }
-  if (!DATABASE_NAME.test(name)) wrong('name', 'must have only small letters, digits and _, and begin with a letter');
-  if (!username) wrong('username', 'is required: the owner of the database, which RDS makes');
+  if (!DATABASE_NAME.test(name))
+    wrong('name', 'must consist of lowercase letters, digits and _, and begin with a letter');
+  if (!username) wrong('username', 'is required: the owner of the database, which RDS creates');
   else if (!DATABASE_NAME.test(username) || RESERVED_USERS.includes(username)) {
-    wrong('username', `must have only small letters, digits and _, and not be one that RDS keeps for itself`);
+    wrong('username', `must consist of lowercase letters, digits and _, and not be a name that RDS reserves`);
   }
   if (sslmode !== undefined && sslmode !== 'verify-full')
     wrong('sslmode', 'must be "verify-full" or left out in a deployment');
@@ -82,17 +83,17 @@ function checkSql(checked: Checked): void {
   checkLocation('sql_strategy', { region }, checked);
   if (deployment.rds.proxy) {
     if (!iam_authentication)
-      wrong('iam_authentication', 'must be true with deployment.rds.proxy, which takes no passwords');
+      wrong('iam_authentication', 'must be true with deployment.rds.proxy, which accepts no passwords');
     if (!connection_proxy) wrong('connection_proxy', 'must be true with deployment.rds.proxy');
-    // Its certificates are signed by a CA that Node knows.
+    // Its certificates are signed by a CA that Node trusts.
     if (sslrootcert !== undefined)
-      wrong('sslrootcert', 'must be left out with deployment.rds.proxy, whose CA Node knows');
+      wrong('sslrootcert', 'must be left out with deployment.rds.proxy, whose CA Node trusts');
     return;
   }
-  if (password !== standIns.HFSTORAGE_DATABASE_SECRET) {
+  if (password !== placeholders.HFSTORAGE_DATABASE_SECRET) {
     wrong(
       'password',
-      `must be ${reference('HFSTORAGE_DATABASE_SECRET')} without deployment.rds.proxy: the secret that RDS makes and rotates`,
+      `must be ${reference('HFSTORAGE_DATABASE_SECRET')} without deployment.rds.proxy: the secret that RDS creates and rotates`,
     );
   }
   if (connection_proxy) wrong('connection_proxy', 'must be false or left out without deployment.rds.proxy');
@@ -119,40 +120,43 @@ function checkDynamodb(checked: Checked): void {
   }
   if (auto_scaling.enabled) {
     for (const kind of ['read', 'write'] as const) {
-      const [capacity, most] = [config[`${kind}_capacity`], auto_scaling[`max_${kind}_capacity`]];
-      if (capacity > most)
-        wrong(`${kind}_capacity`, `must be at most auto_scaling.max_${kind}_capacity, ${most}, not ${capacity}`);
+      const [capacity, maximum] = [config[`${kind}_capacity`], auto_scaling[`max_${kind}_capacity`]];
+      if (capacity > maximum)
+        wrong(`${kind}_capacity`, `must be at most auto_scaling.max_${kind}_capacity, ${maximum}, not ${capacity}`);
     }
   }
   if (!config.enable_dax) return;
   if (deployment.vpc === undefined) {
-    refuse('deployment.vpc', 'is required with storage.dynamodb_strategy.enable_dax: DAX runs in a VPC; {} makes one');
+    refuse(
+      'deployment.vpc',
+      'is required with storage.dynamodb_strategy.enable_dax: DAX runs in a VPC; {} creates one',
+    );
   }
-  if (config.dax_endpoint !== standIns.HFSTORAGE_DAX_ENDPOINT) {
-    wrong('dax_endpoint', `must be ${reference('HFSTORAGE_DAX_ENDPOINT')} in a deployment, which makes the cluster`);
+  if (config.dax_endpoint !== placeholders.HFSTORAGE_DAX_ENDPOINT) {
+    wrong('dax_endpoint', `must be ${reference('HFSTORAGE_DAX_ENDPOINT')} in a deployment, which creates the cluster`);
   }
 }
 
-/** Where backups and the state of migrations are is not for a configuration to say. */
+/** The locations of backups and of the state of migrations are fixed in a deployment. */
 function checkJobs({ migration, backup }: Config, { deployment, storage, refuse }: Checked): void {
-  const places: readonly (readonly [key: string, value: string, unset: string, place: keyof typeof PREFIXES])[] = [
+  const locations: readonly (readonly [key: string, value: string, unset: string, prefix: keyof typeof PREFIXES])[] = [
     ['backup.location', backup.location, 'backups/', 'backups'],
     ['migration.backup_location', migration.backup_location, 'backups/', 'migrationBackups'],
     ['migration.state_location', migration.state_location, 'state/', 'state'],
   ];
-  for (const [key, value, unset, place] of places) {
-    if (value === unset || value === locationOf(place)) continue;
-    const own = `s3://${reference('HFSTORAGE_BACKUP_BUCKET')}/${PREFIXES[place]}`;
-    refuse(key, `must be ${own} in a deployment, or be left out: the deployment makes the bucket`);
+  for (const [key, value, unset, prefix] of locations) {
+    if (value === unset || value === locationOf(prefix)) continue;
+    const own = `s3://${reference('HFSTORAGE_BACKUP_BUCKET')}/${PREFIXES[prefix]}`;
+    refuse(key, `must be ${own} in a deployment, or be left out: the deployment creates the bucket`);
   }
   for (const key of ['region', 'endpoint'] as const) {
     if (backup[key] !== undefined)
-      refuse(`backup.${key}`, 'has no place in a deployment, which makes the bucket; remove it');
+      refuse(`backup.${key}`, 'is not allowed in a deployment, which creates the bucket; remove it');
   }
   if (deployment.backup.native !== undefined && storage.strategy === 'json') {
     refuse(
       'deployment.backup.native',
-      'applies with storage.strategy "dynamodb" or "sql" only: the bucket of the JSON store keeps its versions; remove it',
+      'applies only with storage.strategy "dynamodb" or "sql": the bucket of the JSON store keeps its versions; remove it',
     );
   }
 }
@@ -160,8 +164,8 @@ function checkJobs({ migration, backup }: Config, { deployment, storage, refuse 
 const checks = { json: checkJson, sql: checkSql, dynamodb: checkDynamodb };
 
 /**
- * Makes sure that what a configuration wants can be deployed.
- * @throws ConfigurationError naming each key that cannot
+ * Checks that a configuration can be deployed.
+ * @throws ConfigurationError naming each invalid key
  */
 export function checkDeployment(config: Config, deployment: DeploymentConfig, peer?: PeerFile): void {
   const { storage } = config;
@@ -176,11 +180,11 @@ export function checkDeployment(config: Config, deployment: DeploymentConfig, pe
   if (deployment.vpc !== undefined && !inVpc) {
     refuse(
       'deployment.vpc',
-      'applies with storage.strategy "sql", with enable_dax, or where the other store of migrations is PostgreSQL: nothing else is in a VPC; remove it',
+      'applies only with storage.strategy "sql", with enable_dax, or if the other store of migrations is PostgreSQL: nothing else is in a VPC; remove it',
     );
   }
   if (deployment.replicas.length > 0 && storage.strategy !== 'dynamodb') {
-    refuse('deployment.replicas', 'apply with storage.strategy "dynamodb" only; remove them');
+    refuse('deployment.replicas', 'apply only with storage.strategy "dynamodb"; remove them');
   }
   if (problems.length > 0) throw new ConfigurationError(problems.join('; '));
 }

@@ -14,19 +14,19 @@ import { CONFIG_FILE } from './placeholders.ts';
 
 /** The other store of migrations. */
 export interface PeerFile {
-  /** As orders name it. */
+  /** As calls name it. */
   readonly name: string;
   readonly config: Config;
 }
 
 type Refuse = (key: string, message: string) => void;
 
-const onThisMachine = 'has no place here: functions use AWS and their own role; remove it';
+const onThisMachine = 'is not allowed here: functions use AWS and their own role; remove it';
 
 function checkJson({ storage }: Config, refuse: Refuse): void {
   const { base_path, endpoint } = storage.json_strategy;
   if (!isS3BasePath(base_path)) {
-    refuse('json_strategy.base_path', 'must be s3://bucket/prefix: functions reach no disk of another machine');
+    refuse('json_strategy.base_path', 'must be s3://bucket/prefix: functions cannot reach the disk of another machine');
   }
   if (endpoint !== undefined) refuse('json_strategy.endpoint', onThisMachine);
 }
@@ -41,12 +41,15 @@ function checkDynamodb({ storage }: Config, refuse: Refuse): void {
 function checkSql({ storage }: Config, refuse: Refuse, { vpc }: DeploymentConfig): void {
   const { type, password, iam_authentication, sslrootcert } = storage.sql_strategy;
   if (type === 'sqlite')
-    refuse('sql_strategy.type', 'must be "postgresql": functions reach no disk of another machine');
+    refuse('sql_strategy.type', 'must be "postgresql": functions cannot reach the disk of another machine');
   if (vpc?.id === undefined) {
-    refuse('sql_strategy', 'needs deployment.vpc.id: a VPC from which the database and AWS services can be reached');
+    refuse('sql_strategy', 'requires deployment.vpc.id: a VPC from which the database and AWS services can be reached');
   }
   if (!iam_authentication && (password === undefined || !isSecretArn(password))) {
-    refuse('sql_strategy.password', 'must be the ARN of a secret, or iam_authentication true: it lies beside the code');
+    refuse(
+      'sql_strategy.password',
+      'must be the ARN of a secret, or iam_authentication must be true: the file is deployed with the code',
+    );
   }
   if (sslrootcert !== undefined && !existsSync(sslrootcert)) {
     refuse('sql_strategy.sslrootcert', `names ${JSON.stringify(sslrootcert)}, and there is no such file`);
@@ -57,8 +60,8 @@ const checks = { json: checkJson, sql: checkSql, dynamodb: checkDynamodb };
 
 /**
  * Reads the file that `deployment.migration.peer` names.
- * @returns undefined where it names none
- * @throws ConfigurationError where functions could not use it
+ * @returns undefined if it names none
+ * @throws ConfigurationError if functions could not use it
  */
 export function readPeer({ storage }: Config, deployment: DeploymentConfig): PeerFile | undefined {
   const { peer: file } = deployment.migration;
@@ -66,7 +69,9 @@ export function readPeer({ storage }: Config, deployment: DeploymentConfig): Pee
   const key = 'deployment.migration.peer';
   const name = basename(file);
   if (name === CONFIG_FILE)
-    throw new ConfigurationError(`${key} must not be called ${CONFIG_FILE}: the service's own is.`);
+    throw new ConfigurationError(
+      `${key} must not be called ${CONFIG_FILE}, the name of the service's own configuration.`,
+    );
   let config: Config;
   try {
     config = parseConfig(parseJsonText(readFileSync(file)));
@@ -76,7 +81,7 @@ export function readPeer({ storage }: Config, deployment: DeploymentConfig): Pee
   const problems: string[] = [];
   checks[config.storage.strategy](config, (path, message) => problems.push(`storage.${path} ${message}`), deployment);
   if (storeLocation(config.storage) === storeLocation(storage))
-    problems.push('storage is the very store of this deployment');
+    problems.push('storage is the store of this deployment itself');
   if (problems.length > 0) throw new ConfigurationError(`${key}: ${file}: ${problems.join('; ')}`);
   return { name, config };
 }

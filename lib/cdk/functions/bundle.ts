@@ -1,37 +1,37 @@
-/** Bundles of the Lambda functions: one file each, with the one store that is in use. */
+/** Bundles of the Lambda functions: one file each, with only the store in use. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { Config } from '../../config/configuration.ts';
 import { packageRoot } from '../../config/package-root.ts';
 
-/** What becomes a function. */
+/** The source of a function. */
 export interface FunctionSource {
   /** Name of the folder of the bundle. */
   readonly name: string;
-  /** The module that exports `handler`, from the root of this package. */
+  /** The module that exports `handler`, relative to the root of this package. */
   readonly entry: string;
 }
 
 export interface BundleRequest {
   readonly functions: readonly FunctionSource[];
-  /** Modules that are not taken into the bundles; see `unusedModules`. */
+  /** Modules that are left out of the bundles; see `unusedModules`. */
   readonly external: readonly string[];
-  /** Where a folder for each function is made, with index.mjs in it. */
+  /** Parent of a folder per function, with its index.mjs. */
   readonly outdir: string;
 }
 
-/** Makes the bundles. Tests of stacks have a quicker one that makes none. */
+/** Creates the bundles. Tests of stacks use a faster one that creates none. */
 export type Bundler = (request: BundleRequest) => void;
 
 /** Handler of each bundle. */
 export const HANDLER = 'index.handler';
 
-// Packages in CommonJS call `require`, which a module has not.
+// CommonJS packages call `require`, which ES modules lack.
 const BANNER =
   "import{createRequire as hfstorageRequire}from'node:module';const require=hfstorageRequire(import.meta.url);";
 
-/** Modules that some stores need and others do not. Those of a store are imported only when it is opened. */
+/** Modules that only some stores need. Those of a store are imported only when it is opened. */
 const optionalModules = {
   json: '*/json/json-strategy.ts',
   sql: '*/sql/open-sql-strategy.ts',
@@ -44,7 +44,7 @@ const optionalModules = {
 } as const;
 
 /**
- * Ways to credentials that Lambda has no use for: it sets variables. The SDK imports them only where those are missing.
+ * Credential providers that are not needed in Lambda, which sets variables. The SDK imports them only if those are missing.
  */
 const credentialProviders = [
   ...['http', 'ini', 'login', 'process', 'sso', 'web-identity'].map((name) => `@aws-sdk/credential-provider-${name}`),
@@ -65,15 +65,15 @@ function usedModules({ storage }: Pick<Config, 'storage'>): (keyof typeof option
   }
 }
 
-/** What functions with these stores never import: the other stores, and libraries that these do without. */
+/** Modules that functions with these stores never import: the other stores, and optional libraries. */
 export function unusedModules(...configs: readonly Pick<Config, 'storage'>[]): string[] {
   const used = new Set(configs.flatMap(usedModules).map((name) => optionalModules[name]));
-  // libpq in C, which pg looks for, and does without.
+  // libpq in C, which pg tries to load and does not need.
   const never = [...credentialProviders, 'pg-native'];
   return [...Object.values(optionalModules).filter((module) => !used.has(module)), ...never];
 }
 
-/** Bundles with esbuild, all functions in one run, so that each source is read once. */
+/** Bundles all functions with esbuild in one run, so that each source is read only once. */
 export const bundle: Bundler = ({ functions, external, outdir }) => {
   buildSync({
     absWorkingDir: packageRoot() ?? process.cwd(),
@@ -82,7 +82,7 @@ export const bundle: Bundler = ({ functions, external, outdir }) => {
     outExtension: { '.js': '.mjs' },
     bundle: true,
     minify: true,
-    // Names of error classes are in logs.
+    // Names of error classes appear in logs.
     keepNames: true,
     legalComments: 'none',
     platform: 'node',

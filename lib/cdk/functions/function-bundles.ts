@@ -1,4 +1,4 @@
-/** The folders of all functions: their code, and the files beside it. */
+/** The folders of all functions: their code and accompanying files. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config/configuration.ts';
@@ -18,14 +18,14 @@ import { jobOperations } from '../jobs/job-access.ts';
 import { backupSources, migrationSources, restoreTestSource } from '../jobs/job-sources.ts';
 import { addFiles, type Bundler, type FunctionSource, unusedModules } from './bundle.ts';
 
-/** Where backups are restored to be tested. */
+/** The store into which backups are restored for testing. */
 const scratch = (): Config => parseConfig({ storage: { strategy: 'sql', sql_strategy: { name: 'scratch.db' } } }, {});
 
-/** The file with a database's CA certificates, where the configuration names one. */
+/** The file with a database's CA certificates, if the configuration names one. */
 const certificatesOf = ({ storage }: Config): string | undefined =>
   storage.strategy === 'sql' ? storage.sql_strategy.sslrootcert : undefined;
 
-/** Makes a folder for each function. */
+/** Creates a folder per function. */
 export function makeBundles(config: Config, peer: PeerFile | undefined, outdir: string, bundler: Bundler): void {
   const uncached = withoutCache(config);
   const both = peer === undefined ? [uncached] : [uncached, peer.config];

@@ -14,19 +14,19 @@ export interface ServiceFunctionProps {
   readonly description: string;
   /** Folder with the bundles of all functions. */
   readonly bundles: string;
-  /** Name of this one's bundle. */
+  /** Name of this function's bundle. */
   readonly name: string;
   readonly deployment: DeploymentConfig;
   /** Whether X-Ray traces it. */
   readonly tracing: boolean;
   readonly timeout: Duration;
-  /** Where it runs, if it must reach something in a VPC. */
+  /** Its network, if it must reach something in a VPC. */
   readonly network?: FunctionNetwork | undefined;
-  /** What differs from the functions of the API. */
+  /** MB of memory, if it differs from the functions of the API. */
   readonly memoryMb?: number;
-  /** MB of its temporary folder; Lambda's 512 where left out. */
+  /** MB of its temporary folder; Lambda's 512 if left out. */
   readonly storageMb?: number;
-  /** Whether the limit of calls at the same time is not for it. */
+  /** Whether it is exempt from the limit on concurrent calls. */
   readonly unlimited?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -40,7 +40,7 @@ const NETWORK_ACTIONS = [
   'ec2:UnassignPrivateIpAddresses',
 ];
 
-/** A Lambda function of this program, with a role and a log of its own. */
+/** A Lambda function of this program, with its own role and log. */
 export class ServiceFunction extends Construct implements IGrantable {
   readonly lambda: LambdaFunction;
   readonly role: Role;
@@ -73,23 +73,23 @@ export class ServiceFunction extends Construct implements IGrantable {
       ...(reserved_concurrency !== undefined &&
         props.unlimited !== true && { reservedConcurrentExecutions: reserved_concurrency }),
       tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
-      // Not spread: a getter of a class would be left out without a word, and CDK makes a group where none is named.
+      // Not spread: a spread silently omits getters of a class, and CDK creates a group if none is given.
       ...(network !== undefined && {
         vpc: network.vpc,
         vpcSubnets: network.vpcSubnets,
         securityGroups: network.securityGroups,
       }),
       environment: {
-        // Relative to the function's folder, in which Lambda starts it.
+        // Relative to the function's folder, where Lambda starts it.
         HFSTORAGE_CONFIG: CONFIG_FILE,
-        // Deployments that share an account tell their metrics apart by it.
+        // Separates the metrics of deployments that share an account.
         POWERTOOLS_SERVICE_NAME: deployment.name,
         POWERTOOLS_METRICS_NAMESPACE: 'HostFactory',
         ...props.environment,
       },
     });
     if (props.tracing) {
-      acknowledgeWildcard(this.role, '*', 'X-Ray has no resources that its actions could be limited to.');
+      acknowledgeWildcard(this.role, '*', 'X-Ray has no resources to which its actions could be limited.');
     }
   }
 
@@ -112,7 +112,7 @@ export class ServiceFunction extends Construct implements IGrantable {
     this.lambda.addEnvironment(name, value);
   }
 
-  /** Lambda itself attaches the function to its subnets, by the function's role. The code must not. */
+  /** Lambda attaches the function to its subnets with the function's role. The code itself must not do so. */
   #allowNetwork(): void {
     this.allow(NETWORK_ACTIONS, ['*']);
     this.role.addToPrincipalPolicy(
@@ -120,7 +120,7 @@ export class ServiceFunction extends Construct implements IGrantable {
         effect: Effect.DENY,
         actions: NETWORK_ACTIONS,
         resources: ['*'],
-        // Lambda sends it with the calls of a function's code only.
+        // Lambda sends this key only with calls from a function's code.
         conditions: { Null: { 'lambda:SourceFunctionArn': 'false' } },
       }),
     );

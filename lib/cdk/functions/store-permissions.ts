@@ -1,4 +1,4 @@
-/** What each operation of the API does with the store, and so what its function may do. */
+/** How each operation of the API uses the store, which decides the permissions of its function. */
 import type { Config } from '../../config/configuration.ts';
 import {
   type CollectionName,
@@ -20,18 +20,18 @@ export type DynamodbAction =
   | 'UpdateItem';
 
 /**
- * Actions of DynamoDB on the tables of some collections, or on some of their indexes. TransactWriteItems has no permission
- * of its own: its parts are PutItem, UpdateItem, DeleteItem and ConditionCheckItem.
+ * DynamoDB actions on the tables of some collections, or on some of their indexes. TransactWriteItems has no permission of
+ * its own: its parts need PutItem, UpdateItem, DeleteItem and ConditionCheckItem.
  */
 export interface TableNeed {
   readonly actions: readonly DynamodbAction[];
   readonly collections: readonly CollectionName[];
-  /** Partition keys of the indexes; the tables themselves where left out. */
+  /** Partition keys of the indexes; the tables themselves if left out. */
   readonly indexesOn?: readonly string[];
 }
 
 export interface StoreNeeds {
-  /** 'open' is enough to ask a store what it can do. */
+  /** 'open' is enough to read a store's capabilities. */
   readonly access: 'open' | 'read' | 'write';
   readonly dynamodb: readonly TableNeed[];
 }
@@ -52,28 +52,28 @@ const query = (collection: CollectionName, ...indexesOn: string[]): TableNeed =>
   indexesOn,
 });
 
-/** Queries by every index there is: the planner chooses. */
+/** Queries by any index: the planner chooses. */
 const allIndexes = collectionNames.flatMap((collection) => {
   const keys = declarationOf(collection).indexes.map(({ partitionKey }) => partitionKey);
   return keys.length === 0 ? [] : [query(collection, ...keys)];
 });
-/** Queries for children that refer to an entity which is to be deleted. */
+/** Queries for children that reference an entity to be deleted. */
 export const childLookups = children.map((collection) =>
   query(collection, ...referencesFrom(collection).map(({ field }) => field)),
 );
-/** What tells whether a store is well: a read of each table. */
+/** A health check reads each table. */
 export const healthReads = tables(everything, 'GetItem');
-/** Checks that parents are there. */
+/** Checks that parents exist. */
 const parentChecks = tables(parents, 'ConditionCheckItem');
-/** A machine without template_id takes that of its request. Requests may also be hidden, which only reading tells. */
+/** A machine without template_id takes that of its request. Requests may also be hidden, which only a read reveals. */
 const requestsRead = tables(['requests'], 'GetItem');
 
 const read = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'read', dynamodb });
 const write = (...dynamodb: TableNeed[]): StoreNeeds => ({ access: 'write', dynamodb });
 
 /**
- * By operation, with references enforced or not. An entity with parents to check is written by a transaction, which
- * replaces it (PutItem) after it was read; any other by one call (UpdateItem, or PutItem where it must be new).
+ * By operation, with references enforced or not. An entity with parents to check is written by a transaction, which reads
+ * and replaces it (PutItem); any other by one call (UpdateItem, or PutItem if it must be new).
  */
 const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } = {
   'get-entity': () => read(tables(everything, 'GetItem')),
@@ -108,7 +108,7 @@ const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } =
       tables(everything, 'ConditionCheckItem', 'DeleteItem', 'GetItem', 'PutItem'),
       ...(enforced ? childLookups : []),
     ),
-  // UpdateItem unveils a request of more than 98 machines; DeleteItem takes back what could not be completed.
+  // UpdateItem makes a request of more than 98 machines visible; DeleteItem removes an incomplete one.
   'provision-request': (enforced) =>
     write(
       tables(['templates', 'requests'], 'GetItem'),
@@ -118,6 +118,6 @@ const needs: { readonly [O in Operation]?: (enforced: boolean) => StoreNeeds } =
     ),
 };
 
-/** What an operation needs; undefined where it uses no store. */
+/** The needs of an operation; undefined if it uses no store. */
 export const needsOf = (operation: Operation, { enforce_references }: Config['storage']): StoreNeeds | undefined =>
   needs[operation]?.(enforce_references);

@@ -1,4 +1,4 @@
-/** When operators are told. What to do about each alarm is in docs/deployment.md. */
+/** Alarms for operators. docs/deployment.md says what to do about each. */
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -9,15 +9,15 @@ import { cacheMetric, databaseMetric, gatewayMetric, serviceCount, tableMetric }
 export interface AlarmDefinition {
   /** Part of the alarm's name. */
   readonly id: string;
-  /** What happened, and what to look at. */
+  /** What happened, and what to check. */
   readonly description: string;
   readonly metric: IMetric;
   readonly threshold: number;
   /** Whether the alarm goes off below the threshold instead of above it. */
   readonly below?: true;
-  /** Periods in a row, each of 5 minutes. */
+  /** Consecutive periods of 5 minutes. */
   readonly periods: number;
-  /** Where silence is what is wrong. */
+  /** Whether missing data triggers the alarm. */
   readonly missingIsBad?: true;
 }
 
@@ -28,14 +28,14 @@ export const apiAlarms = (name: string): AlarmDefinition[] => [
   {
     id: 'failures',
     description:
-      'Calls are answered with 5xx. Look at the problems by code on the dashboard, then at the log of the function.',
+      'Calls are answered with 5xx. Check the problems by code on the dashboard, then the log of the function.',
     metric: gatewayMetric(name, '5XXError', 'Sum'),
     threshold: 5,
     periods: 2,
   },
   {
     id: 'latency',
-    description: 'One call in a hundred takes more than 5 s. Look at throttling and at the store on the dashboard.',
+    description: 'One call in a hundred takes more than 5 s. Check throttling and the store on the dashboard.',
     metric: gatewayMetric(name, 'Latency', 'p99'),
     threshold: 5000,
     periods: 3,
@@ -50,7 +50,7 @@ export const apiAlarms = (name: string): AlarmDefinition[] => [
   {
     id: 'conflicts',
     description:
-      'Many writes meet versions that others have written. Look for two callers that change the same entities.',
+      'Many writes conflict with versions written by others. Look for two callers that change the same entities.',
     metric: serviceCount(name, 'Conflicts'),
     threshold: 500,
     periods: 3,
@@ -62,7 +62,7 @@ export function storeAlarms({ tables, cache, database }: DataStack): AlarmDefini
   const ofTables = (tables?.tableNames ?? []).flatMap((table) =>
     (['Read', 'Write'] as const).map((kind) => ({
       id: `${table}-${kind.toLowerCase()}-throttling`,
-      description: `DynamoDB throttles ${kind.toLowerCase()}s of ${table}. Look for one busy key, or raise auto_scaling.max_${kind.toLowerCase()}_capacity.`,
+      description: `DynamoDB throttles ${kind.toLowerCase()}s of ${table}. Look for a hot key, or raise auto_scaling.max_${kind.toLowerCase()}_capacity.`,
       metric: tableMetric(table, `${kind}ThrottleEvents`),
       threshold: 50,
       periods: 2,
@@ -85,7 +85,7 @@ export function storeAlarms({ tables, cache, database }: DataStack): AlarmDefini
   return [
     {
       id: 'database-processor',
-      description: 'The database is busy. Look at Performance Insights, or use a larger deployment.rds.instance_class.',
+      description: 'The database is busy. Check Performance Insights, or use a larger deployment.rds.instance_class.',
       metric: databaseMetric(instanceIdentifier, 'CPUUtilization'),
       threshold: 80,
       periods: 3,
@@ -109,7 +109,7 @@ export function storeAlarms({ tables, cache, database }: DataStack): AlarmDefini
   ];
 }
 
-/** Makes alarms that tell a topic when they go off and when all is well again. */
+/** Creates alarms that notify a topic when they go off and when they recover. */
 export function addAlarms(
   scope: Construct,
   name: string,

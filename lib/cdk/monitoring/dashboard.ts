@@ -1,4 +1,4 @@
-/** What the dashboard shows, section by section. */
+/** The dashboard, section by section. */
 import { Dashboard, GraphWidget, type IMetric, type IWidget, TextWidget } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { operations } from '../api/api-functions.ts';
@@ -15,7 +15,7 @@ import {
   unitsUsed,
 } from './service-metrics.ts';
 
-/** A heading with what is below it. */
+/** A heading with its widgets. */
 export interface DashboardSection {
   readonly title: string;
   readonly widgets: readonly IWidget[];
@@ -27,7 +27,7 @@ const WIDTH = 24;
 export const graph = (title: string, left: IMetric[], right: IMetric[] = []): GraphWidget =>
   new GraphWidget({ title, left, right, width: WIDTH / 3, height: 6, leftYAxis: { min: 0 } });
 
-/** Calls, how long they take and what goes wrong. */
+/** Calls, their latency and their errors. */
 export function apiSection(name: string): DashboardSection {
   const latency = (statistic: string) => gatewayMetric(name, 'Latency', statistic);
   return {
@@ -38,7 +38,10 @@ export function apiSection(name: string): DashboardSection {
         operations.map((operation) => callsOf(name, operation)),
       ),
       graph('Latency, ms', [latency('p50'), latency('p99'), gatewayMetric(name, 'IntegrationLatency', 'p99')]),
-      graph('Answers of 4xx and 5xx', [gatewayMetric(name, '4XXError', 'Sum'), gatewayMetric(name, '5XXError', 'Sum')]),
+      graph('Answers with 4xx and 5xx', [
+        gatewayMetric(name, '4XXError', 'Sum'),
+        gatewayMetric(name, '5XXError', 'Sum'),
+      ]),
       graph('Problems by code', [problemsByCode(name)]),
       graph('Conflicts, throttling by the store, failures', [
         serviceCount(name, 'Conflicts'),
@@ -46,7 +49,7 @@ export function apiSection(name: string): DashboardSection {
         serviceCount(name, 'Failures'),
       ]),
       graph(
-        'Functions: throttled (left), at the same time (right)',
+        'Functions: throttled (left), concurrent (right)',
         [functionMetric(`${name}-api`, 'Throttles', 'Sum')],
         [functionMetric(`${name}-api`, 'ConcurrentExecutions', 'Maximum')],
       ),
@@ -54,7 +57,7 @@ export function apiSection(name: string): DashboardSection {
   };
 }
 
-/** How much of the store's capacity is in use. */
+/** The utilization of the store's capacity. */
 export function storeSections({ tables, cache, database }: DataStack): DashboardSection[] {
   const sections: DashboardSection[] = [];
   if (tables !== undefined) {
@@ -63,11 +66,11 @@ export function storeSections({ tables, cache, database }: DataStack): Dashboard
       title: 'DynamoDB',
       widgets: [
         graph(
-          'Read units a second',
+          'Read units per second',
           of((table) => unitsUsed(table, 'Read')),
         ),
         graph(
-          'Write units a second',
+          'Write units per second',
           of((table) => unitsUsed(table, 'Write')),
         ),
         graph(

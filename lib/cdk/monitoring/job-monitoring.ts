@@ -1,4 +1,4 @@
-/** What the dashboard shows of migrations and backups, and when operators are told of them. */
+/** The dashboard section and the alarms of migrations and backups. */
 import { Duration } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { DeploymentConfig } from '../../config/deployment.ts';
@@ -20,7 +20,7 @@ const executions = (name: string, kind: JobKind, metricName: string): Metric =>
     label: metricName.replace('Executions', ''),
   });
 
-/** Hours since the newest good backup; ten years where there is none. */
+/** Hours since the newest good backup; ten years if there is none. */
 const backupAge = (name: string): Metric =>
   new Metric({
     namespace: NAMESPACE,
@@ -33,7 +33,7 @@ const backupAge = (name: string): Metric =>
 
 const OUTCOMES = ['ExecutionsStarted', 'ExecutionsSucceeded', 'ExecutionsFailed', 'ExecutionsTimedOut'] as const;
 
-/** Migrations and backups: how many, how they go on, how they end. */
+/** Migrations and backups: their number, progress and outcomes. */
 export const jobsSection = (name: string): DashboardSection => ({
   title: 'Migrations and backups',
   widgets: [
@@ -70,7 +70,7 @@ export function jobAlarms(name: string, { max_age_hours, schedule }: DeploymentC
   });
   const age: AlarmDefinition = {
     id: 'backup-age',
-    description: `There is no good backup that is younger than ${max_age_hours} hours, or nobody has measured. Look at the executions of ${name}-backup.`,
+    description: `There is no good backup younger than ${max_age_hours} hours, or its age was not measured. Check the executions of ${name}-backup.`,
     metric: backupAge(name),
     threshold: max_age_hours,
     periods: 1,
@@ -80,11 +80,11 @@ export function jobAlarms(name: string, { max_age_hours, schedule }: DeploymentC
     ended(
       'migration',
       'Failed',
-      'A migration has failed. Look at GET /v1/migrations for why, then redrive its execution.',
+      'A migration has failed. GET /v1/migrations shows the cause; then redrive its execution.',
     ),
-    ended('migration', 'TimedOut', 'A migration has not ended within a week. Look at its execution, and redrive it.'),
-    ended('backup', 'Failed', 'A backup has failed. Look at its execution for why, then redrive it.'),
-    ended('backup', 'TimedOut', 'A backup has not ended within a day. Look at its execution, and redrive it.'),
+    ended('migration', 'TimedOut', 'A migration has not ended within a week. Check its execution, and redrive it.'),
+    ended('backup', 'Failed', 'A backup has failed. Its execution shows the cause; then redrive it.'),
+    ended('backup', 'TimedOut', 'A backup has not ended within a day. Check its execution, and redrive it.'),
     ...(schedule === 'none' ? [] : [age]),
   ];
 }

@@ -13,13 +13,13 @@ export interface MonitoringStackProps extends StackProps {
   readonly storage: Config['storage'];
   readonly deployment: DeploymentConfig;
   readonly data: DataStack;
-  /** What other stacks add to the dashboard, such as the progress of migrations. */
+  /** Sections that other stacks add to the dashboard, such as the progress of migrations. */
   readonly sections?: readonly DashboardSection[];
-  /** What other stacks add to the alarms, such as the age of the last backup. */
+  /** Alarms that other stacks add, such as the age of the last backup. */
   readonly alarms?: readonly AlarmDefinition[];
 }
 
-/** The dashboard, the alarms, and the topic by which operators are told. */
+/** The dashboard, the alarms, and the topic that notifies operators. */
 export class MonitoringStack extends Stack {
   readonly topic: ITopic;
 
@@ -30,13 +30,13 @@ export class MonitoringStack extends Stack {
     this.topic = this.#topic(deployment);
     addDashboard(this, name, [apiSection(name), ...storeSections(data), ...sections]);
     addAlarms(this, name, this.topic, [...apiAlarms(name), ...storeAlarms(data), ...alarms]);
-    new CfnOutput(this, 'AlarmTopic', { value: this.topic.topicArn, description: 'Where alarms go.' });
+    new CfnOutput(this, 'AlarmTopic', { value: this.topic.topicArn, description: 'Topic of the alarms.' });
   }
 
   #topic({ name, alarms }: DeploymentConfig): ITopic {
     if (alarms.topic_arn !== undefined) return Topic.fromTopicArn(this, 'Alarms', alarms.topic_arn);
     const topic = new Topic(this, 'Alarms', { displayName: `Alarms of ${name}`, enforceSSL: true });
-    // A policy of its own takes the place of the one by which everybody in the account may publish.
+    // An explicit policy replaces the default one, which lets everybody in the account publish.
     topic.grantPublish(
       new ServicePrincipal('cloudwatch.amazonaws.com', {
         conditions: { StringEquals: { 'aws:SourceAccount': this.account } },

@@ -1,15 +1,15 @@
-/** The metrics that the functions write (`lib/lambda/api-metrics.ts`), and those of AWS, as CloudWatch names them. */
+/** The metrics that the functions write (`lib/lambda/api-metrics.ts`), and AWS's own, by their CloudWatch names. */
 import { Duration } from 'aws-cdk-lib';
 import { MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Operation } from '../../service/http/routes.ts';
 import { STAGE } from '../api/api-resources.ts';
 
-/** Namespace of what the functions count; each function has it in POWERTOOLS_METRICS_NAMESPACE. */
+/** Namespace of the functions' metrics; each function has it in POWERTOOLS_METRICS_NAMESPACE. */
 export const NAMESPACE = 'HostFactory';
 
 const PERIOD = Duration.minutes(5);
 
-/** What is counted for the whole service. */
+/** The counters for the whole service. */
 export type ServiceCount = 'Conflicts' | 'Failures' | 'Throttles';
 
 export const serviceCount = (service: string, metricName: ServiceCount): Metric =>
@@ -32,7 +32,7 @@ export const callsOf = (service: string, operation: Operation): Metric =>
     label: operation,
   });
 
-/** Problems by their codes, whichever have come up. */
+/** Problems by code, for all codes that have occurred. */
 export const problemsByCode = (service: string): MathExpression =>
   new MathExpression({
     expression: `SEARCH('{${NAMESPACE},code,service} MetricName="Problems" service="${service}"', 'Sum')`,
@@ -40,7 +40,7 @@ export const problemsByCode = (service: string): MathExpression =>
     label: '',
   });
 
-/** A metric of all functions of a stack, whose names begin with that of the stack. */
+/** A metric of all functions of a stack, whose names begin with the stack's name. */
 export const functionMetric = (stackName: string, metricName: string, statistic: string): MathExpression =>
   new MathExpression({
     expression: `SEARCH('{AWS/Lambda,FunctionName} MetricName="${metricName}" FunctionName="${stackName}-"', '${statistic}')`,
@@ -72,7 +72,7 @@ export const tableMetric = (table: string, metricName: string): Metric =>
     label: table,
   });
 
-/** Units per second that were used of a table, as a mean of the period. */
+/** Consumed units per second of a table, as the mean of the period. */
 export function unitsUsed(table: string, kind: 'Read' | 'Write'): MathExpression {
   // Ids are shared by all expressions of a graph.
   const id = `units_${table.replace(/\W/g, '_')}`;

@@ -36,15 +36,15 @@ export interface CreateFlags extends LocationFlag {
   readonly id?: string;
 }
 
-/** Takes a backup and says what is in it. */
+/** Takes a backup and prints its contents. */
 export async function createCommand(session: Session, flags: CreateFlags): Promise<void> {
   keepHeapSmall();
-  const place = await backupLocation(session, flags);
+  const choice = await backupLocation(session, flags);
   if (flags.id !== undefined) requireBackupId(flags.id);
-  using claimed = flags.id === undefined ? undefined : await claim(place.config, flags.id);
-  if (flags.native) return await createNative(session, place, flags);
-  const manifest = await createPortable(session, place, { id: flags.id, state: claimed?.state });
-  await print(session, manifest, place.location.text);
+  using claimed = flags.id === undefined ? undefined : await claim(choice.config, flags.id);
+  if (flags.native) return await createNative(session, choice, flags);
+  const manifest = await createPortable(session, choice, { id: flags.id, state: claimed?.state });
+  await print(session, manifest, choice.location.text);
 }
 
 /**
@@ -68,11 +68,11 @@ async function createPortable(
   own: { readonly id: string | undefined; readonly state: WorkState | undefined },
 ): Promise<BackupManifest> {
   await using repository = await openRepository(config);
-  using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
+  using interruption = new Interruption(session.output, 'The incomplete backup is removed.');
   using progress = new Progress(session.output);
   const { strategy } = repository;
   const totals = await totalsOf(strategy);
-  // Awaited here: what is declared with `using` is let go of as soon as this function returns.
+  // Awaited here: `using` disposes of its variables as soon as this function returns.
   return await createBackup(strategy, {
     location,
     ...own,
@@ -82,7 +82,7 @@ async function createPortable(
   });
 }
 
-/** How many entities there are, where counting them is not as much work as reading them. */
+/** The number of entities, if counting them is cheaper than reading them. */
 async function totalsOf(strategy: StorageStrategy): Promise<ReadonlyMap<CollectionName, number> | undefined> {
   if (!strategy.capabilities.snapshotReads) return undefined;
   const totals = new Map<CollectionName, number>();
@@ -95,7 +95,7 @@ async function createNative(
   { config, location }: BackupLocationChoice,
   { id }: Pick<CreateFlags, 'id'>,
 ): Promise<void> {
-  using interruption = new Interruption(session.output, 'What was written of the backup is removed.');
+  using interruption = new Interruption(session.output, 'The incomplete backup is removed.');
   const { signal } = interruption;
   using progress = new Progress(session.output);
   const options = { signal, progress: progress.add.bind(progress) };
@@ -132,10 +132,10 @@ async function print(session: Session, manifest: BackupManifest | NativeManifest
   const about = entities === undefined ? files.map(({ file }) => file).join(', ') : entitiesText(entities);
   await output.line(`${location.replace(/\/*$/, '/')}${id}: ${about}, ${sizeText(bytes)}.`);
   if (consistencyText(manifest) === 'no') {
-    output.note('This store cannot show one moment: what was written meanwhile may be in the backup in part.');
+    output.note('This store has no snapshots: writes made during the backup may be only partly in it.');
   }
   if (entities !== undefined && Object.values(entities).every((count) => count === 0)) {
-    output.note(`The store is empty: ${source.place}. Is that the right one?`);
+    output.note(`The store is empty: ${source.place}. Is it the right one?`);
   }
 }
 
@@ -145,5 +145,7 @@ async function printKept({ output }: Session, kept: readonly KeptBackup[]): Prom
     ['table', 'backup', 'arn'],
     kept.map(({ table, name, arn }) => [table, name, arn]),
   );
-  output.note('DynamoDB keeps these backups. Each shows its table at one moment, but not the three at the same one.');
+  output.note(
+    'DynamoDB keeps these backups. Each is a snapshot of its table, but the three are not from the same moment.',
+  );
 }

@@ -4,7 +4,7 @@ import type { Session } from '../session.ts';
 import { displayText } from '../tables.ts';
 import { backupLocation, consistencyText, type LocationFlag, sizeText } from './location.ts';
 
-/** Shows what lies in a location, the oldest first, and what is wrong with it. */
+/** Lists the backups in a location, oldest first, with the problem of each unusable one. */
 export async function listCommand(session: Session, flags: LocationFlag): Promise<void> {
   const { output } = session;
   const { location } = await backupLocation(session, flags);
@@ -20,6 +20,6 @@ export async function listCommand(session: Session, flags: LocationFlag): Promis
     ...collectionNames.map((name) => String(backup.entities?.[name] ?? '')),
     consistencyText(backup),
   ]);
-  await output.table(['backup', 'taken', 'kind', 'state', 'size', ...collectionNames, 'of one moment'], rows);
+  await output.table(['backup', 'taken', 'kind', 'state', 'size', ...collectionNames, 'consistent'], rows);
   for (const { id, reason } of backups) if (reason !== undefined) output.note(`${id}: ${displayText(reason)}`);
 }

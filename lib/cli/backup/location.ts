@@ -18,7 +18,7 @@ export interface BackupLocationChoice {
   readonly location: Location;
 }
 
-/** The location that a command names, else the one of the configuration. */
+/** The location given on the command line, else the configured one. */
 export async function backupLocation(session: Session, flags: LocationFlag): Promise<BackupLocationChoice> {
   const { config } = await session.readConfig();
   const { location, region, endpoint } = config.backup;
@@ -27,18 +27,18 @@ export async function backupLocation(session: Session, flags: LocationFlag): Pro
 
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'];
 
-/** A size for people: `1.2 MB`. */
+/** A readable size: `1.2 MB`. */
 export function sizeText(bytes: number): string {
   const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1);
   return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${UNITS[power]}`;
 }
 
-/** Whether a backup shows one moment, in a word. */
+/** Whether a backup is a consistent snapshot, in a word. */
 export const consistencyText = ({ consistent }: Pick<BackupSummary, 'consistent'>): string => {
   if (consistent === undefined) return '';
   return consistent ? 'yes' : 'no';
 };
 
-/** How many entities there are: `5 templates, 1 request, 0 machines`. */
+/** Counts of entities: `5 templates, 1 request, 0 machines`. */
 export const entitiesText = (entities: Readonly<Record<CollectionName, number>>): string =>
   collectionNames.map((name) => counted(entities[name], name.slice(0, -1))).join(', ');

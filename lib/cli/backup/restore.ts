@@ -24,25 +24,25 @@ export interface RestoreFlags extends LocationFlag {
   readonly yes?: true;
 }
 
-/** Entities of each kind that are named to people. */
-const MOST_NAMED = 20;
+/** Most entities of each kind that are listed for people. */
+const MAX_LISTED = 20;
 
-/** Puts a backup into the configured store. Exit code 3 where entities were kept, left out, or not in the backup. */
+/** Restores a backup into the configured store. Exit code 3 if entities were kept, left out, or not in the backup. */
 export async function restoreCommand(session: Session, id: string, flags: RestoreFlags): Promise<void> {
   keepHeapSmall();
   requireOneCollection(flags);
   const { config, location } = await backupLocation(session, flags);
   const { manifest, passedOver } = await locateBackup(location, id);
-  for (const backup of passedOver) session.output.note(`${backup.id} was passed over: it is ${backup.state}.`);
-  const place = storeLocation(config.storage);
+  for (const backup of passedOver) session.output.note(`${backup.id} was skipped: it is ${backup.state}.`);
+  const target = storeLocation(config.storage);
   await using repository = await openRepository(config);
   if (flags.overwrite && !flags.yes && (await holdsEntities(repository.strategy))) {
-    const question = `What ${place} holds in a newer version than ${manifest.id} is lost. Go on?`;
+    const question = `Entities in ${target} with a newer version than in ${manifest.id} will be overwritten. Continue?`;
     await session.confirm(question, '--overwrite of a store that holds entities');
   }
   using interruption = new Interruption(
     session.output,
-    'What was restored stays; run the same command again to go on.',
+    'Restored entities stay; run the same command again to continue.',
   );
   using progress = new Progress(session.output);
   const totals = flags.id.length > 0 ? undefined : entityCounts(manifest);
@@ -60,17 +60,17 @@ export async function restoreCommand(session: Session, id: string, flags: Restor
     progress: (phase, collection, n) => progress.add(`${phase} ${collection}`, n, totals?.[collection]),
   });
   progress[Symbol.dispose]();
-  await print(session, manifest, place, report);
+  await print(session, manifest, target, report);
 }
 
-/** @throws UsageError since an id alone does not say of what */
+/** @throws UsageError, since an id alone does not identify an entity */
 function requireOneCollection({ id, collection }: RestoreFlags): void {
   if (id.length > 0 && collection.length !== 1) throw new UsageError('--id and --ids need one --collection.');
 }
 
 async function holdsEntities(strategy: StorageStrategy): Promise<boolean> {
   for (const collection of collectionNames) {
-    // A page of a DynamoDB table may be empty, and others follow.
+    // A page of a DynamoDB table may be empty although others follow.
     const { items, cursor } = await strategy.scan(collection, { ...WHOLE, limit: 1 });
     if (items.length > 0 || cursor !== undefined) return true;
   }
@@ -80,14 +80,14 @@ async function holdsEntities(strategy: StorageStrategy): Promise<boolean> {
 async function print(
   session: Session,
   { id }: BackupManifest,
-  place: string,
+  target: string,
   { collections, kept, skipped, totals, missingIds }: RestoreReport,
 ): Promise<void> {
   const { output } = session;
   const missed = totals.kept + totals.skipped + missingIds.length;
   if (missed > 0) session.exitCode = exitCodes.differences;
   if (output.json) {
-    return output.value({ backup: id, target: place, collections, totals, kept, skipped, missing_ids: missingIds });
+    return output.value({ backup: id, target, collections, totals, kept, skipped, missing_ids: missingIds });
   }
   const rows = Object.entries(collections).map(([name, { entities, restored }]) => [
     name,
@@ -96,23 +96,23 @@ async function print(
   ]);
   await output.table(['collection', 'in the backup', 'written'], rows);
   const names = kept.map(({ collection, id: entity }) => `${collection} ${JSON.stringify(entity)}`);
-  printNamed(session, names, totals.kept, 'is otherwise in the store and was kept (--overwrite replaces it)');
+  printListed(session, names, totals.kept, 'differs in the store and was kept (--overwrite replaces it)');
   const incompatible = skipped.map(({ collection, id: entity, problems }) => {
     const why = problemsInWords(problems);
     return `${collection} ${JSON.stringify(entity)} (${displayText(why)})`;
   });
-  printNamed(session, incompatible, totals.skipped, 'was left out');
-  printNamed(
+  printListed(session, incompatible, totals.skipped, 'was left out');
+  printListed(
     session,
     missingIds.map((entity) => JSON.stringify(entity)),
     missingIds.length,
     'is not in the backup',
   );
-  output.note(`Restored ${id} into ${place}${missed === 0 ? ', read back and compared' : ''}.`);
+  output.note(`Restored ${id} into ${target}${missed === 0 ? ', read back and compared' : ''}.`);
 }
 
-function printNamed({ output }: Session, names: readonly string[], total: number, what: string): void {
-  for (const name of names.slice(0, MOST_NAMED)) output.note(`${name} ${what}.`);
-  const more = total - Math.min(names.length, MOST_NAMED);
+function printListed({ output }: Session, names: readonly string[], total: number, what: string): void {
+  for (const name of names.slice(0, MAX_LISTED)) output.note(`${name} ${what}.`);
+  const more = total - Math.min(names.length, MAX_LISTED);
   if (more > 0) output.note(`… and ${counted(more, 'more entity').replace('entitys', 'entities')}.`);
 }

@@ -11,7 +11,7 @@ import type { Session } from '../session.ts';
 import { keepHeapSmall } from '../steady-heap.ts';
 import { backupLocation, entitiesText, type LocationFlag } from './location.ts';
 
-/** Reads all of a backup. Exit code 3 where it is damaged. */
+/** Reads a whole backup. Exit code 3 if it is damaged. */
 export async function verifyCommand(session: Session, id: string, flags: LocationFlag): Promise<void> {
   keepHeapSmall();
   const { output } = session;
@@ -19,7 +19,7 @@ export async function verifyCommand(session: Session, id: string, flags: Locatio
   try {
     const verified = await verify(session, location, id);
     if (output.json) await output.value({ id: verified.id, ok: true, entities: verified.entities });
-    else await output.line(`${verified.id} is sound: ${verified.what}.`);
+    else await output.line(`${verified.id} is sound: ${verified.contents}.`);
   } catch (error) {
     if (!(error instanceof DamagedBackupError)) throw error;
     session.exitCode = exitCodes.differences;
@@ -30,8 +30,8 @@ export async function verifyCommand(session: Session, id: string, flags: Locatio
 
 interface Verified {
   readonly id: string;
-  /** What was read, for people. */
-  readonly what: string;
+  /** The contents of the backup, for people. */
+  readonly contents: string;
   readonly entities?: Readonly<Record<string, number>>;
 }
 
@@ -41,13 +41,13 @@ async function verify(session: Session, location: Location, id: string): Promise
   const native = await findNativeBackup(location, id);
   if (native !== undefined) {
     await verifyNativeBackup(location, native, interruption.signal);
-    return { id, what: native.files.map(({ file }) => file).join(', ') };
+    return { id, contents: native.files.map(({ file }) => file).join(', ') };
   }
   const { manifest, passedOver } = await locateBackup(location, id);
-  for (const backup of passedOver) session.output.note(`${backup.id} was passed over: it is ${backup.state}.`);
+  for (const backup of passedOver) session.output.note(`${backup.id} was skipped: it is ${backup.state}.`);
   const entities = entityCounts(manifest);
   const read = (collection: keyof typeof entities, n: number): void =>
     progress.add(`read ${collection}`, n, entities[collection]);
   await verifyBackup(location, manifest, read, interruption.signal);
-  return { id: manifest.id, what: entitiesText(entities), entities };
+  return { id: manifest.id, contents: entitiesText(entities), entities };
 }

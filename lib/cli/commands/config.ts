@@ -5,11 +5,11 @@ import type { Session } from '../session.ts';
 
 export function addConfigCommands(program: Command, session: Session): void {
   const { output } = session;
-  const config = program.command('config').description('Look at the configuration.');
+  const config = program.command('config').description('Inspect the configuration.');
 
   config
     .command('check')
-    .description('Check that the configuration can be used.')
+    .description('Check that the configuration is valid.')
     .action(async () => {
       const { path, config } = await session.readConfig();
       if (output.json) await output.value({ valid: true, path, strategy: config.storage.strategy });

@@ -10,21 +10,21 @@ import type { Output } from '../output.ts';
 import type { Session } from '../session.ts';
 import { counted, displayText } from '../tables.ts';
 
-/** Most entities of a collection that are named: to people, and to programs. */
-const MOST_NAMED = { people: 20, programs: 10_000 };
+/** Most entities of a collection that are listed for people and for programs. */
+const MAX_LISTED = { people: 20, programs: 10_000 };
 
 export function addDoctorCommand(program: Command, session: Session): void {
   program
     .command('doctor')
-    .description('Check the configuration, the store and every entity. Exit code 3 where errors were found.')
-    .option('--repair', 'mend what can be mended without losing data, then check again')
+    .description('Check the configuration, the store and every entity. Exit code 3 if errors are found.')
+    .option('--repair', 'repair what can be repaired without losing data, then check again')
     .action(({ repair = false }: { repair?: boolean }) => doctor(session, repair));
 }
 
 async function doctor(session: Session, repair: boolean): Promise<void> {
   const { output } = session;
   const config = await configurationFindings(session);
-  const repairs = repair && config.config !== undefined ? await mend(output, config.config) : [];
+  const repairs = repair && config.config !== undefined ? await repairStore(output, config.config) : [];
   const findings: Finding[] = [];
   for await (const finding of afterwards(repairs, allFindings(output, config))) {
     findings.push(finding);
@@ -59,7 +59,7 @@ async function configurationFindings(session: Session): Promise<Checked> {
   }
 }
 
-async function mend(output: Output, config: Config): Promise<Finding[]> {
+async function repairStore(output: Output, config: Config): Promise<Finding[]> {
   const repairs: Finding[] = [];
   for await (const finding of diagnoseStore(config, { repair: true })) {
     repairs.push(finding);
@@ -69,13 +69,13 @@ async function mend(output: Output, config: Config): Promise<Finding[]> {
   return repairs;
 }
 
-/** What is wrong after a repair: what it could not save, and what is still to be seen. */
+/** The findings after a repair: the data it could not save, and the remaining problems. */
 async function* afterwards(repairs: readonly Finding[], found: AsyncIterable<Finding>): AsyncGenerator<Finding> {
   yield* repairs.filter(({ loss }) => loss === true);
   yield* found;
 }
 
-/** The findings about the store, and where it is sound, about its entities. */
+/** The findings about the store and, if it is sound, about its entities. */
 async function* allFindings(output: Output, { finding, config }: Checked): AsyncGenerator<Finding> {
   yield finding;
   if (config === undefined) return;
@@ -86,21 +86,21 @@ async function* allFindings(output: Output, { finding, config }: Checked): Async
     if (found.final === true) return;
   }
   if (!sound) {
-    yield { level: 'warning', subject: 'entities', message: 'They were not looked at, since the store has errors.' };
+    yield { level: 'warning', subject: 'entities', message: 'They were not checked because the store has errors.' };
     return;
   }
   try {
     await using repository = await openRepository(config);
     yield* recordFindings(repository.strategy, {
       enforceReferences: config.storage.enforce_references,
-      most: output.json ? MOST_NAMED.programs : MOST_NAMED.people,
+      most: output.json ? MAX_LISTED.programs : MAX_LISTED.people,
     });
   } catch (error) {
     yield { level: 'error', subject: 'store', message: failureOf(error).message };
   }
 }
 
-/** A finding without what is meant for this command. */
+/** A finding without the members that are meant only for this command. */
 const shown = ({ final: _final, loss: _loss, ...finding }: Finding): Finding => finding;
 
 const styles = { ok: 'green', warning: 'yellow', error: 'red' } as const;

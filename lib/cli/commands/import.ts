@@ -8,7 +8,7 @@ import { mapTemplate } from '../host-factory-templates.ts';
 import type { Session } from '../session.ts';
 import { displayText } from '../tables.ts';
 
-/** What became of one template of the file. */
+/** The outcome for one template of the file. */
 type Imported =
   | { readonly template_id: string; readonly version: number }
   | { readonly template: string; readonly reason: string };
@@ -24,17 +24,17 @@ export function addImportCommand(program: Command, session: Session): void {
 function templatesOf(content: unknown, file: string): readonly unknown[] {
   const templates = isPlainObject(content) ? content.templates : content;
   if (Array.isArray(templates)) return templates;
-  throw new CommandFailure(`${file} is no provider template file: it has no list "templates".`);
+  throw new CommandFailure(`${file} is not a provider template file: it has no list "templates".`);
 }
 
 async function importTemplates(session: Session, file: string): Promise<void> {
   const sources = templatesOf(await session.readJsonFile(file), file);
   await using repository = await session.openRepository();
   const outcomes: Imported[] = [];
-  const taken = new Set<unknown>();
+  const seenIds = new Set<unknown>();
   for (let start = 0; start < sources.length; start += MAX_BATCH_ENTITIES) {
     const batch = sources.slice(start, start + MAX_BATCH_ENTITIES);
-    outcomes.push(...(await importBatch(repository, batch, start, taken)));
+    outcomes.push(...(await importBatch(repository, batch, start, seenIds)));
   }
   const imported = outcomes.filter((outcome) => 'version' in outcome);
   const failed = outcomes.filter((outcome) => 'reason' in outcome);
@@ -48,12 +48,12 @@ async function importTemplates(session: Session, file: string): Promise<void> {
   output.note(`Imported ${imported.length} of ${outcomes.length} templates.`);
 }
 
-/** @param taken ids of the templates before this batch; those of this batch are added */
+/** @param seenIds ids of the templates before this batch; those of this batch are added */
 async function importBatch(
   repository: Repository,
   sources: readonly unknown[],
   start: number,
-  taken: Set<unknown>,
+  seenIds: Set<unknown>,
 ): Promise<Imported[]> {
   const outcomes: Imported[] = [];
   const entities: { readonly at: number; readonly name: string; readonly fields: EntityInput<'templates'> }[] = [];
@@ -62,9 +62,9 @@ async function importBatch(
     const id = 'fields' in mapped ? mapped.fields.template_id : undefined;
     const name = `templates[${start + at}]${typeof id === 'string' ? ` ${JSON.stringify(id)}` : ''}`;
     if ('reason' in mapped) outcomes[at] = { template: name, reason: mapped.reason };
-    else if (taken.has(id)) outcomes[at] = { template: name, reason: 'the file has this templateId before it' };
+    else if (seenIds.has(id)) outcomes[at] = { template: name, reason: 'an earlier template has the same templateId' };
     else entities.push({ at, name, fields: mapped.fields as EntityInput<'templates'> });
-    if (id !== undefined) taken.add(id);
+    if (id !== undefined) seenIds.add(id);
   }
   const batch = entities.map(({ fields }) => fields);
   const results = batch.length === 0 ? [] : await repository.saveEntities('templates', batch);

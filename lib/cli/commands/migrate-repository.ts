@@ -38,7 +38,8 @@ interface MigrateFlags {
 }
 
 const NO_TYPES = `Give --source-type and --target-type, each one of ${storeTypes.join(', ')}, or --resume.`;
-const CLEANUP_QUESTION = 'Once both stores have been compared, all that was copied is deleted from the source. Go on?';
+const CLEANUP_QUESTION =
+  'Once both stores have been compared, everything that was copied is deleted from the source. Continue?';
 
 const typeOption = (flags: string, description: string): Option => new Option(flags, description).choices(storeTypes);
 
@@ -50,26 +51,26 @@ export function addMigrateRepositoryCommand(program: Command, session: Session):
     .addOption(typeOption('--target-type <type>', 'store to copy to'))
     .option('--source-config <file>', 'configuration that describes the source (default: as --config)')
     .option('--target-config <file>', 'configuration that describes the target (default: as --config)')
-    .option('--batch-size <n>', 'entities of one batch (default: migration.batch_size)', integerBetween(1, 1000))
+    .option('--batch-size <n>', 'entities per batch (default: migration.batch_size)', integerBetween(1, 1000))
     .option(
       '--parallel-workers <n>',
-      'batches at the same time (default: migration.parallel_workers)',
+      'batches in parallel (default: migration.parallel_workers)',
       integerBetween(1, 64),
     )
-    .option('--no-backup', 'do not back the source up before')
+    .option('--no-backup', 'do not back up the source first')
     .option('--no-validate', 'do not compare both stores afterwards')
-    .option('--cleanup-source', 'delete from the source what the comparison has found in the target')
+    .option('--cleanup-source', 'delete entities from the source that the comparison has found in the target')
     .addOption(
-      new Option('--on-invalid <what>', 'what becomes of entities that the target cannot hold').choices([
+      new Option('--on-invalid <what>', 'what to do with entities that the target cannot hold').choices([
         'fail',
         'skip',
       ]),
     )
-    .option('--merge', 'let the target hold entities already; what is newer there stays')
-    .option('--delete-extra', 'delete from the target what the source has not')
-    .option('--dry-run', 'check everything and write no entity')
-    .option('--verify-only', 'compare both stores and write nothing; exit code 3 where they differ')
-    .option('--resume <id>', 'go on with a migration that was interrupted')
+    .option('--merge', 'allow a target that already holds entities; newer ones are kept')
+    .option('--delete-extra', 'delete entities from the target that the source does not have')
+    .option('--dry-run', 'check everything without writing any entity')
+    .option('--verify-only', 'compare both stores without writing; exit code 3 if they differ')
+    .option('--resume <id>', 'resume an interrupted migration')
     .option('-y, --yes', 'do not ask before the source is cleaned up')
     .addOption(new Option('--id <id>', 'id of the new migration').hideHelp())
     .action((flags: MigrateFlags) => migrate(session, flags));
@@ -84,7 +85,7 @@ async function migrate(session: Session, flags: MigrateFlags): Promise<void> {
   const { config } = await session.readConfig();
   const options = await optionsOf(config, flags);
   await confirmCleanup(session, flags, options);
-  using interruption = new Interruption(session.output, 'What was copied stays.');
+  using interruption = new Interruption(session.output, 'Copied entities stay in the target.');
   using progress = new Progress(session.output);
   const run = { ...options, signal: interruption.signal, ...progressOf(session, progress) };
   if (flags.dryRun) return printDryRun(session, await planMigration(run), progress);
@@ -94,7 +95,7 @@ async function migrate(session: Session, flags: MigrateFlags): Promise<void> {
   await print(session, report);
 }
 
-/** Lets the service migrate: between stores of its own configuration, or of files that lie beside it. */
+/** Lets the service migrate between stores of its own configuration, or of files in the same folder. */
 async function migrateThroughService(session: Session, remote: RemoteOptions, flags: MigrateFlags): Promise<void> {
   const { sourceType, targetType, dryRun, verifyOnly, resume } = flags;
   if (dryRun || verifyOnly || resume !== undefined) {
@@ -102,19 +103,19 @@ async function migrateThroughService(session: Session, remote: RemoteOptions, fl
   }
   if (sourceType === undefined || targetType === undefined) throw new UsageError(NO_TYPES);
   if (flags.cleanupSource && !flags.yes) await session.confirm(CLEANUP_QUESTION, '--cleanup-source');
-  using interruption = new Interruption(session.output, 'The migration goes on in the service.');
+  using interruption = new Interruption(session.output, 'The migration continues in the service.');
   const { migrateRemotely } = await import('../remote-migration.ts');
-  const order = {
+  const settings = {
     source_type: sourceType,
     target_type: targetType,
     source_config: flags.sourceConfig,
     target_config: flags.targetConfig,
     ...settingsOf(flags),
   };
-  await migrateRemotely(session, remote, order, interruption.signal);
+  await migrateRemotely(session, remote, settings, interruption.signal);
 }
 
-/** @throws UsageError where options contradict one another */
+/** @throws UsageError if options contradict each other */
 async function optionsOf(config: Config, flags: MigrateFlags): Promise<MigrateOptions> {
   if (flags.dryRun && flags.verifyOnly) throw new UsageError('Give --dry-run or --verify-only, not both.');
   const sides = flags.resume === undefined ? flags : await sidesOfLog(config, flags.resume);
@@ -131,7 +132,7 @@ async function optionsOf(config: Config, flags: MigrateFlags): Promise<MigrateOp
   };
 }
 
-/** The stores of a migration that is to go on. */
+/** The stores of a migration to resume. */
 async function sidesOfLog(
   config: Config,
   id: string,
@@ -149,7 +150,7 @@ async function sidesOfLog(
 const sideOf = async (config: Config, type: StoreType, file: string | undefined): Promise<SideOptions> =>
   file === undefined ? { type, config } : { type, config: (await readConfig(file)).config, configFile: file };
 
-/** What the flags change of the configuration. */
+/** The settings that the flags override. */
 const settingsOf = (flags: MigrateFlags): Partial<MigrationSettings> => ({
   ...(flags.batchSize !== undefined && { batch_size: flags.batchSize }),
   ...(flags.parallelWorkers !== undefined && { parallel_workers: flags.parallelWorkers }),
@@ -161,7 +162,7 @@ const settingsOf = (flags: MigrateFlags): Partial<MigrationSettings> => ({
   ...(flags.deleteExtra && { delete_extra: true }),
 });
 
-/** @throws UsageError where nobody has agreed to the deletion of the source */
+/** @throws UsageError unless the deletion of the source is confirmed */
 async function confirmCleanup(session: Session, flags: MigrateFlags, options: MigrateOptions): Promise<void> {
   const { cleanup_source = options.config.migration.cleanup_source } = options.settings ?? {};
   if (!cleanup_source || flags.yes || flags.dryRun || flags.verifyOnly) return;

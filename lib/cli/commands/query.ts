@@ -30,12 +30,12 @@ export function addQueryCommand(program: Command, session: Session): void {
     .option('--order-by <field>', "order by a field; '-field' for descending order (default: created_at)")
     .option(
       '--limit <n>',
-      `most entities of one page, up to ${MAX_PAGE_ENTITIES} (default: ${DEFAULT_PAGE_ENTITIES}; with --all: ${MAX_PAGE_ENTITIES})`,
+      `most entities per page, up to ${MAX_PAGE_ENTITIES} (default: ${DEFAULT_PAGE_ENTITIES}; with --all: ${MAX_PAGE_ENTITIES})`,
       integerBetween(1, MAX_PAGE_ENTITIES),
     )
-    .option('--cursor <cursor>', 'go on where the page before ended')
-    .option('--all', 'all pages, one after the other')
-    .option('--explain', 'say which index answered, and how many entities were looked at')
+    .option('--cursor <cursor>', 'continue where the previous page ended')
+    .option('--all', 'print all pages, one after the other')
+    .option('--explain', 'print which index was used, and how many entities were read')
     .action((collection: CollectionName, flags: QueryFlags) => query(session, collection, flags));
 }
 
@@ -64,7 +64,7 @@ async function queryPage(
   }
   await printEntities(output, collection, items);
   if (nextCursor !== undefined) output.note(`More follow: --cursor ${nextCursor}`);
-  if (explanation !== undefined) output.note(inWords(explanation));
+  if (explanation !== undefined) output.note(describe(explanation));
 }
 
 /** Prints page after page, so that memory does not grow with the number of entities. */
@@ -80,7 +80,7 @@ async function queryAll(
   for (let first = true; first || cursor !== undefined; first = false) {
     const page = await repository.queryEntities(collection, { ...options, cursor });
     cursor = page.nextCursor;
-    total = added(total, page.explanation);
+    total = addExplanations(total, page.explanation);
     if (output.json) {
       const items = page.items.map((item) => `\n${JSON.stringify(item)}`).join(',');
       await output.write(first || items === '' ? items : `,${items}`);
@@ -90,19 +90,19 @@ async function queryAll(
     if (output.closed) return;
   }
   if (output.json) await output.line(`\n]${options.explain ? `,"explanation":${JSON.stringify(total)}` : ''}}`);
-  else if (total !== undefined) output.note(inWords(total));
+  else if (total !== undefined) output.note(describe(total));
 }
 
-/** What all pages took together. */
-function added(sum: Explanation | undefined, page: Explanation | undefined): Explanation | undefined {
+/** The cost of all pages together. */
+function addExplanations(sum: Explanation | undefined, page: Explanation | undefined): Explanation | undefined {
   if (sum === undefined || page === undefined) return page ?? sum;
   const readUnits = (sum.readUnits ?? 0) + (page.readUnits ?? 0);
   const total = { index: page.index, read: sum.read + page.read };
   return page.readUnits === undefined ? total : { ...total, readUnits };
 }
 
-const inWords = ({ index, read, readUnits }: Explanation): string => {
+const describe = ({ index, read, readUnits }: Explanation): string => {
   const answered = `Answered by ${index === 'scan' ? 'a scan of all entities' : `the index ${index}`}`;
   const cost = readUnits === undefined ? '' : `, for ${readUnits} read units`;
-  return `${answered}; ${read} entities were looked at${cost}.`;
+  return `${answered}; ${read} entities were read${cost}.`;
 };

@@ -16,12 +16,12 @@ export function addSaveCommand(program: Command, session: Session): void {
     .description('Create or replace an entity, or each entity of a list.')
     .addArgument(collectionArgument())
     .argument('[entity]', 'JSON text, @file, or - for standard input; a JSON list saves a batch', '-')
-    .addOption(expectedVersionOption('save only over this version; 0: only if there is none'))
+    .addOption(expectedVersionOption('replace only this version; 0: only create'))
     .action(async (collection: CollectionName, argument: string, options: { expectedVersion?: number }) => {
       const input = await session.readJsonArgument(argument);
       if (!Array.isArray(input)) return saveOne(session, collection, input as Input, options.expectedVersion);
       if (options.expectedVersion === undefined) return saveBatch(session, collection, input as Input[]);
-      throw new UsageError('--expected-version is for one entity; in a list, give each its own "version".');
+      throw new UsageError('--expected-version is for one entity; in a list, give each entity its own "version".');
     });
 }
 

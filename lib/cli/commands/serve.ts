@@ -14,7 +14,7 @@ export function addServeCommand(program: Command, session: Session): void {
   program
     .command('serve')
     .description(
-      'Serve the HTTP API until Ctrl-C. Where HFSTORAGE_API_TOKEN is set, callers must send it as bearer token.',
+      'Serve the HTTP API until Ctrl-C. If HFSTORAGE_API_TOKEN is set, callers must send it as bearer token.',
     )
     .option('--port <n>', 'port; 0 takes any free one', integerBetween(0, LARGEST_PORT), 8080)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
@@ -37,6 +37,6 @@ async function serve(session: Session, { port, host }: ServeFlags): Promise<void
   const stopped = untilStopped();
   await (output.json ? output.value({ url: server.url }) : output.line(server.url));
   await stopped;
-  output.note('Stopping; a second Ctrl-C ends at once.');
+  output.note('Stopping; press Ctrl-C again to end at once.');
   await server.close();
 }

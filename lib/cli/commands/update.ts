@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CollectionName } from '../../model/collections.ts';
 import type { EntityChanges } from '../../model/entities.ts';
 import { isPlainObject } from '../../model/json-values.ts';
-import { collectionArgument, expectedVersionOption, gather } from '../arguments.ts';
+import { collect, collectionArgument, expectedVersionOption } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
 import { changesOf } from '../field-values.ts';
 import type { Session } from '../session.ts';
@@ -21,8 +21,8 @@ export function addUpdateCommand(program: Command, session: Session): void {
     .addArgument(collectionArgument())
     .argument('<id>', 'id of the entity')
     .argument('[changes]', 'fields as a JSON object, @file, or - for standard input')
-    .option('--set <field=value>', 'set one field; lists and objects as JSON; may be repeated', gather, [])
-    .option('--unset <field>', 'remove one field; may be repeated', gather, [])
+    .option('--set <field=value>', 'set one field; lists and objects as JSON; may be repeated', collect, [])
+    .option('--unset <field>', 'remove one field; may be repeated', collect, [])
     .addOption(expectedVersionOption('update only this version'))
     .action((collection: CollectionName, id: string, argument: string | undefined, options: UpdateOptions) =>
       update(session, collection, id, argument, options),

@@ -1,4 +1,4 @@
-/** The bodies of the calls that are more than one entity. Entities themselves are checked by the model. */
+/** Bodies of the calls that take more than one entity. The model validates the entities themselves. */
 import * as z from 'zod';
 import { collectionNames, MAX_INTEGER } from '../../model/collections.ts';
 import { isPlainObject } from '../../model/json-values.ts';
@@ -6,13 +6,13 @@ import { MAX_BATCH_ENTITIES, MAX_PROVISION_MACHINES, MAX_TRANSACTION_ENTITIES } 
 
 const collection = z.enum(collectionNames).meta({ description: 'Which collection.' });
 
-/** A JSON object that is taken as it is: zod would drop a member called `__proto__` while copying. */
+/** A JSON object that is passed on uncopied: zod would drop a member called `__proto__`. */
 const jsonObject = (description: string) =>
   z.custom<Readonly<Record<string, unknown>>>(isPlainObject, 'must be an object').meta({ type: 'object', description });
 
-/** A list whose length is checked before its items are, so that millions of wrong items are one problem. */
-const listOf = <T extends z.ZodType>(item: T, most: number) =>
-  z.array(z.unknown()).min(1).max(most).pipe(z.array(item).min(1).max(most));
+/** A list whose length is checked before its items, so that millions of invalid items are one problem. */
+const listOf = <T extends z.ZodType>(item: T, limit: number) =>
+  z.array(z.unknown()).min(1).max(limit).pipe(z.array(item).min(1).max(limit));
 
 const entityId = z.string().meta({ description: 'Id of the entity.' });
 const versionFrom = (minimum: number, description: string) =>
@@ -27,7 +27,7 @@ export const batchGetBody = z
       .max(MAX_BATCH_ENTITIES)
       .meta({
         items: { type: 'string' },
-        description: 'Ids of the entities; one that comes twice is returned once.',
+        description: 'Ids of the entities; a duplicate id is returned once.',
       }),
   })
   .meta({ title: 'BatchGet', description: 'Entities to get.' });
@@ -41,8 +41,7 @@ export const batchSaveBody = z
       .max(MAX_BATCH_ENTITIES)
       .meta({
         items: { type: 'object' },
-        description:
-          'Entities to create or replace, each on its own. One with a `version` is written over that one only.',
+        description: 'Entities to create or replace, each on its own. One with a `version` replaces only that version.',
       }),
   })
   .meta({ title: 'BatchSave', description: 'Entities to save.' });
@@ -53,7 +52,7 @@ const operation = z.discriminatedUnion('action', [
     collection,
     id: entityId,
     entity: jsonObject('The entity to create, or to replace the stored one.'),
-    expected_version: versionFrom(0, 'Version the entity must have; 0 where it must not exist.'),
+    expected_version: versionFrom(0, 'Version the entity must have; 0 if it must not exist.'),
   }),
   z.strictObject({
     action: z.literal('update'),
@@ -74,7 +73,7 @@ const operation = z.discriminatedUnion('action', [
     id: entityId,
     expected_version: versionFrom(
       0,
-      'Version the entity must have; 0 where it must not exist. Left out: it must exist.',
+      'Version the entity must have; 0 if it must not exist. If left out, it must exist in any version.',
     ),
   }),
 ]);
@@ -83,7 +82,7 @@ export type TransactionOperation = z.infer<typeof operation>;
 
 export const transactionBody = z
   .strictObject({ operations: listOf(operation, MAX_TRANSACTION_ENTITIES) })
-  .meta({ title: 'Transaction', description: 'Operations that take effect together, in their order, or not at all.' });
+  .meta({ title: 'Transaction', description: 'Operations that take effect in order, all together or not at all.' });
 
 export const provisionBody = z
   .strictObject({
@@ -91,10 +90,13 @@ export const provisionBody = z
     machine_count: z.int().min(1).max(MAX_PROVISION_MACHINES).meta({
       description: "Number of machines; at most the template's max_number, unless that is -1.",
     }),
-    request_id: z.string().nullish().meta({ description: 'Id of the request, so that the call can be sent again.' }),
+    request_id: z
+      .string()
+      .nullish()
+      .meta({ description: 'Id of the request, so that the call can be retried safely.' }),
     tags: jsonObject('Tags of the caller.').nullish(),
     metadata: jsonObject('Data of the caller.').nullish(),
   })
-  .meta({ title: 'ProvisionRequest', description: 'A demand for machines of one template.' });
+  .meta({ title: 'ProvisionRequest', description: 'A request for machines of one template.' });
 
 export type ProvisionBody = z.infer<typeof provisionBody>;

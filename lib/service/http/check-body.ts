@@ -3,7 +3,7 @@ import { childPath, isPlainObject, type Problem } from '../../model/json-values.
 import { ValidationError } from '../../repository/errors.ts';
 import { RequestError } from './request-error.ts';
 
-/** Problems that one answer lists; a body may hold a million wrong names. */
+/** Problems that one answer lists; a body may hold a million unknown names. */
 const MAX_LISTED = 50;
 
 const pathOf = (path: readonly PropertyKey[]): string =>
@@ -45,18 +45,18 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
   if (issue.code !== 'unrecognized_keys') return [{ path, message: messageOf(issue) }];
   return issue.keys
     .slice(0, MAX_LISTED)
-    .map((key) => ({ path: childPath(path, key), message: 'is not known here; check its spelling or leave it out' }));
+    .map((key) => ({ path: childPath(path, key), message: 'is unknown; check its spelling or leave it out' }));
 }
 
-/** @throws RequestError where no body was sent */
+/** @throws RequestError if the request has no body */
 export function requireBody(body: unknown): unknown {
   if (body === undefined) throw new RequestError('malformed_request', 'The call needs a JSON body.');
   return body;
 }
 
 /**
- * A body checked against its schema.
- * @throws RequestError where no body was sent, ValidationError naming what is wrong with it
+ * Validates a body against its schema.
+ * @throws RequestError if the request has no body, ValidationError naming each problem
  */
 export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const checked = schema.safeParse(requireBody(body));
@@ -65,15 +65,14 @@ export function checkBody<T>(schema: z.ZodType<T>, body: unknown): T {
 }
 
 /**
- * An entity, or changes of one, for a call whose path or operation has the id: the id field may be left out.
+ * An entity, or changes to one, for a call that has the id in its path or operation: the id field may be left out.
  * @param at path of the entity in the body, for messages
- * @throws ValidationError where the id field is there and holds another id
+ * @throws ValidationError if the id field holds another id
  */
 export function withId(idField: string, id: string, body: unknown, at = ''): Readonly<Record<string, unknown>> {
   const entity = requireBody(body);
   if (!isPlainObject(entity)) throw new ValidationError([{ path: at, message: 'must be a JSON object' }]);
-  const sent = entity[idField] ?? id;
-  if (sent !== id) {
+  if ((entity[idField] ?? id) !== id) {
     const message = `must be ${JSON.stringify(id)}, the id the call is for, or be left out`;
     throw new ValidationError([{ path: childPath(at, idField), message }]);
   }

@@ -1,4 +1,4 @@
-/** Entity tags: an entity's version in quotes. Preconditions by them (RFC 9110, section 13). */
+/** Entity tags (an entity's version in quotes) and the preconditions that use them (RFC 9110, section 13). */
 import { MAX_INTEGER } from '../../model/collections.ts';
 import { ConcurrencyConflictError, EntityExistsError, ValidationError } from '../../repository/errors.ts';
 import type { Expectation } from '../../repository/guarded-write.ts';
@@ -8,7 +8,7 @@ import { RequestError } from './request-error.ts';
 const ETAG = String.raw`(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"`;
 const VERSION = /^"([1-9]\d{0,9})"$/;
 
-/** No entity reaches this version, so that expecting it never holds: a tag that is none of ours matches nothing. */
+/** No entity reaches this version, so expecting it never holds: a tag that is not ours matches nothing. */
 const NEVER = MAX_INTEGER;
 
 export const etagOf = (entity: { readonly version: number }): string => `"${entity.version}"`;
@@ -16,7 +16,7 @@ export const etagOf = (entity: { readonly version: number }): string => `"${enti
 const fieldValue = (request: ServiceRequest, name: string): string | undefined =>
   request.headers.get(name)?.join(', ').trim();
 
-/** The tags of a list; undefined where it is none. One pass, since a pattern for the whole list could backtrack. */
+/** The tags of a list; undefined if it is not one. One pass, since a pattern for the whole list could backtrack. */
 function etagsIn(list: string): string[] | undefined {
   const separator = /[ \t,]*/y;
   const tag = new RegExp(`(${ETAG})[ \\t]*(?:,|$)`, 'y');
@@ -46,25 +46,25 @@ function ifMatch(value: string): Expectation {
 }
 
 /**
- * The version that the headers of a write ask for.
- * @param target 'any' where the write may also create the entity, so that `If-None-Match: *` has a sense
- * @throws RequestError (400) where they cannot be read, or contradict one another
+ * The version that the headers of a write expect.
+ * @param target 'any' if the write may also create the entity, so that `If-None-Match: *` makes sense
+ * @throws RequestError (400) if the headers are malformed or contradict each other
  */
 export function preconditionOf(request: ServiceRequest, target: 'any' | 'existing'): Expectation {
   const match = fieldValue(request, 'if-match');
   const noneMatch = fieldValue(request, 'if-none-match');
   if (noneMatch === undefined) return match === undefined ? undefined : ifMatch(match);
   if (target === 'existing') {
-    throw new RequestError('malformed_request', 'This call takes If-Match, and not If-None-Match. Leave that out.');
+    throw new RequestError('malformed_request', 'This call takes If-Match, not If-None-Match. Leave the latter out.');
   }
   if (match !== undefined) {
-    throw new RequestError('malformed_request', 'If-Match and If-None-Match cannot both hold. Leave one out.');
+    throw new RequestError('malformed_request', 'If-Match and If-None-Match cannot both hold. Leave one of them out.');
   }
   if (noneMatch === '*') return 0;
   throw new RequestError('malformed_request', 'If-None-Match takes only * here, for an entity that must not exist.');
 }
 
-/** Whether `If-None-Match` of a read names this version, compared weakly, so that the caller has it already. */
+/** Whether the `If-None-Match` of a read names this version (weak comparison): the caller already has it. */
 export function callerHas(request: ServiceRequest, etag: string): boolean {
   const value = fieldValue(request, 'if-none-match');
   if (value === undefined) return false;
@@ -77,18 +77,18 @@ export function callerHas(request: ServiceRequest, etag: string): boolean {
 }
 
 /**
- * Runs a write under a precondition of its headers. Where that does not hold, the error is a 412; conflicts with a
- * version in the body stay what they are.
- * @param sent the version in the body
- * @throws RequestError precondition_failed, ValidationError where header and body differ, and what `write` throws
+ * Runs a write under the precondition in its headers. If it does not hold, the error is a 412; conflicts with a version in
+ * the body keep their own status.
+ * @param bodyVersion the version in the body
+ * @throws RequestError precondition_failed, ValidationError if header and body differ, and what `write` throws
  */
 export async function underPrecondition<T>(
   precondition: Expectation,
-  sent: unknown,
+  bodyVersion: unknown,
   write: () => Promise<T>,
 ): Promise<T> {
-  if (typeof precondition === 'number' && typeof sent === 'number' && precondition !== sent) {
-    const message = `is ${sent}, but the header asks for another version, or for none; leave one out`;
+  if (typeof precondition === 'number' && typeof bodyVersion === 'number' && precondition !== bodyVersion) {
+    const message = `is ${bodyVersion}, but the header asks for another version, or for none; leave one of them out`;
     throw new ValidationError([{ path: 'version', message }]);
   }
   try {
@@ -97,7 +97,7 @@ export async function underPrecondition<T>(
     const conflict = error instanceof ConcurrencyConflictError || error instanceof EntityExistsError;
     if (precondition === undefined || !conflict) throw error;
     const { collection, id, currentVersion } = error;
-    // `If-Match: *` holds where the entity exists: then it was the body's version that did not.
+    // `If-Match: *` holds if the entity exists: then the conflict is with the version in the body.
     if (precondition === 'exists' && currentVersion !== 0) throw error;
     const found = currentVersion === 0 ? 'does not exist' : `is at version ${currentVersion}`;
     const header = precondition === 0 ? 'If-None-Match' : 'If-Match';

@@ -1,6 +1,6 @@
-/** What JSON.parse lets pass and a storage service must not: names that come twice, and nesting without end. */
+/** What JSON.parse accepts and a storage service must not: duplicate names and unlimited nesting. */
 
-/** Containers inside one another in a body. The model allows an entity far fewer and says where it has too many. */
+/** Nesting depth of a body. The model allows an entity far less and says where it is too deep. */
 const MAX_DEPTH = 100;
 
 const QUOTE = 0x22;
@@ -11,7 +11,7 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Index of the quote that closes the string which opens at `start`; the length of the text where none does. */
+/** Index of the quote that closes the string opened at `start`; the length of the text if none does. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; ; ) {
     const quote = text.indexOf('"', i);
@@ -34,11 +34,11 @@ function nameBetween(text: string, start: number, end: number): string {
 }
 
 /**
- * Looks through JSON text before it is parsed, without recursion. Text that is no JSON is left to the parser.
- * @returns what is wrong with it, or undefined
+ * Scans JSON text before it is parsed, without recursion. Text that is not JSON is left to the parser.
+ * @returns the problem, or undefined
  */
 export function jsonTextProblem(text: string): string | undefined {
-  // One entry for each open container: the names of an object so far, or undefined for a list.
+  // One entry per open container: the names of an object so far, or undefined for a list.
   const open: (Set<string> | undefined)[] = [];
   let nameExpected = false;
   for (let i = 0; i < text.length; i++) {

@@ -1,4 +1,4 @@
-/** Path parameters, and the rule that a call takes no query parameters it does not know. */
+/** Path parameters, and the rule that a call accepts no unknown query parameters. */
 import { type CollectionName, collectionNames, isCollectionName } from '../../model/collections.ts';
 import { ValidationError } from '../../repository/errors.ts';
 import type { ServiceRequest } from '../service.ts';
@@ -8,7 +8,7 @@ import { RequestError } from './request-error.ts';
 /** @throws RequestError unknown_collection */
 export function requireKnownCollection(name: string): CollectionName {
   if (isCollectionName(name)) return name;
-  const detail = `There is no collection ${JSON.stringify(shorten(name, 100))}; these are: ${collectionNames.join(', ')}.`;
+  const detail = `There is no collection ${JSON.stringify(shorten(name, 100))}; the collections are: ${collectionNames.join(', ')}.`;
   throw new RequestError('unknown_collection', detail);
 }
 
@@ -23,7 +23,7 @@ export function targetOf(request: ServiceRequest): { collection: CollectionName;
   return { collection, id: request.params.get('id') ?? '' };
 }
 
-/** @throws ValidationError where the call, which takes none, has query parameters */
+/** @throws ValidationError if a call without query parameters is given any */
 export function refuseQuery({ query }: ServiceRequest): void {
   const problems = [...query.keys()].map((path) => ({ path, message: 'is not a parameter of this call' }));
   if (problems.length > 0) throw new ValidationError(problems);

@@ -12,13 +12,13 @@ export const problemTypes = {
   unknown_path: { status: 404, title: 'There is nothing at this path' },
   unknown_collection: { status: 404, title: 'There is no such collection' },
   unknown_migration: { status: 404, title: 'There is no such migration' },
-  method_not_allowed: { status: 405, title: 'This path does not answer that method' },
+  method_not_allowed: { status: 405, title: 'This path does not support that method' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
-  entity_exists: { status: 409, title: 'The entity exists already' },
+  entity_exists: { status: 409, title: 'The entity already exists' },
   concurrency_conflict: { status: 409, title: 'The entity has another version' },
   reference_not_found: { status: 409, title: 'A referenced entity is missing' },
   template_not_found: { status: 409, title: 'The template is missing' },
-  entity_in_use: { status: 409, title: 'The entity is still referred to' },
+  entity_in_use: { status: 409, title: 'The entity is still referenced' },
   request_differs: { status: 409, title: 'The request id belongs to another request' },
   precondition_failed: { status: 412, title: 'The precondition does not hold' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -39,5 +39,5 @@ export type ProblemCode = keyof typeof problemTypes;
 
 export const isProblemCode = (code: string): code is ProblemCode => Object.hasOwn(problemTypes, code);
 
-/** Seconds a caller should wait before it sends the same call again. */
+/** Seconds a caller should wait before it retries the same call. */
 export const RETRY_AFTER_SECONDS = 5;

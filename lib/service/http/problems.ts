@@ -24,21 +24,21 @@ export interface ProblemDetails {
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
-// Input is quoted in problems, and input may be 6 MB of field names: an answer must stay readable, and under 5 MB.
+// Problems quote the input, which may be 6 MB of field names: an answer must stay readable, and under 5 MB.
 const MAX_DETAIL = 1000;
 const MAX_ERRORS = 50;
 const MAX_PATH = 200;
 const MAX_MESSAGE = 500;
 
-/** Details of errors whose own message is for the log alone: it may name files, hosts or statements. */
+/** Details of errors whose own message is for the log only: it may name files, hosts or statements. */
 const hidden: Partial<Record<ProblemCode, string>> = {
-  internal_error: 'The service failed over this call. The failure is in its log, under the id in X-Request-Id.',
-  storage_unavailable: 'The store cannot be reached, is busy or is full. Send the same call again in a while.',
-  backup_failed: 'The backups cannot be read or written now. The log of the service says why.',
-  storage_damaged: 'What is stored cannot be read as it was written. An operator must run `hfstorage doctor`.',
+  internal_error: 'The service failed to handle this call. The failure is in its log, under the id in X-Request-Id.',
+  storage_unavailable: 'The store cannot be reached, is busy or is full. Retry the same call later.',
+  backup_failed: 'The backups cannot be read or written now. See the log of the service for the cause.',
+  storage_damaged: 'The stored data is damaged and cannot be read. An operator must run `hfstorage doctor`.',
 };
 
-/** Text of at most `limit` UTF-16 units, with the left-out end marked. */
+/** Text of at most `limit` UTF-16 units, with an ellipsis for what was cut off. */
 export function shorten(text: string, limit: number): string {
   return text.length <= limit ? text.toWellFormed() : `${text.slice(0, limit - 1).toWellFormed()}…`;
 }
@@ -59,7 +59,7 @@ function currentVersionOf(error: unknown): number | undefined {
   return known ? error.currentVersion : undefined;
 }
 
-/** What a caller is told about an error. Nothing in it comes from inside the service. */
+/** What a caller learns about an error. It contains no internals of the service. */
 export function problemOf(error: unknown): ProblemDetails {
   if (error instanceof OperationError) return { ...problemOf(error.cause), operation_index: error.index };
   const code = codeOf(error);
@@ -91,7 +91,7 @@ export function problemAnswer(error: unknown): ServiceResponse {
   return { status: problem.status, headers: { 'Content-Type': PROBLEM_TYPE, ...headersOf(error) }, body: problem };
 }
 
-/** Whether an error is the service's own, to be looked at by its operators, and not the caller's. */
+/** Whether an error is the service's own, for its operators to investigate, and not the caller's. */
 export function isFailure(error: unknown): boolean {
   if (error instanceof OperationError) return isFailure(error.cause);
   return error instanceof StorageDamagedError || problemTypes[codeOf(error)].status >= 500;

@@ -14,14 +14,14 @@ const INTEGER = /^-?\d{1,15}$/;
 
 const once = (path: string): Problem => ({ path, message: 'is given twice; give it once' });
 
-/** A parameter that may come once; undefined where it is left out. */
+/** A parameter that may be given once; undefined if it is left out. */
 function single(parameters: Parameters, name: string, problems: Problem[]): string | undefined {
   const values = parameters.get(name);
   if (values !== undefined && values.length > 1) problems.push(once(name));
   return values?.[0];
 }
 
-/** A filter's value as its field has it. Numbers are refused here where they are none; everything else is the model's. */
+/** A filter's value in the type of its field. Only malformed numbers are refused here; the model checks everything else. */
 function typed(collection: CollectionName, field: string, text: string, problems: Problem[]): Scalar {
   if (fieldsOf(collection).get(field)?.type !== 'integer') return text;
   if (!INTEGER.test(text)) problems.push({ path: field, message: 'must be an integer of at most 15 digits' });
@@ -62,7 +62,7 @@ function throwIfAny(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new ValidationError(problems);
 }
 
-/** @throws ValidationError naming the parameters that cannot be read; what they mean, the repository checks */
+/** @throws ValidationError naming the malformed parameters; the repository checks what they mean */
 export function queryOptions(collection: CollectionName, parameters: Parameters): QueryOptions {
   const problems: Problem[] = [];
   const orderBy = single(parameters, 'order_by', problems);
@@ -74,7 +74,7 @@ export function queryOptions(collection: CollectionName, parameters: Parameters)
   return { filters, orderBy, limit: limit === undefined ? undefined : Number(limit), cursor };
 }
 
-/** @throws ValidationError naming the parameters that cannot be read; what they mean, the repository checks */
+/** @throws ValidationError naming the malformed parameters; the repository checks what they mean */
 export function countOptions(collection: CollectionName, parameters: Parameters): CountOptions {
   const problems: Problem[] = [];
   const groupBy = single(parameters, 'group_by', problems);

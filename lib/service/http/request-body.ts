@@ -11,9 +11,12 @@ const UTF_8 = /^charset="?utf-?8"?$/i;
 
 const malformed = (detail: string): RequestError => new RequestError('malformed_request', detail);
 
-/** The error of a body over the limit. */
+/** The error for a body over the limit. */
 export const bodyTooLarge = (): RequestError =>
-  new RequestError('body_too_large', `The body may take ${MAX_BODY_BYTES} bytes. Send fewer entities in one call.`);
+  new RequestError(
+    'body_too_large',
+    `The body may take at most ${MAX_BODY_BYTES} bytes. Send fewer entities in one call.`,
+  );
 
 function requireJson(headers: ServiceRequest['headers']): void {
   const sent = headers.get('content-type');
@@ -41,8 +44,8 @@ function decode(body: Uint8Array): string {
 
 /**
  * The JSON value of a body.
- * @param body text or bytes, as the adapter has it
- * @returns undefined where there is no body
+ * @param body text or bytes, whichever the adapter has
+ * @returns undefined if there is no body
  * @throws RequestError (400, 413 or 415)
  */
 export function parseBody(body: string | Uint8Array, headers: ServiceRequest['headers']): unknown {
@@ -56,7 +59,7 @@ export function parseBody(body: string | Uint8Array, headers: ServiceRequest['he
   try {
     return parseJson(text);
   } catch (error) {
-    // V8's messages quote a few characters around the mistake, and nothing else.
+    // V8's messages quote only a few characters around the mistake.
     throw malformed(`The body is not JSON: ${(error as Error).message}`);
   }
 }

@@ -5,7 +5,7 @@ interface RequestErrorOptions extends ErrorOptions {
   readonly currentVersion?: number;
 }
 
-/** A call that HTTP itself refuses, before or beside the repository. */
+/** A call that is refused by the HTTP layer, independently of the repository. */
 export class RequestError extends Error {
   readonly code: ProblemCode;
   /** Headers the answer must carry, such as `Allow`. */
@@ -28,7 +28,7 @@ export class RequestError extends Error {
 
 /** An operation of a transaction that failed. Nothing of the transaction was stored. */
 export class OperationError extends Error {
-  /** Its place in the list of operations. */
+  /** Its index in the list of operations. */
   readonly index: number;
 
   constructor(index: number, cause: unknown) {

@@ -6,7 +6,7 @@ import type * as z from 'zod';
 import { batchGetBody, batchSaveBody, provisionBody, transactionBody } from './body-schemas.ts';
 import { backupBody, migrationBody } from './job-schemas.ts';
 
-/** A body that the model describes: a whole entity, or changes of one. */
+/** A body that the model describes: a whole entity, or changes to one. */
 export type EntityBody = 'entity' | 'changes';
 
 /** Schemas of answers, described in `openapi-schemas.ts`. */
@@ -27,7 +27,7 @@ export type AnswerSchema =
 
 export interface Answer {
   readonly description: string;
-  /** Absent where the answer has no body. */
+  /** Absent if the answer has no body. */
   readonly schema?: AnswerSchema;
   readonly headers?: readonly ('ETag' | 'Location')[];
 }
@@ -36,10 +36,10 @@ export interface Route {
   /** Name of the Lambda function's file, and the operationId. */
   readonly operation: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** With `{collection}` and `{id}` where they are parameters. */
+  /** With the parameters `{collection}` and `{id}`. */
   readonly path: `/v1/${string}`;
   readonly summary: string;
-  /** What the function does with the store, and so what it needs to be allowed. */
+  /** How the function uses the store, which decides its permissions. */
   readonly access: 'none' | 'read' | 'write' | 'jobs';
   readonly body?: z.ZodType | EntityBody;
   /** Request headers it honours. */
@@ -48,7 +48,7 @@ export interface Route {
   readonly query?: 'query' | 'count';
   /** Answers by status. */
   readonly answers: Readonly<Record<number, Answer>>;
-  /** Statuses of the problems it may answer with, besides those of every route. */
+  /** Statuses of the problems it may answer with, in addition to those of every route. */
   readonly problems: readonly number[];
 }
 
@@ -73,7 +73,7 @@ export const routes = [
     summary: 'Query a collection',
     access: 'read',
     query: 'query',
-    answers: { 200: { description: 'One page, with a cursor where more follows.', schema: 'Page' } },
+    answers: { 200: { description: 'One page, with a cursor if more follow.', schema: 'Page' } },
     problems: [404],
   },
   {
@@ -85,7 +85,7 @@ export const routes = [
     preconditions: ['If-None-Match'],
     answers: {
       200: { description: 'The entity.', schema: 'Entity', headers: ['ETag'] },
-      304: { description: 'The caller has this version already.', headers: ['ETag'] },
+      304: { description: 'The caller already has this version.', headers: ['ETag'] },
     },
     problems: [404],
   },
@@ -128,10 +128,10 @@ export const routes = [
     operation: 'count-entities',
     method: 'GET',
     path: '/v1/counts/{collection}',
-    summary: 'Count entities, also by the values of a field',
+    summary: 'Count entities, optionally grouped by a field',
     access: 'read',
     query: 'count',
-    answers: { 200: { description: 'The numbers.', schema: 'Count' } },
+    answers: { 200: { description: 'The counts.', schema: 'Count' } },
     problems: [404],
   },
   {
@@ -141,7 +141,7 @@ export const routes = [
     summary: 'Get up to 1,000 entities by id',
     access: 'read',
     body: batchGetBody,
-    answers: { 200: { description: 'What was found, and what was not.', schema: 'BatchGetResult' } },
+    answers: { 200: { description: 'The entities found, and the missing ids.', schema: 'BatchGetResult' } },
     problems: [413, 415],
   },
   {
@@ -151,14 +151,14 @@ export const routes = [
     summary: 'Create or replace up to 1,000 entities, each on its own',
     access: 'write',
     body: batchSaveBody,
-    answers: { 200: { description: 'What became of each entity, in order.', schema: 'BatchSaveResult' } },
+    answers: { 200: { description: 'The outcome for each entity, in order.', schema: 'BatchSaveResult' } },
     problems: [413, 415],
   },
   {
     operation: 'execute-transaction',
     method: 'POST',
     path: '/v1/transactions',
-    summary: 'Carry out up to 100 operations together or not at all',
+    summary: 'Execute up to 100 operations, all or nothing',
     access: 'write',
     body: transactionBody,
     answers: { 200: { description: 'Every operation took effect.', schema: 'TransactionResult' } },
@@ -172,7 +172,7 @@ export const routes = [
     access: 'write',
     body: provisionBody,
     answers: {
-      200: { description: 'The same call had been made before: what it stored.', schema: 'Provisioned' },
+      200: { description: 'What an earlier identical call stored.', schema: 'Provisioned' },
       201: { description: 'The new request and its machines.', schema: 'Provisioned', headers: ['Location'] },
     },
     problems: [409, 413, 415],
@@ -184,23 +184,23 @@ export const routes = [
     summary: 'Start copying one store to another',
     access: 'jobs',
     body: migrationBody,
-    answers: { 202: { description: 'The migration that has begun.', schema: 'Migration', headers: ['Location'] } },
+    answers: { 202: { description: 'The started migration.', schema: 'Migration', headers: ['Location'] } },
     problems: [409, 413, 415],
   },
   {
     operation: 'list-migrations',
     method: 'GET',
     path: '/v1/migrations',
-    summary: 'List migrations, the newest first',
+    summary: 'List migrations, newest first',
     access: 'jobs',
-    answers: { 200: { description: 'All that are known.', schema: 'MigrationList' } },
+    answers: { 200: { description: 'All known ones.', schema: 'MigrationList' } },
     problems: [],
   },
   {
     operation: 'get-migration',
     method: 'GET',
     path: '/v1/migrations/{id}',
-    summary: 'How far a migration is',
+    summary: 'Get the progress of a migration',
     access: 'jobs',
     answers: { 200: { description: 'The migration.', schema: 'Migration' } },
     problems: [404],
@@ -212,23 +212,23 @@ export const routes = [
     summary: 'Start a backup of the store',
     access: 'jobs',
     body: backupBody,
-    answers: { 202: { description: 'The backup that has begun.', schema: 'Backup' } },
+    answers: { 202: { description: 'The started backup.', schema: 'Backup' } },
     problems: [409, 413, 415],
   },
   {
     operation: 'list-backups',
     method: 'GET',
     path: '/v1/backups',
-    summary: 'List backups, the newest first',
+    summary: 'List backups, newest first',
     access: 'jobs',
-    answers: { 200: { description: 'All that are known.', schema: 'BackupList' } },
+    answers: { 200: { description: 'All known ones.', schema: 'BackupList' } },
     problems: [],
   },
   {
     operation: 'get-health',
     method: 'GET',
     path: '/v1/health',
-    summary: 'Whether the store can be used now',
+    summary: 'Check whether the store can be used now',
     access: 'read',
     answers: { 200: { description: 'The store can be used.', schema: 'Health' } },
     problems: [],

@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document, made from the route table and the model. */
+/** The OpenAPI 3.1 document, generated from the route table and the model. */
 import * as z from 'zod';
 import { type CollectionName, collectionNames, fieldsOf } from '../../model/collections.ts';
 import type { JsonObject, JsonValue } from '../../model/entities.ts';
@@ -9,7 +9,7 @@ import { type Answer, type Route, routes } from '../http/routes.ts';
 import { JSON_TYPE } from '../service.ts';
 import { entityBodySchema, namedSchemas, schemaRef } from './openapi-schemas.ts';
 
-/** Problems that any call may be answered with. */
+/** Statuses of the problems that any call may return. */
 const COMMON_PROBLEMS = [400, 401, 403, 500, 503];
 
 const parameter = (location: 'path' | 'query' | 'header', name: string, rest: JsonObject): JsonObject => ({
@@ -27,36 +27,38 @@ const parameters: Readonly<Record<string, JsonObject>> = {
   }),
   'If-Match': parameter('header', 'If-Match', {
     schema: { type: 'string' },
-    description: 'The ETag the entity must have, or * for any: else 412.',
+    description: 'The ETag the entity must have, or * for any; otherwise 412.',
     example: '"3"',
   }),
   'If-None-Match': parameter('header', 'If-None-Match', {
     schema: { type: 'string' },
-    description: 'On GET: ETags the caller has, for a 304. On PUT: * where the entity must not exist, else 412.',
+    description:
+      'On GET: ETags the caller already has, for a 304. On PUT: * if the entity must not exist; otherwise 412.',
     example: '*',
   }),
   order_by: parameter('query', 'order_by', {
     schema: { type: 'string', default: 'created_at' },
-    description: 'A scalar field, with - in front for descending order. Absent values come last; ties go by id.',
+    description:
+      'A scalar field, prefixed with - for descending order. Absent values come last; ties are ordered by id.',
     example: '-created_at',
   }),
   limit: parameter('query', 'limit', {
     schema: { type: 'integer', minimum: 1, maximum: MAX_PAGE_ENTITIES, default: DEFAULT_PAGE_ENTITIES },
-    description: 'Most entities of the page. A page may end earlier, with a cursor.',
+    description: 'Maximum number of entities in the page. A page may end earlier, with a cursor.',
   }),
   cursor: parameter('query', 'cursor', {
     schema: { type: 'string' },
-    description: 'next_cursor of the page before, with the same filters and order.',
+    description: 'next_cursor of the previous page, with the same filters and order.',
   }),
   group_by: parameter('query', 'group_by', {
     schema: { type: 'string' },
-    description: 'A scalar field. Entities without it are in the count, and in no group.',
+    description: 'A scalar field. Entities without it are counted, but in no group.',
   }),
 };
 
 const isFilterable = ({ type }: { type: string }): boolean => type !== 'list' && type !== 'object';
 
-/** One parameter that stands for all filters: their names are the scalar fields, alone or with an operator. */
+/** One parameter that represents all filters: their names are the scalar fields, alone or with an operator. */
 function filterParameter(): JsonObject {
   const scalarsOf = (collection: CollectionName): string[] =>
     [...fieldsOf(collection)].filter(([, field]) => isFilterable(field)).map(([name]) => name);
@@ -70,7 +72,7 @@ function filterParameter(): JsonObject {
       additionalProperties: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }] },
     },
     description:
-      'Filters, each a parameter of its own: field=value, a repeated one meaning any of its values, or ' +
+      'Filters, each its own parameter: field=value (repeated: any of its values) or ' +
       `field[operator]=value with the operators ${filterOperators.join(', ')}. All filters must hold.`,
     example: { status: 'PENDING', 'created_at[gte]': '2026-11-22T10:00:00Z' },
   });
@@ -98,7 +100,7 @@ function bodyOf({ body }: Route): JsonObject {
 
 const headerDescriptions = {
   ETag: 'Version of the entity in quotes, for If-Match and If-None-Match.',
-  Location: 'Path of what was created.',
+  Location: 'Path of the created resource.',
 };
 
 function answerOf({ description, schema, headers = [] }: Answer): JsonObject {
@@ -132,7 +134,7 @@ function bodySchemas(): Record<string, JsonValue> {
   const bodies = (routes as readonly Route[]).flatMap(({ body }) => (body instanceof z.ZodType ? [body] : []));
   return Object.fromEntries(
     bodies.map((body) => {
-      // Objects that are taken as they are have their schema in `meta`, which zod cannot see in their check.
+      // Uncopied objects have their schema in `meta`: zod cannot derive it from their check.
       const { $schema: _, ...schema } = z.toJSONSchema(body, { unrepresentable: 'any', io: 'output' });
       return [nameOf(body), schema as JsonValue];
     }),

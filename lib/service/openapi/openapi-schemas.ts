@@ -1,4 +1,4 @@
-/** JSON Schemas (2020-12, as OpenAPI 3.1 takes them) of entities, generated from the model, and of answers. */
+/** JSON Schemas (2020-12, as in OpenAPI 3.1) of entities, generated from the model, and of answers. */
 import {
   type CollectionDeclaration,
   type CollectionName,
@@ -18,13 +18,13 @@ type Schema = JsonObject;
 
 export const schemaRef = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 
-/** Such as `Template`; `TemplateInput` and `TemplateChanges` are what callers send. */
+/** For example `Template`; callers send `TemplateInput` and `TemplateChanges`. */
 const schemaName = (collection: CollectionName): string =>
   collection.charAt(0).toUpperCase() + collection.slice(1).replace(/s$/, '');
 
 export const entityNames = collectionNames.map(schemaName);
 
-/** Schema of a body that the model describes, for a path that is the same for every collection. */
+/** Schema of a body that the model describes, for a path that all collections share. */
 export const entityBodySchema = (body: EntityBody): Schema => ({
   anyOf: entityNames.map((name) => schemaRef(`${name}${body === 'entity' ? 'Input' : 'Changes'}`)),
 });
@@ -71,7 +71,7 @@ function objectSchema(description: string, properties: Schema, required: readonl
   return { type: 'object', description, properties, ...fields, additionalProperties: true };
 }
 
-/** Every field that may be null, which means absent, is. */
+/** Makes every field nullable that may be null (absent). */
 function propertiesOf(
   collection: CollectionName,
   mayBeNull: (name: string, field: FieldDeclaration) => boolean,
@@ -88,7 +88,7 @@ function entitySchemas(collection: CollectionName): [string, Schema][] {
   const { description, fields }: CollectionDeclaration = declarationOf(collection);
   const name = schemaName(collection);
   const required = Object.keys(fields).filter((field) => fields[field]?.required === true);
-  const demanded = required.filter((field) => {
+  const mandatory = required.filter((field) => {
     const { default: fallback, defaultFrom } = fields[field] as FieldDeclaration;
     return fallback === undefined && defaultFrom === undefined;
   });
@@ -99,9 +99,9 @@ function entitySchemas(collection: CollectionName): [string, Schema][] {
     [
       `${name}Input`,
       objectSchema(
-        'What creates or replaces it. The id may be left out where the path has it; unknown fields are kept.',
-        propertiesOf(collection, (field) => !demanded.includes(field)),
-        demanded.filter((field) => field !== declarationOf(collection).idField),
+        'Creates or replaces the entity. The id may be left out if the path has it; unknown fields are kept.',
+        propertiesOf(collection, (field) => !mandatory.includes(field)),
+        mandatory.filter((field) => field !== declarationOf(collection).idField),
       ),
     ],
     [`${name}Changes`, objectSchema('Fields to replace; null removes one.', propertiesOf(collection, optional), [])],
@@ -117,12 +117,12 @@ const strict = (properties: Schema, required = Object.keys(properties)): Schema 
 const list = (items: Schema): Schema => ({ type: 'array', items });
 const text: Schema = { type: 'string' };
 const count: Schema = { type: 'integer', minimum: 0 };
-const version: Schema = { type: 'integer', minimum: 0, description: 'Version the entity has now.' };
+const version: Schema = { type: 'integer', minimum: 0, description: 'Current version of the entity.' };
 const collection: Schema = { type: 'string', enum: [...collectionNames] };
-const cursor: Schema = { type: 'string', description: 'Where the next page begins; absent on the last one.' };
+const cursor: Schema = { type: 'string', description: 'Start of the next page; absent on the last page.' };
 const entity: Schema = { anyOf: entityNames.map(schemaRef) };
 
-const jobId: Schema = { type: 'string', description: 'Sorts by time where the service has chosen it.' };
+const jobId: Schema = { type: 'string', description: 'Sorts by time if the service generated it.' };
 const time: Schema = { type: 'string', format: 'date-time' };
 const perCollection = (value: Schema): Schema =>
   strict(Object.fromEntries(collectionNames.map((name) => [name, value])));
@@ -158,8 +158,8 @@ const backup: Schema = strict(
     state: { type: 'string', enum: [...backupStates] },
     created_at: time,
     entities: perCollection(count),
-    bytes: { ...count, description: 'Of its files.' },
-    consistent: { type: 'boolean', description: 'Whether it shows the store as it was at one moment.' },
+    bytes: { ...count, description: 'Total size of its files.' },
+    consistent: { type: 'boolean', description: 'Whether it is a snapshot of the store at one moment.' },
     failure: { type: 'string', description: 'What is wrong with it, and what to do.' },
   },
   ['id', 'state', 'created_at'],
@@ -173,7 +173,7 @@ const answerSchemas: Readonly<Record<AnswerSchema, Schema>> = {
     {
       items: list(schemaRef('Entity')),
       missing: list(text),
-      unprocessed: { ...list(text), description: 'Ids to ask for again: the answer was full.' },
+      unprocessed: { ...list(text), description: 'Ids to request again: the answer was full.' },
     },
     ['items', 'missing'],
   ),
@@ -181,7 +181,7 @@ const answerSchemas: Readonly<Record<AnswerSchema, Schema>> = {
     results: list(
       strict(
         {
-          id: { type: 'string', description: 'Absent where the entity has no usable id.' },
+          id: { type: 'string', description: 'Absent if the entity has no usable id.' },
           status: { type: 'string', enum: ['saved', 'conflict', 'invalid', 'failed'] },
           version,
           problem: schemaRef('Problem'),
@@ -197,7 +197,10 @@ const answerSchemas: Readonly<Record<AnswerSchema, Schema>> = {
     {
       request: schemaRef('Request'),
       machines: list(schemaRef('Machine')),
-      next_cursor: { type: 'string', description: 'Goes on with GET /v1/machines?request_id=… where not all fit.' },
+      next_cursor: {
+        type: 'string',
+        description: 'Continues with GET /v1/machines?request_id=… if not all machines fit.',
+      },
     },
     ['request', 'machines'],
   ),
@@ -217,7 +220,7 @@ const problem: Schema = {
       status: { type: 'integer' },
       detail: { type: 'string', description: 'What is wrong with this call, and what to do about it.' },
       errors: list(strict({ path: text, message: text })),
-      current_version: { type: 'integer', minimum: 0, description: '0 where the entity does not exist.' },
+      current_version: { type: 'integer', minimum: 0, description: '0 if the entity does not exist.' },
       operation_index: { type: 'integer', minimum: 0, description: 'The operation of a transaction that failed.' },
     },
     ['type', 'title', 'status', 'detail'],

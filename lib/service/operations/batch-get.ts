@@ -10,7 +10,7 @@ import { checkBody } from '../http/check-body.ts';
 import { refuseQuery } from '../http/parameters.ts';
 import { jsonAnswer, type ServiceFunction } from '../service.ts';
 
-/** Ids read at a time, so that of 1,000 large entities no more are in memory than an answer might hold. */
+/** Ids read at a time, so that memory never holds many more large entities than fit into one answer. */
 const CHUNK = 250;
 
 function requireIds(collection: CollectionName, ids: readonly unknown[]): asserts ids is readonly string[] {
@@ -24,8 +24,8 @@ function requireIds(collection: CollectionName, ids: readonly unknown[]): assert
 async function getUntilFull<C extends CollectionName>(repository: Repository, collection: C, ids: readonly string[]) {
   const items: EntityOf<C>[] = [];
   const missing: string[] = [];
-  // Every id may come back as missing or unprocessed; the entities share the rest.
-  let room = MAX_ANSWER_BYTES - ENVELOPE_BYTES - sizeInAnswer(ids);
+  // Any id may end up under missing or unprocessed; the entities share the remaining bytes.
+  let bytesLeft = MAX_ANSWER_BYTES - ENVELOPE_BYTES - sizeInAnswer(ids);
   for (let start = 0; start < ids.length; start += CHUNK) {
     const chunk = ids.slice(start, start + CHUNK);
     const found = await repository.getEntities(collection, chunk);
@@ -38,21 +38,21 @@ async function getUntilFull<C extends CollectionName>(repository: Repository, co
         missing.push(id);
         continue;
       }
-      room -= sizeInAnswer(item) + 1;
-      if (room < 0) return { items, missing, unprocessed: ids.slice(start + i) };
+      bytesLeft -= sizeInAnswer(item) + 1;
+      if (bytesLeft < 0) return { items, missing, unprocessed: ids.slice(start + i) };
       items.push(item);
     }
   }
   return { items, missing };
 }
 
-/** `POST /v1/batch/get`: up to 1,000 entities by id; those that do not fit into the answer come under `unprocessed`. */
+/** `POST /v1/batch/get`: up to 1,000 entities by id; ids whose entities do not fit into the answer are listed under `unprocessed`. */
 export const batchGet: ServiceFunction = async (repository, request) => {
   refuseQuery(request);
   const { collection, ids } = checkBody(batchGetBody, request.body);
   requireIds(collection, ids);
   const result = await getUntilFull(repository, collection, [...new Set(ids)]);
-  // An answer without progress would be asked for again for ever.
+  // A caller would repeat a call that makes no progress forever.
   if (result.items.length === 0 && result.missing.length === 0) throw entityTooLarge();
   return jsonAnswer(200, result);
 };

@@ -8,7 +8,7 @@ import { refuseQuery } from '../http/parameters.ts';
 import { type ProblemDetails, problemOf, shorten } from '../http/problems.ts';
 import { jsonAnswer, type ServiceFunction } from '../service.ts';
 
-/** Length of details where the full problems of a batch would not fit into one answer. */
+/** Length of details when the full problems of a batch would not fit into one answer. */
 const BRIEF_DETAIL = 200;
 
 function brief({ errors: _, ...problem }: ProblemDetails): ProblemDetails {
@@ -23,7 +23,7 @@ function resultOf(result: BatchSaveResult<CollectionName>, problem: (error: unkn
     : { ...about, problem: problem(result.error) };
 }
 
-/** `POST /v1/batch/save`: up to 1,000 entities, each on its own; says of each what became of it, in order. */
+/** `POST /v1/batch/save`: up to 1,000 entities, each on its own, with one result per entity in order. */
 export const batchSave: ServiceFunction = async (repository, request) => {
   refuseQuery(request);
   const { collection, entities } = checkBody(batchSaveBody, request.body);

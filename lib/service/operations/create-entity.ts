@@ -6,7 +6,7 @@ import { locationOf } from '../http/locations.ts';
 import { collectionOf, refuseQuery } from '../http/parameters.ts';
 import { jsonAnswer, type ServiceFunction } from '../service.ts';
 
-/** `POST /v1/{collection}`: creates an entity that must not exist. */
+/** `POST /v1/{collection}`: creates an entity that must not exist yet. */
 export const createEntity: ServiceFunction = async (repository, request) => {
   const collection = collectionOf(request);
   refuseQuery(request);

@@ -7,7 +7,7 @@ import { refuseQuery } from '../http/parameters.ts';
 import { OperationError } from '../http/request-error.ts';
 import { jsonAnswer, type ServiceFunction } from '../service.ts';
 
-/** Runs one operation and returns the version it leaves behind, where it is known. */
+/** Runs one operation and returns the entity's resulting version, if known. */
 async function run(tx: Transaction, operation: TransactionOperation): Promise<number | undefined> {
   const { collection, id, expected_version: expectedVersion } = operation;
   const idField = idFieldOf(collection);
@@ -33,7 +33,8 @@ async function run(tx: Transaction, operation: TransactionOperation): Promise<nu
 export const executeTransaction: ServiceFunction = async (repository, request) => {
   refuseQuery(request);
   const { operations } = checkBody(transactionBody, request.body);
-  // Noted outside, and not wrapped around the error in there: the store must see its own errors to retry conflicts.
+  // The index is recorded outside the transaction instead of wrapping the error inside: the store must see its own errors
+  // to retry conflicts.
   let running: number | undefined;
   try {
     const results = await repository.transaction(async (tx) => {

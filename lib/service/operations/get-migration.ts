@@ -4,7 +4,7 @@ import { RequestError } from '../http/request-error.ts';
 import type { JobsFunction } from '../jobs.ts';
 import { jsonAnswer } from '../service.ts';
 
-/** `GET /v1/migrations/{id}`: how far a migration is. */
+/** `GET /v1/migrations/{id}`: the progress of a migration. */
 export const getMigration: JobsFunction = async (jobs, request) => {
   refuseQuery(request);
   const id = request.params.get('id') ?? '';

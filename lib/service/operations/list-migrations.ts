@@ -2,7 +2,7 @@ import { refuseQuery } from '../http/parameters.ts';
 import type { JobsFunction } from '../jobs.ts';
 import { jsonAnswer } from '../service.ts';
 
-/** `GET /v1/migrations`: the newest first. */
+/** `GET /v1/migrations`: newest first. */
 export const listMigrations: JobsFunction = async (jobs, request) => {
   refuseQuery(request);
   return jsonAnswer(200, { items: await jobs.migrations() });

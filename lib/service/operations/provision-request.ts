@@ -10,7 +10,7 @@ import { refuseQuery } from '../http/parameters.ts';
 import { jsonAnswer, type ServiceFunction } from '../service.ts';
 import { type Provisioned, provision } from './provision.ts';
 
-/** The cursor with which `GET /v1/machines?request_id=…` goes on after a machine. */
+/** The cursor with which `GET /v1/machines?request_id=…` continues after a machine. */
 function cursorAfter(machine: Machine): string {
   const query = checkQuery('machines', { filters: { request_id: machine.request_id } });
   return encodeCursor('machines', query, positionOf('machines', query.order, machine));
@@ -18,10 +18,10 @@ function cursorAfter(machine: Machine): string {
 
 async function answerOf({ request, machines }: Provisioned) {
   const listed: Machine[] = [];
-  let room = MAX_ANSWER_BYTES - ENVELOPE_BYTES - sizeInAnswer(request);
+  let bytesLeft = MAX_ANSWER_BYTES - ENVELOPE_BYTES - sizeInAnswer(request);
   for await (const machine of machines) {
-    room -= sizeInAnswer(machine) + 1;
-    if (room < 0) {
+    bytesLeft -= sizeInAnswer(machine) + 1;
+    if (bytesLeft < 0) {
       const last = listed.at(-1);
       if (last === undefined) throw entityTooLarge();
       return { request, machines: listed, next_cursor: cursorAfter(last) };
@@ -31,7 +31,7 @@ async function answerOf({ request, machines }: Provisioned) {
   return { request, machines: listed };
 }
 
-/** `POST /v1/provision-requests`: 201 with the new request and its machines; 200 where the same order was sent before. */
+/** `POST /v1/provision-requests`: 201 with the new request and its machines; 200 if the same call was made before. */
 export const provisionRequest: ServiceFunction = async (repository, request) => {
   refuseQuery(request);
   const provisioned = await provision(repository, checkBody(provisionBody, request.body));

@@ -1,4 +1,4 @@
-/** The use case behind provision requests: SPEC.md's create_request, atomic and safe to send again. */
+/** The use case behind provision requests: SPEC.md's create_request, atomic and safe to retry. */
 import { createHash, randomUUID } from 'node:crypto';
 import type { EntityInput, HostRequest, JsonObject, Machine, Template } from '../../model/entities.ts';
 import { MAX_PAGE_ENTITIES } from '../../model/limits.ts';
@@ -11,14 +11,14 @@ import type { ProvisionBody } from '../http/body-schemas.ts';
 import { RequestError } from '../http/request-error.ts';
 
 export interface Provisioned {
-  /** False where the same order had been carried out before. */
+  /** False if an earlier identical call already stored the request. */
   readonly created: boolean;
   readonly request: HostRequest;
-  /** The machines of the request by creation and id, read as they are taken. */
+  /** The machines of the request by creation time and id, read lazily. */
   readonly machines: Iterable<Machine> | AsyncIterable<Machine>;
 }
 
-/** JSON text that is the same for equal values, however their members are ordered. */
+/** JSON text that is equal for equal values, whatever the order of their members. */
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -28,24 +28,24 @@ function canonicalJson(value: unknown): string {
 
 const sha256 = (text: string) => createHash('sha256').update(text);
 
-/** A machine's id follows from its request and its place in it, so that a retry names the same machines. */
+/** A machine's id is derived from its request and its index, so that a retry names the same machines. */
 function machineId(requestId: string, index: number): string {
   const bytes = sha256(JSON.stringify([requestId, index]))
     .digest()
     .subarray(0, 16);
-  // RFC 9562, section 5.8: version 8 marks a UUID made in a way of one's own.
+  // RFC 9562, section 5.8: version 8 marks a UUID with a custom layout.
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return `machine-${bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}`;
 }
 
-/** @throws ValidationError where the template does not allow as many machines */
-function requireRoom(template: Template, machineCount: number): void {
-  const { max_number: most } = template;
-  if (most === -1 || (Number.isInteger(most) && machineCount <= most)) return;
-  // Templates that others wrote may have no limit at all, which is not the same as having none by choice.
-  const message = Number.isInteger(most)
-    ? `is ${machineCount}, but the template allows at most ${most} machines in one request (max_number)`
+/** @throws ValidationError if the template does not allow that many machines */
+function requireAllowed(template: Template, machineCount: number): void {
+  const { max_number: limit } = template;
+  if (limit === -1 || (Number.isInteger(limit) && machineCount <= limit)) return;
+  // A template written by another program may lack the field, which does not mean that it has no limit.
+  const message = Number.isInteger(limit)
+    ? `is ${machineCount}, but the template allows at most ${limit} machines in one request (max_number)`
     : 'cannot be checked: the template has no max_number. Save it with one, or with -1 for no limit';
   throw new ValidationError([{ path: 'machine_count', message }]);
 }
@@ -65,18 +65,18 @@ const requestOf = (
   metadata: (metadata ?? null) as JsonObject | null,
 });
 
-/** Tells one order from another under the same request id. */
+/** Distinguishes different bodies under the same request id. */
 const fingerprintOf = ({ template_id, machine_count, tags = null, metadata = null }: ProvisionBody): string =>
   sha256(canonicalJson({ template_id, machine_count, tags, metadata })).digest('hex');
 
-function machinesOf(order: ProvisionBody, requestId: string, createdAt: string): NewEntity[] {
-  const ids = Array.from({ length: order.machine_count }, (_, i) => machineId(requestId, i));
+function machinesOf(body: ProvisionBody, requestId: string, createdAt: string): NewEntity[] {
+  const ids = Array.from({ length: body.machine_count }, (_, i) => machineId(requestId, i));
   return ids.toSorted(compareUtf8).map((machine_id) => ({
     collection: 'machines',
     entity: {
       machine_id,
       request_id: requestId,
-      template_id: order.template_id,
+      template_id: body.template_id,
       status: 'PENDING',
       created_at: createdAt,
     },
@@ -93,7 +93,7 @@ async function* storedMachines(repository: Repository, requestId: string): Async
   } while (cursor !== undefined);
 }
 
-/** What an earlier call with this request id stored; undefined where there was none. */
+/** What an earlier call with this request id stored; undefined if there was none. */
 async function earlier(
   repository: Repository,
   requestId: string,
@@ -109,27 +109,27 @@ async function earlier(
 }
 
 /**
- * Stores a request and its machines, all PENDING, together or not at all. The same order under the same `request_id`,
- * again or at the same moment, finds what is stored and doubles nothing.
- * @throws ValidationError, TemplateNotFoundError, RequestError (the id belongs to another order)
+ * Stores a request and its machines, all PENDING, together or not at all. A repeated or concurrent call with the same body
+ * and `request_id` returns what is stored and duplicates nothing.
+ * @throws ValidationError, TemplateNotFoundError, RequestError (the id belongs to another body)
  */
-export async function provision(repository: Repository, order: ProvisionBody): Promise<Provisioned> {
-  const requestId = order.request_id ?? `req-${randomUUID()}`;
+export async function provision(repository: Repository, body: ProvisionBody): Promise<Provisioned> {
+  const requestId = body.request_id ?? `req-${randomUUID()}`;
   const createdAt = now();
-  const request = requestOf(order, requestId, createdAt);
-  // Before the fingerprint, which would follow any nesting.
+  const request = requestOf(body, requestId, createdAt);
+  // Before the fingerprint, which recurses to any depth.
   const { problems } = checkEntity('requests', request);
   if (problems.length > 0) throw new ValidationError(problems);
-  const fingerprint = fingerprintOf(order);
-  // Before the template, which may have changed since: what is stored already is the answer to its order.
-  const stored = order.request_id == null ? undefined : await earlier(repository, requestId, fingerprint);
+  const fingerprint = fingerprintOf(body);
+  // Before the template, which may have changed since: what is already stored answers a repeated call.
+  const stored = body.request_id == null ? undefined : await earlier(repository, requestId, fingerprint);
   if (stored !== undefined) return stored;
-  const template = await repository.getEntity('templates', order.template_id);
-  if (template === undefined) throw new TemplateNotFoundError(order.template_id);
-  requireRoom(template, order.machine_count);
+  const template = await repository.getEntity('templates', body.template_id);
+  if (template === undefined) throw new TemplateNotFoundError(body.template_id);
+  requireAllowed(template, body.machine_count);
   const entity = { ...request, provision_fingerprint: fingerprint };
   try {
-    const entities: NewEntity[] = [{ collection: 'requests', entity }, ...machinesOf(order, requestId, createdAt)];
+    const entities: NewEntity[] = [{ collection: 'requests', entity }, ...machinesOf(body, requestId, createdAt)];
     const [created, ...machines] = await repository.createTogether(entities);
     return { created: true, request: created as HostRequest, machines: machines as Machine[] };
   } catch (error) {

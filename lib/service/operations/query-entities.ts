@@ -1,17 +1,17 @@
 import { checkQuery } from '../../repository/check-query.ts';
 import { encodeCursor } from '../../repository/cursor.ts';
 import { positionOf } from '../../repository/query.ts';
-import { compatibility, ENVELOPE_BYTES, entityTooLarge, MAX_ANSWER_BYTES } from '../http/answer-size.ts';
+import { countThatFits, ENVELOPE_BYTES, entityTooLarge, MAX_ANSWER_BYTES } from '../http/answer-size.ts';
 import { collectionOf } from '../http/parameters.ts';
 import { queryOptions } from '../http/query-parameters.ts';
 import { jsonAnswer, type ServiceFunction } from '../service.ts';
 
-/** `GET /v1/{collection}?…`: one page. It ends before `limit` where the answer is full. */
+/** `GET /v1/{collection}?…`: one page. It ends before `limit` if the answer is full. */
 export const queryEntities: ServiceFunction = async (repository, request) => {
   const collection = collectionOf(request);
   const options = queryOptions(collection, request.query);
   const { items, nextCursor } = await repository.queryEntities(collection, options);
-  const count = compatibility(items, MAX_ANSWER_BYTES - ENVELOPE_BYTES);
+  const count = countThatFits(items, MAX_ANSWER_BYTES - ENVELOPE_BYTES);
   if (count === items.length) {
     return jsonAnswer(200, { items, ...(nextCursor !== undefined && { next_cursor: nextCursor }) });
   }

@@ -13,6 +13,6 @@ export const saveEntity: ServiceFunction = async (repository, request) => {
   const entity = await underPrecondition(expectedVersion, input.version, () =>
     repository.saveEntity(collection, input, { expectedVersion }),
   );
-  // Versions start at 1 and only creation leaves that behind.
+  // Versions start at 1, and only a creation returns it.
   return jsonAnswer(entity.version === 1 ? 201 : 200, entity, { ETag: etagOf(entity) });
 };

@@ -4,7 +4,7 @@ import { refuseQuery } from '../http/parameters.ts';
 import type { JobsFunction } from '../jobs.ts';
 import { jsonAnswer } from '../service.ts';
 
-/** `POST /v1/migrations`: 202 with the migration that has begun. */
+/** `POST /v1/migrations`: 202 with the started migration. */
 export const startMigration: JobsFunction = async (jobs, request) => {
   refuseQuery(request);
   const job = await jobs.startMigration(checkBody(migrationBody, request.body));

@@ -1,4 +1,4 @@
-/** What holds data: that it has the shape of the model, stays, and is closed to everybody else. */
+/** The resources that hold data match the model, outlive the stack and are private. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -14,7 +14,7 @@ const templateOf = await templatesOf(
 
 const GLOBAL_TABLE = 'AWS::DynamoDB::GlobalTable';
 
-test('the tables are those that this program makes itself', () => {
+test('the tables equal those that this program creates itself', () => {
   const config = environment('dev');
   const template = templateOf('dev', 'data');
   for (const definition of tableDefinitions(config.storage.dynamodb_strategy)) {
@@ -35,7 +35,7 @@ test('the tables are those that this program makes itself', () => {
   }
 });
 
-test('tables can be restored to a moment, are protected and encrypted, and stay', () => {
+test('tables have point-in-time recovery, are protected and encrypted, and outlive the stack', () => {
   const template = templateOf('prod', 'data');
   const tables = Object.values(template.findResources(GLOBAL_TABLE));
   expect(tables).toHaveLength(3);
@@ -53,7 +53,7 @@ test('tables can be restored to a moment, are protected and encrypted, and stay'
   template.hasResource('AWS::KMS::Key', { DeletionPolicy: 'Retain', Properties: { EnableKeyRotation: true } });
 });
 
-test('what the configuration turns off is off', () => {
+test('features can be turned off in the configuration', () => {
   const template = templateOf('as-little-as-possible', 'data');
   template.allResourcesProperties(GLOBAL_TABLE, {
     Replicas: [
@@ -111,7 +111,7 @@ test('replicas are in the regions that the configuration names, with their keys'
   });
 });
 
-test('the bucket of the JSON store is versioned, closed, encrypted and logged', () => {
+test('the bucket of the JSON store is versioned, private, encrypted and logged', () => {
   const template = templateOf('json', 'data');
   template.hasResource('AWS::S3::Bucket', {
     DeletionPolicy: 'Retain',
@@ -134,7 +134,7 @@ test('the bucket of the JSON store is versioned, closed, encrypted and logged', 
       },
     },
   });
-  // Nobody without TLS.
+  // No access without TLS.
   template.resourcePropertiesCountIs(
     'AWS::S3::BucketPolicy',
     {
@@ -148,7 +148,7 @@ test('the bucket of the JSON store is versioned, closed, encrypted and logged', 
   );
 });
 
-test('the database is private, on two zones, encrypted, with a login that RDS rotates and connections by TLS only', () => {
+test('the database is private, in two zones, encrypted, with a login that RDS rotates, and accepts only TLS', () => {
   const template = templateOf('sql', 'data');
   template.hasResource('AWS::RDS::DBInstance', {
     DeletionPolicy: 'Retain',
@@ -177,7 +177,7 @@ test('the database is private, on two zones, encrypted, with a login that RDS ro
   });
 });
 
-/** The networks and groups that a template lets in. */
+/** The networks and groups that a template accepts. */
 const letIn = (template: Template): unknown[] => [
   ...Object.values(template.findResources('AWS::EC2::SecurityGroupIngress')).map(
     ({ Properties }) => Properties.CidrIp ?? Properties.SourceSecurityGroupId,
@@ -188,7 +188,7 @@ const letIn = (template: Template): unknown[] => [
 ];
 
 test.each(['sql', 'dax'] as const)(
-  'in the VPC of %s there is no way to the internet, and only groups are let in',
+  'the VPC of %s has no internet access, and accepts only security groups',
   (name) => {
     const template = templateOf(name, 'data');
     template.resourceCountIs('AWS::EC2::InternetGateway', 0);
@@ -199,7 +199,7 @@ test.each(['sql', 'dax'] as const)(
   },
 );
 
-test('a VPC that exists is used as it is', () => {
+test('an existing VPC is used unchanged', () => {
   const SubnetIds = ['subnet-0123abcd', 'subnet-4567abcd'];
   const template = templateOf('vpc-that-exists', 'data');
   template.resourceCountIs('AWS::EC2::VPC', 0);
@@ -207,7 +207,7 @@ test('a VPC that exists is used as it is', () => {
   templateOf('vpc-that-exists', 'api').hasResourceProperties('AWS::Lambda::Function', { VpcConfig: { SubnetIds } });
 });
 
-test('without RDS Proxy the functions read the secret, and the VPC has a way to it', () => {
+test('without RDS Proxy the functions read the secret, and the VPC has an endpoint for it', () => {
   const data = templateOf('password-without-proxy', 'data');
   data.resourceCountIs('AWS::RDS::DBProxy', 0);
   data.hasResourceProperties('AWS::EC2::VPCEndpoint', { VpcEndpointType: 'Interface', PrivateDnsEnabled: true });
@@ -218,7 +218,7 @@ test('without RDS Proxy the functions read the secret, and the VPC has a way to 
   });
 });
 
-test('the DAX cluster is encrypted on the way and at rest, and keeps what the configuration says', () => {
+test('the DAX cluster is encrypted in transit and at rest, and uses the configured lifetimes', () => {
   const template = templateOf('dax', 'data');
   template.hasResourceProperties('AWS::DAX::Cluster', {
     NodeType: 'dax.t3.small',
@@ -231,14 +231,14 @@ test('the DAX cluster is encrypted on the way and at rest, and keeps what the co
   });
 });
 
-// Another logical id would make CloudFormation replace what holds the data.
+// With another logical id CloudFormation would replace the resource that holds the data.
 test.each<[Shipped, string[]]>([
   ['dev', ['AccessLogs', 'BackupBucket', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
   ['prod', ['AccessLogs', 'BackupBucket', 'DataKey', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
   ['json', ['AccessLogs', 'BackupBucket', 'DataKey', 'StoreBucket']],
   ['sql', ['AccessLogs', 'BackupBucket', 'DataKey', 'Database']],
   ['dax', ['AccessLogs', 'BackupBucket', 'DaxCluster', 'MachinesTable', 'RequestsTable', 'TemplatesTable']],
-])('the logical ids of %s stay', (name, ids) => {
+])('the logical ids of %s do not change', (name, ids) => {
   const stateful = /GlobalTable|S3::Bucket$|KMS::Key|DBInstance|DAX::Cluster/;
   const { Resources } = templateOf(name, 'data').toJSON() as {
     Resources: Record<string, { Type: string }>;
@@ -247,7 +247,7 @@ test.each<[Shipped, string[]]>([
   expect(found.map(([id]) => id).toSorted()).toEqual(ids);
 });
 
-test.each(shipped)('the data stack of %s is protected against termination, and no other', async (name) => {
+test.each(shipped)('only the data stack of %s is protected against termination', async (name) => {
   const manifest = JSON.parse(readFileSync(join(await assemblyFolder(name), 'manifest.json'), 'utf8')) as {
     artifacts: Record<string, { type: string; properties: { terminationProtection?: boolean } }>;
   };

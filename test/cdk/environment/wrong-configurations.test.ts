@@ -1,5 +1,5 @@
-/** What cannot be deployed stops with a sentence that names the key, before anything is made. */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+/** A configuration that cannot be deployed is refused with a message that names the key, before anything is created. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readEnvironment } from '../../../lib/cdk/environment/environment-file.ts';
@@ -51,18 +51,18 @@ describe('a store that cannot be deployed', () => {
     [
       'an S3-compatible server',
       json({ base_path: 's3://${HFSTORAGE_BUCKET}', endpoint: 'http://x' }),
-      'storage.json_strategy.endpoint has no place',
+      'storage.json_strategy.endpoint is not allowed',
     ],
     [
       'DynamoDB Local',
       dynamodb({ endpoint: 'http://127.0.0.1:8000' }),
-      'storage.dynamodb_strategy.endpoint has no place',
+      'storage.dynamodb_strategy.endpoint is not allowed',
     ],
-    ['a profile', dynamodb({ profile: 'production' }), 'storage.dynamodb_strategy.profile has no place'],
+    ['a profile', dynamodb({ profile: 'production' }), 'storage.dynamodb_strategy.profile is not allowed'],
     [
       'tables elsewhere',
       dynamodb({ region: 'us-east-1' }, { region: 'eu-central-1' }),
-      'storage.dynamodb_strategy.region has no place',
+      'storage.dynamodb_strategy.region is not allowed',
     ],
     [
       'DAX without a VPC',
@@ -140,7 +140,7 @@ describe('a store that cannot be deployed', () => {
     [
       'a name that RDS does not take',
       postgresql({ ...sql, name: 'Host-Factory' }),
-      'storage.sql_strategy.name must have only small letters',
+      'storage.sql_strategy.name must consist of lowercase letters',
     ],
     [
       'a user of RDS itself',
@@ -150,12 +150,12 @@ describe('a store that cannot be deployed', () => {
     [
       'a VPC for nothing',
       dynamodb({}, { vpc }),
-      'deployment.vpc applies with storage.strategy "sql", with enable_dax, or where the other store',
+      'deployment.vpc applies only with storage.strategy "sql", with enable_dax, or if the other store',
     ],
     [
       'replicas of a database',
       postgresql(sql, { vpc, region: 'eu-central-1', replicas: [{ region: 'eu-west-1' }] }),
-      'deployment.replicas apply with storage.strategy "dynamodb" only',
+      'deployment.replicas apply only with storage.strategy "dynamodb"',
     ],
   ])('%s', (_, config, message) => {
     expect(messageOf(() => appOf(configured(config)))).toContain(message);
@@ -166,37 +166,37 @@ const region = 'eu-central-1';
 const certificate_arn = 'arn:aws:acm:eu-central-1:123456789012:certificate/x';
 const domain = { name: 'api.example.com', certificate_arn };
 
-describe('keys that cannot be', () => {
+describe('invalid keys', () => {
   test.each<[object, object, string]>([
     // deployment, api, message
     [{ nam: 'x' }, {}, 'deployment.nam is not a known key; did you mean name?'],
     [{ memory_mb: 128 }, {}, 'deployment.memory_mb is not a known key; did you mean deployment.lambda.memory_mb?'],
-    [{ name: 'Host_Factory' }, {}, 'deployment.name must have only small letters'],
+    [{ name: 'Host_Factory' }, {}, 'deployment.name must consist of lowercase letters'],
     [{ region: 'Frankfurt' }, {}, 'deployment.region must be a region such as eu-central-1'],
     [{ account: '1' }, {}, 'deployment.account must be the 12 digits of an account'],
     [{ log_retention_days: 8 }, {}, 'deployment.log_retention_days must be one of 1, 3, 5'],
     [{ lambda: { memory_mb: 64 } }, {}, 'deployment.lambda.memory_mb must be at least 128'],
     [{ vpc: { cidr: '10.0.0.0/8' } }, {}, 'deployment.vpc.cidr must be a network such as 10.60.0.0/16'],
     [{ vpc: { id: 'vpc-0123abcd' } }, {}, 'deployment.vpc.subnet_ids must name two or more subnets'],
-    [{ vpc: { subnet_ids: ['subnet-0123abcd'] } }, {}, 'deployment.vpc.subnet_ids applies with id only'],
+    [{ vpc: { subnet_ids: ['subnet-0123abcd'] } }, {}, 'deployment.vpc.subnet_ids applies only with id'],
     [{ rds: { storage_gb: 500 } }, {}, 'deployment.rds.max_storage_gb must be at least storage_gb, 500'],
     [{ rds: { engine_version: '12' } }, {}, 'deployment.rds.engine_version must be a version of PostgreSQL from 13 on'],
     [{ dax: { nodes: 12 } }, {}, 'deployment.dax.nodes must be at most 11'],
     [
       { alarms: { emails: ['a@example.com'], topic_arn: 'arn:aws:sns:x:1:y' } },
       {},
-      'deployment.alarms.emails applies without topic_arn only',
+      'deployment.alarms.emails applies only without topic_arn',
     ],
     [{ alarms: { emails: ['nobody'] } }, {}, 'deployment.alarms.emails[0] must be an e-mail address'],
     [{ replicas: [{ region: 'eu-west-1' }] }, {}, 'deployment.replicas need deployment.region'],
-    [{ region, replicas: [{ region }] }, {}, 'deployment.replicas[0].region must be another region'],
+    [{ region, replicas: [{ region }] }, {}, 'deployment.replicas[0].region must differ from the region'],
     [
       { region, customer_managed_key: true, replicas: [{ region: 'eu-west-1' }] },
       {},
       'deployment.replicas[0].key_arn is required with customer_managed_key',
     ],
     [{}, { endpoint: 'private' }, 'api.vpc_endpoint_ids must name a VPC endpoint'],
-    [{}, { vpc_endpoint_ids: ['vpce-0123abcd'] }, 'api.vpc_endpoint_ids applies with endpoint "private" only'],
+    [{}, { vpc_endpoint_ids: ['vpce-0123abcd'] }, 'api.vpc_endpoint_ids applies only with endpoint "private"'],
     [{}, { authorization: 'none' }, 'api.authorization must be "iam" for an API on the internet'],
     [
       {},
@@ -208,12 +208,12 @@ describe('keys that cannot be', () => {
     [
       {},
       { custom_domain: { ...domain, truststore_version: 'x' } },
-      'api.custom_domain.truststore_version applies with truststore only',
+      'api.custom_domain.truststore_version applies only with truststore',
     ],
     [
       {},
       { endpoint: 'private', vpc_endpoint_ids: ['vpce-0123abcd'], custom_domain: domain },
-      'api.custom_domain applies with endpoint "regional" only',
+      'api.custom_domain applies only with endpoint "regional"',
     ],
     [{}, { throttling: { rate: 0 } }, 'api.throttling.rate must be more than 0'],
     [{}, { throttling: { burst: 5001 } }, 'api.throttling.burst must be at most 5000'],
@@ -225,7 +225,7 @@ describe('keys that cannot be', () => {
           { caller: 'A', rate: 1, burst: 1 },
         ],
       },
-      'api.usage_plans must name each caller once',
+      'api.usage_plans must name each caller only once',
     ],
   ])('%j %j', (deployment, api, message) => {
     expect(messageOf(() => configured(dynamodb({}, deployment, api)))).toContain(message);
@@ -233,18 +233,18 @@ describe('keys that cannot be', () => {
 });
 
 describe('an environment', () => {
-  const known = 'There are: dax, dev, json, prod, sql';
+  const known = 'Known environments: dax, dev, json, prod, sql';
 
   test('must be named', () => {
     expect(messageOf(() => readEnvironment(CONFIG_FOLDER, undefined))).toBe(
-      `Say which environment: -c env=NAME. ${known}.`,
+      `Give an environment: -c env=NAME. ${known}.`,
     );
   });
 
-  test.each(['test', '../config/dev', '', 5, 'schema.json'])('%j is none', (env) => {
+  test.each(['test', '../config/dev', '', 5, 'schema.json'])('%j is not one', (env) => {
     const message = messageOf(() => readEnvironment(CONFIG_FOLDER, env));
     expect(message).toBe(
-      `There is no environment ${JSON.stringify(env)}. ${known}, or write ${join(CONFIG_FOLDER, `${env}.json`)}.`,
+      `There is no environment ${JSON.stringify(env)}. ${known}. To add this one, write ${join(CONFIG_FOLDER, `${env}.json`)}.`,
     );
   });
 });

@@ -1,5 +1,5 @@
-/** What cannot be deployed of migrations and backups stops with a sentence that names the key. */
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a configuration writes for a variable.
+/** Settings of migrations and backups that cannot be deployed are refused with a message that names the key. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is a reference to a variable in a configuration.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -9,20 +9,20 @@ import { configured } from '../variants.ts';
 
 const dynamodb = { strategy: 'dynamodb' };
 
-describe('keys that cannot be', () => {
+describe('invalid keys', () => {
   test.each<[object, string]>([
     [{ migration: { peer: 'old-store' } }, 'deployment.migration.peer must be a .json file'],
     [{ migration: { schedule: { expression: 'rate(1 day)' } } }, 'deployment.migration.schedule needs peer'],
-    [{ migration: { peer_key_arn: 'arn:aws:kms:x' } }, 'deployment.migration.peer_key_arn applies with peer only'],
+    [{ migration: { peer_key_arn: 'arn:aws:kms:x' } }, 'deployment.migration.peer_key_arn applies only with peer'],
     [
       { migration: { peer: 'a.json', peer_role: 'both', schedule: { expression: 'rate(1 day)' } } },
       'deployment.migration.schedule needs a peer_role of "source" or "target"',
     ],
     [
       { migration: { peer: 'a.json', schedule: { expression: 'daily' } } },
-      'deployment.migration.schedule.expression must be a schedule of EventBridge Scheduler',
+      'deployment.migration.schedule.expression must be an EventBridge Scheduler expression',
     ],
-    [{ backup: { schedule: '0 2 * * *' } }, 'deployment.backup.schedule must be a schedule of EventBridge Scheduler'],
+    [{ backup: { schedule: '0 2 * * *' } }, 'deployment.backup.schedule must be an EventBridge Scheduler expression'],
     [{ backup: { timezone: 'Mars/Olympus' } }, 'deployment.backup.timezone must be a timezone'],
     [{ backup: { schedule: 'rate(2 days)' } }, 'deployment.backup.max_age_hours must be more than the 48 hours'],
     [
@@ -36,7 +36,7 @@ describe('keys that cannot be', () => {
 
   test.each<[object, string]>([
     [{ backup: { location: 's3://other/backups' } }, 'backup.location must be s3://${HFSTORAGE_BACKUP_BUCKET}/backups'],
-    [{ backup: { endpoint: 'http://127.0.0.1:9000' } }, 'backup.endpoint has no place in a deployment'],
+    [{ backup: { endpoint: 'http://127.0.0.1:9000' } }, 'backup.endpoint is not allowed in a deployment'],
     [
       { migration: { state_location: 'elsewhere/' } },
       'migration.state_location must be s3://${HFSTORAGE_BACKUP_BUCKET}/state',
@@ -49,11 +49,11 @@ describe('keys that cannot be', () => {
     expect(messageOf(() => appOf(configured({ storage: dynamodb, ...sections })))).toContain(message);
   });
 
-  test('native backups of a store that has none', () => {
+  test('native backups of a store without them', () => {
     const storage = { strategy: 'json', json_strategy: { base_path: 's3://${HFSTORAGE_BUCKET}' } };
     const config = configured({ storage, deployment: { backup: { native: {} } } });
     expect(messageOf(() => appOf(config))).toContain(
-      'deployment.backup.native applies with storage.strategy "dynamodb"',
+      'deployment.backup.native applies only with storage.strategy "dynamodb"',
     );
   });
 });
@@ -72,7 +72,7 @@ describe('another store that functions cannot use', () => {
     [
       'DynamoDB Local',
       { strategy: 'dynamodb', dynamodb_strategy: { table_prefix: 'x', endpoint: 'http://127.0.0.1:8000' } },
-      'storage.dynamodb_strategy.endpoint has no place here',
+      'storage.dynamodb_strategy.endpoint is not allowed here',
     ],
     [
       'a database without a VPC',
@@ -80,7 +80,7 @@ describe('another store that functions cannot use', () => {
       'storage.sql_strategy needs deployment.vpc.id',
     ],
     ['a password that is written out', { strategy: 'sql', sql_strategy: sql }, 'must be the ARN of a secret'],
-    ['the very store of the deployment', dynamodb, 'storage is the very store of this deployment'],
+    ['the store of the deployment itself', dynamodb, 'storage is the store of this deployment itself'],
     ['a variable that is not set', { strategy: 'json', json_strategy: { base_path: 's3://${NO_SUCH}' } }, 'NO_SUCH'],
   ])('%s', (_, storage, message) => {
     const peer = peerOf(storage);
@@ -89,7 +89,7 @@ describe('another store that functions cannot use', () => {
     expect(messageOf(() => appOf(config))).toContain('deployment.migration.peer: ');
   });
 
-  test('a file that is not there, or is called like the own one', () => {
+  test('a missing file, or one with the name of the own configuration', () => {
     const withPeer = (peer: string) => configured({ storage: dynamodb, deployment: { migration: { peer } } });
     expect(messageOf(() => appOf(withPeer('/nowhere/old.json')))).toContain('/nowhere/old.json cannot be used');
     const own = peerOf(environment('json').storage, 'config.json');

@@ -1,4 +1,4 @@
-/** The bundles of the functions: small, with one store each, and able to run by themselves. */
+/** The bundles of the functions: small, with one store each, and self-contained. */
 import { execFile } from 'node:child_process';
 import { cpSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,12 +15,12 @@ import { environment, newFolder } from '../synthesized.ts';
 
 const run = promisify(execFile);
 
-/** Bytes of the largest bundle of each store, as measured, with a tenth on top. */
+/** Bytes of the largest bundle of each store: the measured size plus ten percent. */
 const LIMITS = { dev: 1_022_000, json: 1_093_000, sql: 857_000, dax: 1_590_000 };
 /** Bytes of the bundle that serves the OpenAPI document, and uses no store. */
 const LIMIT_WITHOUT_STORE = 598_000;
 
-/** What is in the code of a store, and of no other. */
+/** Text that occurs only in the code of one store. */
 const marks: Readonly<Record<string, readonly string[]>> = {
   dynamodb: ['TransactWriteItems', 'ConditionalCheckFailedException'],
   json: ['JournalChanged'],
@@ -41,13 +41,13 @@ type Name = keyof typeof folders;
 const codeOf = (name: Name, operation: string): string => join(folders[name](operation), 'index.mjs');
 
 describe.each(Object.entries(LIMITS) as [Name, number][])('for %s', (name, limit) => {
-  test('each function has a bundle that is no larger than it was', () => {
+  test('the bundle of each function stays within its size limit', () => {
     const sizes = operations.map((operation) => [operation, statSync(codeOf(name, operation)).size] as const);
     expect(sizes.filter(([, size]) => size > limit)).toEqual([]);
     expect(Object.fromEntries(sizes)['get-openapi']).toBeLessThan(LIMIT_WITHOUT_STORE);
   });
 
-  test('a bundle starts by itself', async () => {
+  test('a bundle is self-contained', async () => {
     const script = `const { handler } = await import(${JSON.stringify(codeOf(name, 'get-entity'))}); console.log(typeof handler);`;
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: tmpdir() });
     expect(stdout.trim()).toBe('function');
@@ -58,14 +58,14 @@ test.each<[Name, string]>([
   ['dev', 'dynamodb'],
   ['sql', 'sql'],
   ['json', 'json'],
-])('the bundles of %s hold the store %s, and no other', (name, store) => {
+])('the bundles of %s contain only the store %s', (name, store) => {
   const code = readFileSync(codeOf(name, 'save-entity'), 'utf8');
   for (const [other, texts] of Object.entries(marks)) {
     for (const text of texts) expect([text, code.includes(text)]).toEqual([text, other === store]);
   }
 });
 
-test('the DAX client is in the bundles of dax only', () => {
+test('only the bundles of dax contain the DAX client', () => {
   expect(readFileSync(codeOf('dax', 'get-entity'), 'utf8')).toContain('DaxClient');
   expect(readFileSync(codeOf('dev', 'get-entity'), 'utf8')).not.toContain('DaxClient');
 });
@@ -80,7 +80,7 @@ test('an operation that needs no store is answered without a configuration', asy
   expect(JSON.parse(stdout)).toEqual({ statusCode: 200, openapi: '3.1.0' });
 });
 
-test('a function answers from its folder, with the configuration beside it and the variables of Lambda', async () => {
+test('a function answers from its folder, with its configuration file and the variables of Lambda', async () => {
   const { endpoint, region, table_prefix } = newTestTables();
   const storage = { strategy: 'dynamodb', dynamodb_strategy: { table_prefix } } as const;
   const made = { ...storage, dynamodb_strategy: { endpoint, region, table_prefix } };
@@ -108,7 +108,7 @@ test('a function answers from its folder, with the configuration beside it and t
   expect(stdout).toContain('"Namespace":"HostFactory"');
 });
 
-describe('the configuration beside a bundle', () => {
+describe('the configuration in a bundle', () => {
   const variables = {
     HFSTORAGE_BUCKET: 'a-bucket',
     HFSTORAGE_DATABASE_HOST: 'db.example.com',

@@ -6,7 +6,7 @@ import { backupSources, migrationSources, restoreTestSource } from '../../../lib
 import { parseConfig } from '../../../lib/config/parse-config.ts';
 import { bundleFolders } from '../bundle-folders.ts';
 
-/** What is in the code of a store, and of no other. */
+/** Text that occurs only in the code of one store. */
 const marks = {
   dynamodb: 'TransactWriteItems',
   json: 'JournalChanged',
@@ -16,7 +16,7 @@ const marks = {
 } as const;
 type Store = keyof typeof marks;
 
-/** Bytes of the largest bundles, as measured, with a tenth on top. */
+/** Bytes of the largest bundles: the measured size plus ten percent. */
 const LIMITS = {
   dev: { migration: 858_000, backup: 849_000 },
   json: { migration: 900_000, backup: 686_000 },
@@ -30,7 +30,7 @@ const stores: Readonly<Record<keyof typeof LIMITS, { own: Store; both: readonly 
   // Its migrations are to DynamoDB.
   json: { own: 'json', both: ['json', 'dynamodb'] },
   sql: { own: 'postgresql', both: ['postgresql'] },
-  // What passes the cache by needs no client of it.
+  // Functions that bypass the cache need no client for it.
   dax: { own: 'dynamodb', both: ['dynamodb'] },
 };
 
@@ -49,7 +49,7 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
   };
   const { own, both } = stores[name];
 
-  test('they are no larger than they were', () => {
+  test('they stay within their size limits', () => {
     const larger = (sources: readonly { name: string }[], limit: number) =>
       sources
         .map((source) => [source.name, statSync(codeOf(source.name)).size] as const)
@@ -65,7 +65,7 @@ describe.each(Object.entries(LIMITS) as [keyof typeof LIMITS, (typeof LIMITS)['d
     expect(storesIn('backup-test-restore')).toEqual(['sqlite']);
   });
 
-  test('the configuration beside them can be read once the variables of the function are set', () => {
+  test('their configuration can be read once the variables of the function are set', () => {
     const variables = {
       HFSTORAGE_BACKUP_BUCKET: 'kept',
       HFSTORAGE_BUCKET: 'files',

@@ -1,4 +1,4 @@
-/** What functions are allowed on DynamoDB is what their operations do there, as calls of the real store show. */
+/** The DynamoDB permissions of functions equal the calls that their operations make on the real store. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { needsOf } from '../../../lib/cdk/functions/store-permissions.ts';
 import { parseConfig } from '../../../lib/config/parse-config.ts';
@@ -51,7 +51,7 @@ const indexQueries = Object.entries({
 const scans = Object.keys(everything).map((collection) => call({ collection }));
 const manyMachines = (count: number) => ({ template_id: 't', machine_count: count, request_id: `p${count}` });
 
-/** Calls that together do all that an operation can do. What they begin with is a template, a request and a machine. */
+/** Calls that together cover everything an operation can do. They start with a template, a request and a machine. */
 const cases: Readonly<Partial<Record<Operation, { serve: ServiceFunction; calls: readonly ServiceRequest[] }>>> = {
   'get-entity': { serve: getEntity, calls: each(everything) },
   'get-health': { serve: getHealth, calls: [call({})] },
@@ -159,7 +159,7 @@ const cases: Readonly<Partial<Record<Operation, { serve: ServiceFunction; calls:
   },
 };
 
-/** Granted, and not to be seen without a fault: why. */
+/** Permissions that are used only after a failure, with the reason. */
 const UNSEEN: Readonly<Partial<Record<Operation, Readonly<Record<string, string>>>>> = {
   'batch-save': { 'PutItem requests': 'replaces a request that was unveiled a moment ago' },
   'provision-request': {
@@ -214,7 +214,7 @@ describe.each([true, false])('with enforce_references %s', (enforced) => {
     await proxy[Symbol.asyncDispose]();
   });
 
-  test.each(Object.keys(cases) as Operation[])('%s does what it may do', async (operation) => {
+  test.each(Object.keys(cases) as Operation[])('%s makes exactly the calls it may make', async (operation) => {
     const { serve, calls } = cases[operation] as NonNullable<(typeof cases)[Operation]>;
     for (const one of calls) {
       const { status, body } = await serve(repository, one);

@@ -1,4 +1,4 @@
-/** Backups: when they are taken, where they are kept, and who looks after them. */
+/** Backups: schedules, storage and monitoring. */
 import { expect, test } from '@jest/globals';
 import { Match } from 'aws-cdk-lib/assertions';
 import { shipped } from '../assembly-folder.ts';
@@ -31,14 +31,14 @@ test('backups are taken, tested and measured on schedules', () => {
   ]);
 });
 
-test('schedules that are turned off are not there, and nobody waits for their backups', () => {
+test('disabled schedules do not exist, and no alarm waits for their backups', () => {
   const name = 'as-little-as-possible';
   templateOf(name, 'backup').resourceCountIs('AWS::Scheduler::Schedule', 1);
   const alarms = Object.values(templateOf(name, 'monitoring').findResources('AWS::CloudWatch::Alarm'));
   expect(alarms.map(({ Properties }) => Properties.AlarmName)).not.toContain('hostfactory-backup-age');
 });
 
-test('the alarm goes off when there is no young backup, also where nobody has measured', () => {
+test('the alarm goes off if there is no recent backup, or if its age was not measured', () => {
   templateOf('other-numbers', 'monitoring').hasResourceProperties('AWS::CloudWatch::Alarm', {
     AlarmName: 'hostfactory-backup-age',
     Metrics: [
@@ -51,7 +51,7 @@ test('the alarm goes off when there is no young backup, also where nobody has me
   });
 });
 
-test('the restore test has room for its database, and its failure is told by Lambda itself', () => {
+test('the restore test has storage for its database, and Lambda itself reports its failure', () => {
   const template = templateOf('other-numbers', 'backup');
   template.hasResourceProperties('AWS::Lambda::Function', { EphemeralStorage: { Size: 4096 }, Timeout: 900 });
   template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
@@ -60,15 +60,15 @@ test('the restore test has room for its database, and its failure is told by Lam
   });
 });
 
-// Its configuration writes the location out.
-test('backups go into the bucket of the deployment, also where the configuration says so', () => {
+// Its configuration contains the location explicitly.
+test('backups go into the bucket of the deployment, also if the configuration names it', () => {
   for (const name of ['prod', 'other-numbers'] as const) {
     const policies = JSON.stringify(templateOf(name, 'backup').findResources('AWS::IAM::Policy'));
     expect(policies).toMatch(/ExportsOutputFnGetAttBackupBucket\S{0,60}\/backups\/\*/);
   }
 });
 
-test('the bucket stays, is closed and encrypted, keeps versions, and locks them where that is wanted', () => {
+test('the bucket outlives the stack, is private, encrypted and versioned, and locks versions if configured', () => {
   const template = templateOf('prod', 'data');
   template.hasResource('AWS::S3::Bucket', {
     DeletionPolicy: 'Retain',
@@ -103,7 +103,7 @@ test('the bucket stays, is closed and encrypted, keeps versions, and locks them 
   expect(plain.BackupBucket?.Properties).not.toHaveProperty('ObjectLockConfiguration');
 });
 
-test('AWS Backup keeps what the configuration says, in a vault that stays', () => {
+test('AWS Backup keeps backups as configured, in a vault that outlives the stack', () => {
   const template = templateOf('prod', 'backup');
   template.hasResource('AWS::Backup::BackupVault', {
     DeletionPolicy: 'Retain',

@@ -1,4 +1,4 @@
-/** The state machine of migrations: what its definition promises, and what may be done with which store. */
+/** The state machine of migrations: its definition, and the permissions on both stores. */
 import { expect, test } from '@jest/globals';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { shipped } from '../assembly-folder.ts';
@@ -25,7 +25,7 @@ test.each(shipped)('of %s is valid, with JSONPath only', (name) => {
   expect(JSON.stringify(definition)).not.toMatch(/QueryLanguage|ItemBatcher|"Arguments"/);
 });
 
-test('every task is retried with growing, random pauses, except for errors that come again, and every failure is reported', () => {
+test('every task is retried with increasing, random pauses, except after permanent errors, and every failure is reported', () => {
   const states = statesOf(definitionIn(templateOf('prod', 'migration')));
   const tasks = [...states].filter(([, { Type }]) => Type === 'Task');
   // Taking a turn, what is next, seven phases, the last task, and what reports a failure.
@@ -56,7 +56,7 @@ test('every task is retried with growing, random pauses, except for errors that 
   }
 });
 
-test('units are in distributed Maps, as many at a time as configured, and leave nothing in the state', () => {
+test('units run in distributed Maps, with the configured concurrency, and leave nothing in the state', () => {
   const states = statesOf(definitionIn(templateOf('other-numbers', 'migration')));
   const maps = [...states].filter(([, { Type }]) => Type === 'Map');
   expect(maps.map(([name]) => name)).toEqual([
@@ -71,7 +71,7 @@ test('units are in distributed Maps, as many at a time as configured, and leave 
   }
 });
 
-test('it logs no data, is traced, and may call its functions and its own Maps only', () => {
+test('it logs no data, is traced, and may only call its functions and its own Maps', () => {
   const template = templateOf('prod', 'migration');
   template.hasResourceProperties('AWS::StepFunctions::StateMachine', {
     StateMachineName: 'hostfactory-migration',
@@ -118,13 +118,13 @@ test('a source is read, and a target written', () => {
   expect(both).toContain('dynamodb:PutItem');
 });
 
-test('without another store the functions may reach none', () => {
+test('without another store the functions may access none', () => {
   const template = templateOf('prod', 'migration');
   const all = JSON.stringify(template.findResources('AWS::IAM::Policy'));
   expect(all).not.toContain('dynamodb:');
 });
 
-test('a schedule orders a migration of the right direction, under an id of its own', () => {
+test('a schedule starts a migration in the right direction, with a generated id', () => {
   const template = templateOf('from-bucket', 'migration');
   const [found] = Object.values(template.findResources('AWS::Scheduler::Schedule'));
   expect(found?.Properties).toMatchObject({

@@ -22,7 +22,7 @@ describe('alarms', () => {
     ['sql', ['database-processor', 'database-storage', 'database-memory']],
     ['dax', ['dax-processor']],
     ['json', []],
-  ])('of %s tell the topic, and say what to do', (name, ofStore) => {
+  ])('of %s notify the topic, and say what to do', (name, ofStore) => {
     const template = templateOf(name, 'monitoring');
     const alarms = alarmsOf(template);
     const prefix = `${environment(name).deployment?.name}-`;
@@ -32,7 +32,7 @@ describe('alarms', () => {
     for (const { AlarmName, AlarmActions, OKActions, AlarmDescription, TreatMissingData } of alarms) {
       expect([AlarmActions, OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
       expect(AlarmDescription).toMatch(/\. (Look|Raise|Use) /);
-      // Where nobody measures the age of backups, it may be any.
+      // If the age of backups is not measured, it may have any value.
       const silenceIsBad = AlarmName.endsWith('-backup-age');
       expect([AlarmName, TreatMissingData]).toEqual([AlarmName, silenceIsBad ? 'breaching' : 'notBreaching']);
     }
@@ -50,7 +50,7 @@ describe('alarms', () => {
     for (const name of new Set(names)) expect(guide).toContain(`| \`${name}\` |`);
   });
 
-  test('go to the people that the configuration names, over TLS', () => {
+  test('go to the configured e-mail addresses, over TLS', () => {
     const template = templateOf('prod', 'monitoring');
     template.hasResourceProperties('AWS::SNS::Subscription', {
       Protocol: 'email',
@@ -70,7 +70,7 @@ describe('alarms', () => {
     });
   });
 
-  test('go to a topic that exists where one is named', () => {
+  test('go to an existing topic if one is configured', () => {
     const topic_arn = 'arn:aws:sns:eu-central-1:123456789012:operators';
     const template = templateOf('other-numbers', 'monitoring');
     template.resourceCountIs('AWS::SNS::Topic', 0);

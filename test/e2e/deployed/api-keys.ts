@@ -1,8 +1,8 @@
-/** The API keys of the usage plans of an API, as API Gateway would make them up. */
+/** The API keys of the usage plans of an API, generated like API Gateway's. */
 import { createHash } from 'node:crypto';
 import type { Stacks } from './stacks.ts';
 
-/** The keys that an API takes, by their descriptions, such as `Caller operators`. */
+/** The keys that an API accepts, by their descriptions, such as `Caller operators`. */
 export function apiKeysOf(stacks: Stacks, api: { readonly id: string; readonly stage: string }): Map<string, string> {
   const plans = stacks
     .ofType('AWS::ApiGateway::UsagePlan')

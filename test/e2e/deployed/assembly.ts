@@ -1,11 +1,11 @@
-/** What `cdk deploy` would deploy: the assembly of an environment. That `cdk synth` makes the same is tested in test/cdk. */
+/** The assembly of an environment, which `cdk deploy` would deploy. test/cdk checks that `cdk synth` writes the same. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { assemblyFolder, type Shipped } from '../../cdk/assembly-folder.ts';
 import { ACCOUNT, REGION } from './physical-ids.ts';
 
-// One process makes all that the run asks for, one after the other.
+// One process synthesizes everything that the run requests, one after the other.
 jest.setTimeout(300_000);
 
 export interface Template {
@@ -27,7 +27,7 @@ export interface TemplateResource {
 export interface StackTemplate {
   readonly name: string;
   readonly template: Template;
-  /** Folders of what the stack uploads, by the key it has in the bucket of assets. */
+  /** Folders that the stack uploads, by their keys in the asset bucket. */
   readonly assets: ReadonlyMap<string, string>;
 }
 
@@ -37,7 +37,7 @@ interface Manifest {
       string,
       {
         readonly type: string;
-        /** Such as `aws://unknown-account/eu-central-1`. */
+        /** For example `aws://unknown-account/eu-central-1`. */
         readonly environment?: string;
         readonly properties?: { readonly templateFile?: string; readonly stackName?: string };
         readonly dependencies?: readonly string[];
@@ -71,7 +71,7 @@ function assetsOf(folder: string, artifact: string): Map<string, string> {
   return assets;
 }
 
-/** A template with the account and the region of the tests in place of its own, where it has any. */
+/** A template with its account and region, if any, replaced by those of the tests. */
 function moved(template: Template, environment = ''): Template {
   const [account = '', region = ''] = environment.replace('aws://', '').split('/');
   const replaced = [
@@ -82,7 +82,7 @@ function moved(template: Template, environment = ''): Template {
   return JSON.parse(text) as Template;
 }
 
-/** The stacks of a synthesized folder, those that others depend on first. */
+/** The stacks of a synthesized folder, dependencies first. */
 export function readAssembly(folder: string): StackTemplate[] {
   const { artifacts } = parse<Manifest>(join(folder, 'manifest.json'));
   const ordered: StackTemplate[] = [];

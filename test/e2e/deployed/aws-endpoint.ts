@@ -1,4 +1,4 @@
-/** AWS as the functions see it: knows who calls by the access key, lets pass what the caller's role allows, and keeps count. */
+/** A fake AWS for the functions: identifies callers by access key, allows what their roles allow, and records the calls. */
 import { once } from 'node:events';
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,13 +7,13 @@ import { pipeline } from 'node:stream/promises';
 import { type AwsCall, type KeyOf, permissionsOf } from './aws-permissions.ts';
 import type { Permission, RolePolicies } from './iam-policies.ts';
 
-/** Who may call. */
+/** A caller. */
 export interface Caller {
   readonly name: string;
   readonly policies: RolePolicies;
 }
 
-/** What stands in for a service: an address, and the access key that it tells its data apart by. */
+/** A fake service: an address, and the access key that separates its data. */
 export interface Backend {
   readonly endpoint: string;
   readonly accessKeyId?: string;
@@ -26,11 +26,11 @@ export interface UsedPermission extends Permission {
 
 export interface AwsEndpoint {
   readonly url: string;
-  /** Every permission that a call took, each once. */
+  /** Every permission that calls used, each once. */
   readonly used: readonly UsedPermission[];
-  /** What went wrong besides: calls that nobody knows. */
+  /** Other problems: unknown calls. */
   readonly faults: readonly string[];
-  /** Notes a permission that is not used by an HTTP call. @returns whether the caller has it */
+  /** Records a permission that is not used by an HTTP call. @returns whether the caller has it */
   check(caller: Caller, permission: Permission): boolean;
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export interface AwsEndpointOptions {
 
 const CREDENTIAL = /Credential=([^/,]+)\/\d{8}\/[^/]+\/([^/]+)\/aws4_request/;
 
-/** A refusal that the SDK understands, of services with JSON and of S3. */
+/** A refusal in the format that the SDK expects, for services with JSON and for S3. */
 function refuse(answer: ServerResponse, service: string, message: string): void {
   if (service === 's3') {
     const xml = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>${message}</Message></Error>`;
@@ -109,7 +109,7 @@ export async function startAwsEndpoint({ callerOf, backends, keyOf }: AwsEndpoin
 
   const server = createServer((incoming, answer) => {
     serve(incoming, answer).catch((error: Error) => {
-      // A caller that was stopped half way has done nothing wrong.
+      // A caller that was stopped half way is not an error.
       if (!incoming.destroyed || error instanceof TypeError) faults.push(error.message);
       answer.destroy();
     });

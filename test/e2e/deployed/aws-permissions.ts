@@ -1,9 +1,9 @@
-/** Which permissions a call to AWS takes, after the Service Authorization Reference. */
+/** The permissions that a call to AWS needs, according to the Service Authorization Reference. */
 import type { Permission } from './iam-policies.ts';
 import { arn, REGION } from './physical-ids.ts';
 
 export interface AwsCall {
-  /** The service it is signed for. */
+  /** The service in its signature. */
   readonly service: string;
   readonly method: string;
   /** Path and query. */
@@ -12,7 +12,7 @@ export interface AwsCall {
   readonly body: Buffer;
 }
 
-/** The key that encrypts what is stored at an ARN; undefined where AWS's own does. */
+/** The key that encrypts the data at an ARN; undefined for AWS's own key. */
 export type KeyOf = (resource: string) => string | undefined;
 
 interface DynamodbCall {
@@ -26,7 +26,7 @@ const tableArn = (name: string): string => arn('dynamodb', `table/${name}`);
 const operationOf = ({ headers }: AwsCall): string => String(headers['x-amz-target']).split('.').at(-1) as string;
 const jsonOf = ({ body }: AwsCall): Record<string, unknown> => JSON.parse(body.toString()) as Record<string, unknown>;
 
-/** TransactWriteItems has no permission of its own: its parts have. */
+/** TransactWriteItems has no permission of its own; its parts have. */
 const transactParts: Readonly<Record<string, string>> = {
   Put: 'PutItem',
   Update: 'UpdateItem',
@@ -35,7 +35,7 @@ const transactParts: Readonly<Record<string, string>> = {
   Get: 'GetItem',
 };
 
-/** Permissions on tables and indexes, without those on the keys that encrypt them. */
+/** Permissions on tables and indexes, without those on their encryption keys. */
 function onTables(call: AwsCall): Permission[] {
   const operation = operationOf(call);
   const { TableName, IndexName, RequestItems, TransactItems } = jsonOf(call) as DynamodbCall;
@@ -56,7 +56,7 @@ function onTables(call: AwsCall): Permission[] {
   return [{ action: `dynamodb:${operation}`, resource: `${tableArn(TableName)}${index}` }];
 }
 
-/** What the use of something encrypted takes besides, of the caller and by way of the service that holds it. */
+/** The additional key permissions that the caller needs for encrypted data, through the service that stores it. */
 const viaKey = (keyOf: KeyOf, service: string, holder: string, actions: readonly string[]): Permission[] => {
   const resource = keyOf(holder);
   if (resource === undefined) return [];
@@ -64,7 +64,7 @@ const viaKey = (keyOf: KeyOf, service: string, holder: string, actions: readonly
   return actions.map((action) => ({ action, resource, context }));
 };
 
-/** DynamoDB has the key of a table decrypted for whoever reads or writes. */
+/** DynamoDB decrypts the key of a table for every caller that reads or writes. */
 const dynamodb = (call: AwsCall, keyOf: KeyOf): Permission[] =>
   onTables(call).flatMap((permission) => [
     permission,
@@ -105,10 +105,10 @@ function s3({ method, target, headers }: AwsCall, keyOf: KeyOf): Permission[] {
     const keys = decrypting(inParts ? ['kms:GenerateDataKey', 'kms:Decrypt'] : ['kms:GenerateDataKey']);
     return [{ action: 's3:PutObject', resource: objectArn }, ...source, ...keys];
   }
-  throw new TypeError(`S3 ${method} ${target} is not known here: add it to aws-permissions.ts.`);
+  throw new TypeError(`S3 ${method} ${target} is unknown: add it to aws-permissions.ts.`);
 }
 
-/** Members of calls that hold the ARN of what they are about. */
+/** Members of calls with the ARN of their resource. */
 const ARN_MEMBERS = ['SecretId', 'stateMachineArn', 'executionArn', 'mapRunArn', 'TopicArn', 'BackupArn', 'TargetArn'];
 
 /** Actions whose names differ from those of their calls. */
@@ -127,7 +127,7 @@ function byArn(call: AwsCall): Permission[] {
   return [{ action: renamed[action] ?? action, resource: String(members[named]) }];
 }
 
-/** The permissions that a call takes. @throws TypeError where it is not known */
+/** The permissions that a call needs. @throws TypeError if the call is unknown */
 export function permissionsOf(call: AwsCall, keyOf: KeyOf): Permission[] {
   if (call.service === 'dynamodb') return dynamodb(call, keyOf);
   if (call.service === 's3') return s3(call, keyOf);

@@ -1,4 +1,4 @@
-/** Calls that together make every operation of the API do all that it does with a store, on entities that `prepare` makes. */
+/** Calls that together exercise everything each API operation does with a store, on entities created by `prepare`. */
 import type { CallOptions, RunningApi } from '../../server/running-api.ts';
 
 type Call = readonly [method: string, path: string, options?: CallOptions];
@@ -10,7 +10,7 @@ const samples = { templates: template, requests: request, machines: machine } as
 type Collection = keyof typeof samples;
 const collections = Object.keys(samples) as Collection[];
 
-/** A sample under another id. */
+/** A sample with another id. */
 const sample = (collection: Collection, id: string, fields: object = {}) => ({
   ...samples[collection],
   [`${collection.slice(0, -1)}_id`]: id,
@@ -78,7 +78,7 @@ export const calls: readonly Call[] = [
   ...[3, 3, 120].map(provision),
 ];
 
-/** Stores what the calls begin with. */
+/** Stores the initial entities of the calls. */
 export async function prepare({ repository }: RunningApi): Promise<void> {
   await repository.saveEntity('templates', template);
   await repository.saveEntity('requests', request);

@@ -1,4 +1,4 @@
-/** What holds data, made from the templates' own definitions: tables in DynamoDB Local, buckets in the S3 server of the tests. */
+/** Stores created from the templates' own definitions: tables in DynamoDB Local, buckets in the S3 server of the tests. */
 import {
   type AttributeDefinition,
   CreateTableCommand,
@@ -24,7 +24,7 @@ const clientOf = ({ endpoint, accessKeyId = 'test' }: Backend) => ({
   credentials: { accessKeyId, secretAccessKey: 'test' },
 });
 
-/** Creates every table of the templates. Capacity is not taken over: DynamoDB Local has none. */
+/** Creates every table of the templates, without capacity, which DynamoDB Local lacks. */
 export async function createTables(stacks: Stacks, backend: Backend): Promise<void> {
   const client = new DynamoDBClient(clientOf(backend));
   const tables = [...stacks.ofType('AWS::DynamoDB::GlobalTable'), ...stacks.ofType('AWS::DynamoDB::Table')];

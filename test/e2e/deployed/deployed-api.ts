@@ -1,4 +1,4 @@
-/** A deployed environment in the shape in which the API tests use the local server. */
+/** A deployed environment with the interface through which the API tests use the local server. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ import { REGION } from './physical-ids.ts';
 interface Login {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Of a usage plan, where the API wants one. */
+  /** Key of a usage plan, if the API requires one. */
   readonly apiKey?: string | undefined;
 }
 
-/** Calls the API with a signature, as API Gateway wants it. */
+/** Calls the API with a signature, as API Gateway requires. */
 export function callSigned(
   port: number,
   method: string,
@@ -47,7 +47,7 @@ export function callSigned(
   });
 }
 
-/** The store behind the functions, by the configuration in their bundles, without them. */
+/** The store behind the functions, opened directly with the configuration in their bundles. */
 async function openStore({ functionNamed, stores }: DeployedApp): Promise<Repository> {
   const { taskRoot, variables } = functionNamed('getentity');
   const { storage } = JSON.parse(readFileSync(join(taskRoot, 'config.json'), 'utf8')) as {
@@ -91,14 +91,14 @@ export interface DeployedApi extends RunningApi {
 }
 
 /**
- * Deploys an environment and gives it the shape of the local server. Closing it fails where a function made a call that its
+ * Deploys an environment and gives it the interface of the local server. Closing it fails if a function made a call that its
  * role does not allow.
  */
 export async function startDeployedApi(environment: string): Promise<DeployedApi> {
   const app = await deploy(environment);
   const [apiKey] = app.api.keys.values();
   const login = { ...CALLER, apiKey };
-  // The first call of all: a function finds an empty store, and makes what it needs.
+  // The very first call: a function finds an empty store, and creates what it needs.
   const { status, text } = await callSigned(app.port, 'GET', '/v1/health', {}, login);
   if (status !== 200) {
     const problems = app.problems();

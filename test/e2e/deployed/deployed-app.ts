@@ -17,16 +17,16 @@ import { RestApi } from './rest-api.ts';
 import type { Network } from './runtime-client.ts';
 import { Stacks } from './stacks.ts';
 
-/** A login of callers, which has the policy that the API's stack makes for them. */
+/** A login with the policy that the API's stack creates for callers. */
 export const CALLER = { accessKeyId: 'AKIACALLER', secretAccessKey: 'secret of the caller' } as const;
 /** A login without any policy. */
 export const STRANGER = { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'secret of the stranger' } as const;
 
-/** What stands in for stores, for the tests to reach past the functions. */
+/** The fake stores, so that tests can bypass the functions. */
 export interface StoreAddresses {
   readonly dynamodb: Backend;
   readonly s3: Backend;
-  /** Of the PostgreSQL database; undefined where the templates have none. */
+  /** The PostgreSQL database; undefined if the templates have none. */
   readonly database: string | undefined;
 }
 
@@ -38,9 +38,9 @@ export interface DeployedApp {
   readonly gateway: ApiGateway;
   readonly port: number;
   readonly stores: StoreAddresses;
-  /** The function whose logical id has this text. @throws Error where it is not one */
+  /** The function whose logical id contains this text. @throws Error unless there is exactly one */
   functionNamed(text: string): LambdaFunction;
-  /** What went wrong unseen: calls that were not allowed, calls that nobody knows. Empty where all is well. */
+  /** Hidden problems: calls that were not allowed or are unknown. Empty if everything is fine. */
   problems(): string[];
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ interface Database {
   close(): Promise<void>;
 }
 
-/** The database of the templates, behind what stands in for RDS Proxy. */
+/** The database of the templates, behind a fake RDS Proxy. */
 async function openDatabase(
   stacks: Stacks,
   mayConnect: (accessKeyId: string, resource: string) => boolean,
@@ -62,7 +62,7 @@ async function openDatabase(
   const [instance] = stacks.ofType('AWS::RDS::DBInstance');
   const [proxy] = stacks.ofType('AWS::RDS::DBProxy');
   if (instance === undefined || proxy === undefined) return undefined;
-  // Only now: the import waits for a server, which the other environments need not have.
+  // Imported here: the import waits for a server that the other environments do not need.
   const { createDatabase, dropDatabase } = await import('../../backends/test-database.ts');
   const name = `deployed-${randomUUID()}`;
   const database = await createDatabase(name);
@@ -85,13 +85,13 @@ async function openDatabase(
   };
 }
 
-/** Deploys a shipped environment, such as `dev`, with data of its own. */
+/** Deploys a shipped environment, such as `dev`, with its own data. */
 export async function deploy(environment: string): Promise<DeployedApp> {
-  // What fails half way leaves nothing that runs: Jest would wait for it without end.
+  // A failure half way must leave nothing running: Jest would wait for it forever.
   await using opened = new AsyncDisposableStack();
   const id = randomUUID().replaceAll('-', '');
   const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
-  // DynamoDB Local keeps other tables for each access key: the names of the templates are free.
+  // DynamoDB Local has separate tables for each access key, so the names of the templates are free.
   const dynamodb = { endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string, accessKeyId: id.slice(0, 20) };
   const s3 = { endpoint: process.env.HFSTORAGE_TEST_S3_ENDPOINT as string };
   const callers = new Map<string, Caller>();
@@ -151,7 +151,7 @@ export async function deploy(environment: string): Promise<DeployedApp> {
   };
 }
 
-/** Who may call the API: one with the policy for callers, and one without any. */
+/** Callers of the API: one with the policy for callers, and one without any. */
 function apiCallers(stacks: Stacks) {
   const statements = stacks
     .ofType('AWS::IAM::ManagedPolicy')

@@ -35,7 +35,7 @@ async function start(code: string, timeoutMs = 100_000): Promise<ExecutionEnviro
 
 const parsed = (outcome: Outcome): unknown => ('payload' in outcome ? JSON.parse(outcome.payload) : outcome);
 
-test('a handler gets event, context and variables, and keeps what is in its memory', async () => {
+test('a handler gets event, context and variables, and keeps its memory', async () => {
   const running = await start(`
     let calls = 0;
     export const handler = async (event, context) => ({
@@ -50,14 +50,14 @@ test('a handler gets event, context and variables, and keeps what is in its memo
   expect(parsed(await running.invoke('{}'))).toMatchObject({ calls: 2 });
 });
 
-test('it stands still between invocations', async () => {
+test('it is frozen between invocations', async () => {
   const running = await start(`
     let ticks = 0;
     setInterval(() => { ticks++; }, 10);
     export const handler = async () => ticks;`);
   await running.invoke('{}');
   await sleep(3_000);
-  // At most one tick for the time that passed, which would be 300, and few for the invocations themselves.
+  // At most one tick for the elapsed time, which would be 300, and few for the invocations themselves.
   expect(parsed(await running.invoke('{}'))).toBeLessThan(150);
 });
 
@@ -80,12 +80,12 @@ test('a process that ends is a failed call', async () => {
   expect(await running.invoke('{}')).toMatchObject({ functionError: { errorMessage: 'Runtime exited with status 7' } });
 });
 
-test('an answer over 6 MB is none', async () => {
+test('an answer over 6 MB is refused', async () => {
   const running = await start("export const handler = async () => 'x'.repeat(7_000_000);");
   expect(await running.invoke('{}')).toMatchObject({ functionError: { errorType: 'Function.ResponseSizeTooLarge' } });
 });
 
-test('a module that cannot be loaded is told, with what it wrote', async () => {
+test('a module that cannot be loaded is reported with its output', async () => {
   await expect(start("import 'a-library-that-no-bundle-has'; export const handler = () => 1;")).rejects.toThrow(
     /a-library-that-no-bundle-has/,
   );

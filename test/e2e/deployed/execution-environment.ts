@@ -1,4 +1,4 @@
-/** One execution environment of a function: a process, and the Runtime API that it talks to. */
+/** One execution environment of a function: a process and its Runtime API. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,15 +10,15 @@ import type { Network } from './runtime-client.ts';
 
 export interface EnvironmentOptions {
   readonly functionArn: string;
-  /** Variables of the process, and no others. */
+  /** The only variables of the process. */
   readonly variables: Readonly<Record<string, string>>;
   /** Folder of the code. */
   readonly taskRoot: string;
   readonly timeoutMs: number;
   readonly network: Network;
-  /** Node's arguments that run another runtime client than the one here. */
+  /** Node's arguments to run a different runtime client. */
   readonly client?: readonly string[];
-  /** What the function writes to its log. */
+  /** The log of the function. */
   log(text: string): void;
 }
 
@@ -47,14 +47,14 @@ const functionError = (errorType: string, errorMessage: string): Outcome => ({
 });
 
 /**
- * Between invocations its process is stopped, as Lambda freezes it: timers do not run, and connections die of what happens
- * meanwhile.
+ * Between invocations its process is stopped, as Lambda freezes it: timers do not run, and connections may die in the
+ * meantime.
  */
 export class ExecutionEnvironment {
   readonly #options: EnvironmentOptions;
   readonly #server: Server;
   #child: ChildProcess | undefined;
-  /** The process's question for work, while there is none. */
+  /** The process's pending request for work. */
   #waiting: ServerResponse | undefined;
   #current: Invocation | undefined;
   readonly #ready = Promise.withResolvers<void>();
@@ -67,7 +67,7 @@ export class ExecutionEnvironment {
     });
   }
 
-  /** Starts the process; it is ready when its handler is loaded. @throws Error with what the function said, where it is not */
+  /** Starts the process and waits until its handler is loaded. @throws Error with the function's output if it fails */
   static async start(options: EnvironmentOptions): Promise<ExecutionEnvironment> {
     const environment = new ExecutionEnvironment(options);
     environment.#server.listen(0, '127.0.0.1');
@@ -82,7 +82,7 @@ export class ExecutionEnvironment {
     return environment;
   }
 
-  /** Hands the event over and waits for what becomes of it. One at a time. */
+  /** Passes the event to the process and waits for the outcome. One at a time. */
   async invoke(event: string): Promise<Outcome> {
     if (this.#current !== undefined || this.isDead) throw new Error('An environment serves one invocation at a time.');
     const { promise, resolve } = Promise.withResolvers<Outcome>();
@@ -113,7 +113,7 @@ export class ExecutionEnvironment {
     const { port } = this.#server.address() as AddressInfo;
     const child = spawn(process.execPath, client, {
       cwd: taskRoot,
-      // Of the tests, to start faster; the client takes it away.
+      // From the tests, to start faster; the client removes it.
       env: { ...variables, ...compileCache, AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}` },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,4 +1,4 @@
-/** What API Gateway answers by itself: gateway responses and mock integrations, from the templates. */
+/** API Gateway's own answers: gateway responses and mock integrations, from the templates. */
 import type { IntegrationResponse, MethodProperties, RestApi } from './rest-api.ts';
 
 export interface GatewayAnswer {
@@ -7,7 +7,7 @@ export interface GatewayAnswer {
   readonly body: string;
 }
 
-/** Status and message of API Gateway's own answers, where the templates say nothing else. */
+/** Default status and message of API Gateway's own answers. */
 const defaults = {
   MISSING_AUTHENTICATION_TOKEN: [403, 'Missing Authentication Token'],
   INVALID_SIGNATURE: [403, 'The request signature we calculated does not match the signature you provided.'],
@@ -26,12 +26,12 @@ const defaults = {
 
 export type GatewayResponseType = keyof typeof defaults;
 
-/** The value of a mapping: text in quotes, or what is known of the call. */
+/** The value of a mapping: quoted text, or a property of the call. */
 function mapped(value: string, requestId: string): string {
   const [, literal] = /^'(.*)'$/.exec(value) ?? [];
   if (literal !== undefined) return literal;
   if (value === 'context.requestId') return requestId;
-  throw new TypeError(`The mapping ${value} is not known here: add it to gateway-answers.ts.`);
+  throw new TypeError(`The mapping ${value} is unknown: add it to gateway-answers.ts.`);
 }
 
 const headerNames = (parameters: Readonly<Record<string, string>> = {}, prefix: string, requestId: string) =>
@@ -41,7 +41,7 @@ const headerNames = (parameters: Readonly<Record<string, string>> = {}, prefix: 
       .map(([name, value]) => [name.slice(prefix.length), mapped(value, requestId)]),
   );
 
-/** An answer that comes in place of an integration's. */
+/** An answer that replaces an integration's. */
 export function gatewayAnswer(api: RestApi, type: GatewayResponseType, requestId: string): GatewayAnswer {
   const [status, message] = defaults[type];
   const declared = api.gatewayResponse(type) ?? api.gatewayResponse(status < 500 ? 'DEFAULT_4XX' : 'DEFAULT_5XX');
@@ -56,14 +56,14 @@ export function gatewayAnswer(api: RestApi, type: GatewayResponseType, requestId
   };
 }
 
-/** What a mock integration answers; undefined where it takes no such body. */
+/** The answer of a mock integration; undefined if it does not accept the body. */
 export function mockAnswer(
   { Integration }: MethodProperties,
   contentType: string | undefined,
   requestId: string,
 ): GatewayAnswer | undefined {
   const { RequestTemplates = {}, IntegrationResponses = [], PassthroughBehavior } = Integration;
-  // API Gateway takes a call without a Content-Type for one with JSON.
+  // API Gateway treats a call without a Content-Type as JSON.
   const template = RequestTemplates[contentType?.split(';')[0]?.trim() || 'application/json'];
   if (template === undefined && PassthroughBehavior === 'NEVER') return undefined;
   const { statusCode } = JSON.parse(template ?? '{"statusCode":200}') as { statusCode: number };

@@ -1,16 +1,16 @@
 /**
- * The event of a Lambda proxy integration of a REST API, after the AWS documentation and events recorded from AWS: path
- * parameters stay percent-encoded, query parameters are decoded, what is empty is null.
+ * The event of a Lambda proxy integration of a REST API, based on the AWS documentation and events recorded on AWS: path
+ * parameters stay percent-encoded, query parameters are decoded, empty values are null.
  */
 import { ACCOUNT } from './physical-ids.ts';
 import type { Match, RestApi } from './rest-api.ts';
 
 export interface GatewayRequest {
   readonly method: string;
-  /** Path with the stage, as it came. */
+  /** Path with the stage, as received. */
   readonly path: string;
   readonly query: string;
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, as received. */
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
   readonly requestId: string;
@@ -20,7 +20,7 @@ export interface GatewayRequest {
 type Values = Record<string, string[]>;
 
 const add = (values: Values, name: string, value: string): void => {
-  // A name such as __proto__ is one like any other.
+  // A name such as __proto__ is an ordinary one.
   const known = Object.hasOwn(values, name) ? (values[name] as string[]) : [];
   Object.defineProperty(values, name, {
     value: [...known, value],
@@ -32,7 +32,7 @@ const add = (values: Values, name: string, value: string): void => {
 
 const decode = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
 
-/** @throws URIError where a percent sign encodes no UTF-8 */
+/** @throws URIError if a percent sign does not encode UTF-8 */
 function queryOf(query: string): Values {
   const values: Values = {};
   for (const pair of query.split('&')) {
@@ -44,7 +44,7 @@ function queryOf(query: string): Values {
   return values;
 }
 
-/** What API Gateway keeps to itself. */
+/** Headers that API Gateway does not pass on. */
 const dropped: ReadonlySet<string> = new Set(['content-length', 'connection', 'transfer-encoding']);
 
 function headersOf(raw: readonly string[]): Values {
@@ -70,7 +70,7 @@ function lastOf(values: Values): Record<string, string> {
 
 const orNull = <T extends object>(value: T): T | null => (Object.keys(value).length === 0 ? null : value);
 
-/** @throws URIError where the query cannot be decoded */
+/** @throws URIError if the query cannot be decoded */
 export function proxyEvent(
   api: RestApi,
   { resourcePath, resourceId, pathParameters }: Match,
@@ -114,7 +114,7 @@ export function proxyEvent(
       resourcePath,
       stage: api.stage,
     },
-    // Without binary media types, a REST API takes every body for text.
+    // Without binary media types, a REST API treats every body as text.
     body: body.length === 0 ? null : body.toString('utf8'),
     isBase64Encoded: false,
   };

@@ -1,7 +1,7 @@
-/** What is API Gateway's own: who may call, what it answers without a function, and where it differs from the local server. */
+/** API Gateway's own functions: access, answers without a function, and differences from the local server. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ApiClient } from '../../../lib/remote/api-client.ts';
-import { signing } from '../../../lib/remote/aws-signature.ts';
+import { signing } from '../../../lib/remote/authorization.ts';
 import { HttpRepository } from '../../../lib/remote/http-repository.ts';
 import { parseRemote } from '../../../lib/remote/remote-target.ts';
 import { routes } from '../../../lib/service/http/routes.ts';
@@ -21,7 +21,7 @@ const problem = (status: number, code: string) => ({
   body: { type: `urn:hostfactory:problem:${code}`, status },
 });
 
-describe('who may call', () => {
+describe('access', () => {
   test('a call without a signature is answered with 401, whatever the method', async () => {
     for (const [method, path] of [
       ['GET', '/v1/health'],
@@ -46,7 +46,7 @@ describe('who may call', () => {
     expect(await callSigned(api.port, 'GET', '/v1/health', {}, STRANGER)).toMatchObject(problem(403, 'forbidden'));
   });
 
-  test('HttpRepository signs calls that are let in', async () => {
+  test('HttpRepository signs calls, which are accepted', async () => {
     const { accessKeyId, secretAccessKey } = CALLER;
     const authorize = signing({ accessKeyId, secretAccessKey }, REGION);
     const client = new ApiClient(parseRemote(api.url), authorize, { hasToken: false });
@@ -58,7 +58,7 @@ describe('who may call', () => {
   });
 });
 
-describe('what it answers without a function', () => {
+describe('answers without a function', () => {
   test.each(['/v1/no/such/path', '/v1/batch/nothing/here', '/v1/'])('%s is 404', async (path) => {
     expect(await api.call('GET', path)).toMatchObject(problem(404, 'unknown_path'));
   });
@@ -68,13 +68,13 @@ describe('what it answers without a function', () => {
     ['POST', '/v1/templates/t', 'DELETE, GET, HEAD, PATCH, PUT'],
     ['GET', '/v1/batch/get', 'POST'],
     ['OPTIONS', '/v1/openapi.json', 'GET, HEAD'],
-  ])('%s %s is 405, and says what is answered', async (method, path, allowed) => {
+  ])('%s %s is 405, and lists the allowed methods', async (method, path, allowed) => {
     const reply = await api.call(method, path);
     expect(reply).toMatchObject(problem(405, 'method_not_allowed'));
     expect(reply.headers.get('allow')?.split(', ').sort().join(', ')).toBe(allowed);
   });
 
-  test('a body that neither it nor Lambda takes is 413', async () => {
+  test('a body that is too large for it or Lambda is 413', async () => {
     for (const size of [6.5, 11]) {
       const body = `"${'x'.repeat(size * 1024 * 1024)}"`;
       expect(await api.call('POST', '/v1/templates', { body })).toMatchObject(problem(413, 'body_too_large'));
@@ -82,22 +82,22 @@ describe('what it answers without a function', () => {
   });
 });
 
-/** Where a deployed API differs from the local server, each with the reason. */
+/** Differences of a deployed API from the local server, each with the reason. */
 describe('differences from the local server', () => {
-  test('a slash at the end is passed over: API Gateway routes without it (here 404)', async () => {
+  test('a trailing slash is ignored: API Gateway routes without it (locally 404)', async () => {
     expect((await api.call('GET', '/v1/templates/')).status).toBe(200);
   });
 
-  test('a path of another stage is answered by API Gateway alone, in its own form (here a problem with 404)', async () => {
+  test('a path of another stage is answered only by API Gateway, in its own form (locally a problem with 404)', async () => {
     expect(await api.call('GET', '/v2/templates')).toMatchObject({ status: 403, body: { message: 'Forbidden' } });
   });
 
-  test('a body of another media type on a path that answers by itself is 415, not 405', async () => {
+  test('a body of another media type on a path without a function is 415, not 405', async () => {
     const options = { body: 'a=1', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } };
     expect(await api.call('PUT', '/v1/templates', options)).toMatchObject(problem(415, 'unsupported_media_type'));
   });
 
-  test('bytes that are no UTF-8 arrive as replacement characters: a REST API takes bodies for text (here 400)', async () => {
+  test('bytes that are not UTF-8 arrive as replacement characters: a REST API treats bodies as text (locally 400)', async () => {
     const json = Buffer.from(JSON.stringify(template({ template_id: 'bytes', note: '?' })));
     json[json.lastIndexOf('?')] = 0xff;
     const reply = await api.call('POST', '/v1/templates', { body: new Uint8Array(json) });
@@ -105,7 +105,7 @@ describe('differences from the local server', () => {
   });
 });
 
-test('there is a function for each operation, and each is reached by its methods', () => {
+test('there is one function per operation, and its methods reach it', () => {
   for (const { method, path, operation } of routes) {
     for (const verb of method === 'GET' ? ['GET', 'HEAD'] : [method]) {
       const match = api.app.api.match(verb, path.replace('/v1', '').replaceAll(/[{}]/g, ''));
@@ -116,7 +116,7 @@ test('there is a function for each operation, and each is reached by its methods
   }
 });
 
-test('the log has a line for each call and its metrics, and no bodies', async () => {
+test('the log has one line per call and its metrics, but no bodies', async () => {
   await api.call('PUT', '/v1/templates/logged', { body: template({ note: 'a secret of the body' }) });
   await api.call('PUT', '/v1/templates/logged', {
     body: template({ note: 'a secret of the body' }),

@@ -1,6 +1,6 @@
 /**
- * API Gateway in front of the functions: routes by the templates' own resources and methods, and checks who calls, their API
- * keys, and what the firewall before it would block.
+ * API Gateway in front of the functions: routes by the templates' own resources and methods, and checks callers, API keys,
+ * and what the firewall in front of it would block.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import type { LambdaFunction } from './lambda-function.ts';
 import { REGION } from './physical-ids.ts';
 import type { Match, RestApi } from './rest-api.ts';
 
-/** Who may call the API. */
+/** The callers of the API. */
 export interface ApiCaller {
   readonly userArn: string;
   readonly secret: string;
@@ -31,7 +31,7 @@ export interface GatewayOptions {
 
 export interface ApiGateway {
   readonly port: number;
-  /** Refuses the next calls with these answers of its own, in order. */
+  /** Refuses the next calls with these gateway answers, in order. */
   refuseNext(...types: readonly GatewayResponseType[]): void;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ const FORBIDDEN: GatewayAnswer = {
   body: '{"message":"Forbidden"}',
 };
 
-/** What a function answers, where it is what a proxy integration must be. */
+/** The answer of a function, if it is valid for a proxy integration. */
 function proxyAnswer(payload: string): GatewayAnswer | undefined {
   const result = JSON.parse(payload) as Record<string, unknown> | null;
   const known = ['statusCode', 'headers', 'multiValueHeaders', 'body', 'isBase64Encoded'];
@@ -96,7 +96,7 @@ export async function startApiGateway({ api, functionOf, callerOf }: GatewayOpti
     const { method = '', url = '', headers, rawHeaders } = incoming;
     const requestId = randomUUID();
     const body = await buffer(incoming);
-    // The firewall sees a call before anything else does.
+    // The firewall handles a call first.
     const blocked = api.wantsUserAgent && !headers['user-agent'];
     const refusal = blocked ? 'WAF_FILTERED' : refusals.shift();
     if (refusal !== undefined) return gatewayAnswer(api, refusal, requestId);
@@ -133,7 +133,7 @@ export async function startApiGateway({ api, functionOf, callerOf }: GatewayOpti
     answerTo(incoming)
       .then((result) => write(incoming, answer, result))
       .catch((error: Error) => {
-        // A fault of what stands in for AWS: told to the test, which must not pass.
+        // An error in the fake AWS: reported to the test, which must fail.
         answer.writeHead(599, { 'Content-Type': 'text/plain' }).end(JSON.stringify({ emulator: error.stack }));
       });
   });

@@ -26,12 +26,12 @@ test.each([
   expect(policies.allows({ action, resource, context: context as Record<string, string> })).toBe(allowed);
 });
 
-test('what is granted is listed one by one', () => {
+test('grants are listed one by one', () => {
   expect(policies.grants).toHaveLength(6);
   expect(policies.grants).toContainEqual({ action: 'dynamodb:Batch*', resource: table });
 });
 
-test('what is not known is an error, and never a permission', () => {
+test('anything unknown is an error, never a permission', () => {
   const allows = (statement: object) =>
     new RolePolicies([{ Effect: 'Allow', Action: 'a:B', Resource: '*', ...statement }]).allows({
       action: 'a:B',

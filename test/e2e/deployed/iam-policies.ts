@@ -1,12 +1,12 @@
-/** What a role may do, by the policies of the templates, evaluated as IAM does for calls within one account. */
+/** The permissions of a role according to the templates' policies, evaluated like IAM for calls within one account. */
 import type { Resource, Stacks } from './stacks.ts';
 
-/** One permission that a call takes. */
+/** One permission that a call needs. */
 export interface Permission {
-  /** Such as `dynamodb:GetItem`. */
+  /** For example `dynamodb:GetItem`. */
   readonly action: string;
   readonly resource: string;
-  /** Values of condition keys that the call has. */
+  /** Values of the call's condition keys. */
   readonly context?: Readonly<Record<string, string>>;
 }
 
@@ -22,7 +22,7 @@ interface Statement {
 const listOf = <T>(value: T | readonly T[] | undefined): readonly T[] =>
   value === undefined ? [] : ((Array.isArray(value) ? value : [value]) as readonly T[]);
 
-/** Whether a text fits a pattern with `*` and `?`. */
+/** Whether a text matches a pattern with `*` and `?`. */
 export function fits(pattern: string, text: string, flags = ''): boolean {
   const expression = pattern
     .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
@@ -44,8 +44,7 @@ const operators: Readonly<Record<string, (wanted: string, given: string | undefi
 function isMet({ Condition = {} }: Statement, context: Readonly<Record<string, string>>): boolean {
   return Object.entries(Condition).every(([operator, keys]) => {
     const compare = operators[operator];
-    if (compare === undefined)
-      throw new TypeError(`The condition ${operator} is not known here: add it to iam-policies.ts.`);
+    if (compare === undefined) throw new TypeError(`The condition ${operator} is unknown: add it to iam-policies.ts.`);
     return Object.entries(keys).every(([key, wanted]) =>
       listOf<string>(wanted).some((value) => compare(String(value), context[key])),
     );
@@ -83,7 +82,7 @@ export class RolePolicies {
     return applying.some(({ Effect }) => Effect === 'Allow') && !applying.some(({ Effect }) => Effect === 'Deny');
   }
 
-  /** Everything that is granted, each action on each resource once. */
+  /** All grants, each action on each resource once. */
   get grants(): Grant[] {
     const all = this.#statements
       .filter(({ Effect }) => Effect === 'Allow')
@@ -97,7 +96,7 @@ export class RolePolicies {
 
 const statementsOf = (document: unknown): unknown[] => [...listOf((document as { Statement: unknown }).Statement)];
 
-/** The policies of a role: its own, and those that are attached to it. @throws Error where one is not in the templates */
+/** The policies of a role: inline and attached ones. @throws Error if one is not in the templates */
 export function policiesOf(stacks: Stacks, role: Resource): RolePolicies {
   const { Policies = [], ManagedPolicyArns = [] } = role.properties as {
     Policies?: readonly { PolicyDocument: unknown }[];

@@ -35,7 +35,7 @@ describe('intrinsic functions', () => {
     expect(resolve(value, scope)).toEqual(expected);
   });
 
-  test('what is not known, or not there, is an error', () => {
+  test('an unknown function or a missing resource is an error', () => {
     expect(() => resolve({ 'Fn::Transform': {} }, scope)).toThrow('Fn::Transform');
     expect(() => resolve({ 'Fn::Select': [3, ['a']] }, scope)).toThrow(RangeError);
     expect(() => resolve({ 'Fn::Join': ['', [{ a: 1 }]] }, scope)).toThrow(TypeError);

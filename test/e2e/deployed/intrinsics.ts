@@ -1,6 +1,6 @@
-/** CloudFormation's intrinsic functions, as much of them as templates use; what is not known is an error. */
+/** CloudFormation's intrinsic functions, as far as templates use them; unknown ones are errors. */
 
-/** What references lead to. */
+/** The targets of references. */
 export interface Scope {
   ref(name: string): unknown;
   attribute(resource: string, attribute: string): unknown;
@@ -10,7 +10,7 @@ export interface Scope {
   findInMap(map: string, first: string, second: string): unknown;
 }
 
-/** Stands for AWS::NoValue: what it is the value of is left out. */
+/** Represents AWS::NoValue: its property is omitted. */
 export const NO_VALUE = Symbol('AWS::NoValue');
 
 const text = (value: unknown): string => {
@@ -82,20 +82,20 @@ const functions: Readonly<Record<string, (value: unknown, scope: Scope) => unkno
 };
 
 /**
- * A value of a template with everything in it resolved.
- * @throws TypeError where it has a function that is not known
+ * A template value with all references and functions resolved.
+ * @throws TypeError if it has an unknown function
  */
 export function resolve(value: unknown, scope: Scope): unknown {
   if (Array.isArray(value)) return value.map((item) => resolve(item, scope)).filter((item) => item !== NO_VALUE);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value);
   const [first] = entries;
-  // The key Condition also is a part of IAM statements: only a condition's name makes it the function.
+  // The key Condition is also part of IAM statements: it is the function only with a condition's name.
   const isFunction =
     first !== undefined && entries.length === 1 && (first[0] !== 'Condition' || typeof first[1] === 'string');
   if (isFunction && (/^Fn::/.test(first[0]) || first[0] === 'Ref' || first[0] === 'Condition')) {
     const call = functions[first[0]];
-    if (call === undefined) throw new TypeError(`${first[0]} is not known here: add it to intrinsics.ts.`);
+    if (call === undefined) throw new TypeError(`${first[0]} is unknown: add it to intrinsics.ts.`);
     return call(first[1], scope);
   }
   return Object.fromEntries(

@@ -1,13 +1,13 @@
-/** A function of a template, run from its asset by as many processes as calls come at once. */
+/** A function of a template, run from its asset by one process per concurrent call. */
 import { createHash } from 'node:crypto';
 import { type EnvironmentOptions, ExecutionEnvironment, type Outcome } from './execution-environment.ts';
 import { REGION } from './physical-ids.ts';
 import type { Network } from './runtime-client.ts';
 import type { Resource, Stacks } from './stacks.ts';
 
-/** Lambda has thousands; here a queue forms behind a few, since the machine is small. */
+/** Lambda has thousands; here calls queue for a few, since the machine is small. */
 const MAX_ENVIRONMENTS = 4;
-/** The machine of the tests has other things to do as well. */
+/** Generous, since the test machine is busy. */
 const SLOWER = 10;
 const KEPT_LOG = 200_000;
 
@@ -24,7 +24,7 @@ interface FunctionProperties {
 export interface FunctionOptions {
   readonly stacks: Stacks;
   readonly resource: Resource;
-  /** Where every call to AWS goes. */
+  /** Address of all calls to AWS. */
   readonly awsEndpoint: string;
   readonly network: Network;
 }
@@ -35,7 +35,7 @@ export class LambdaFunction {
   /** ARN of its role. */
   readonly role: string;
   readonly accessKeyId: string;
-  /** The variables of the template, and nothing else. */
+  /** Only the variables of the template. */
   readonly variables: Readonly<Record<string, string>>;
   readonly taskRoot: string;
   #log = '';
@@ -52,7 +52,7 @@ export class LambdaFunction {
     this.role = properties.Role;
     this.variables = properties.Environment?.Variables ?? {};
     this.taskRoot = stacks.asset(properties.Code.S3Key);
-    // Letters and digits, as DynamoDB Local wants them; each function has its own, so that its calls are known by it.
+    // Letters and digits, as DynamoDB Local requires; each function has its own key, which identifies its calls.
     this.accessKeyId = `ASIA${createHash('sha256').update(resource.arn).digest('hex').slice(0, 16).toUpperCase()}`;
     this.#options = {
       functionArn: resource.arn,
@@ -66,7 +66,7 @@ export class LambdaFunction {
     };
   }
 
-  /** The end of what the function wrote. */
+  /** The end of the function's output. */
   get log(): string {
     return this.#log;
   }
@@ -104,7 +104,7 @@ export class LambdaFunction {
       LANG: 'en_US.UTF-8',
       TZ: ':UTC',
       PATH: '/usr/local/bin:/usr/bin:/bin',
-      // In place of AWS itself.
+      // Instead of AWS itself.
       AWS_ENDPOINT_URL: awsEndpoint,
     };
   }

@@ -9,7 +9,7 @@ import { explanationOf, type FunctionGrant, leftOver, unusedGrants } from './unu
 
 const unseen: FunctionGrant[] = [];
 
-/** Migrations and backups work by other functions, and have tests of their own. */
+/** Migrations and backups use other functions, and have separate tests. */
 const isOfStore = (functionId: string): boolean =>
   routes.some(
     ({ operation, access }) =>
@@ -20,7 +20,7 @@ describe.each(['dev', 'prod', 'json', 'sql'])('%s', (environment) => {
   let api: DeployedApi | undefined;
   afterAll(() => api?.close());
 
-  test('what the functions do is allowed, and what is allowed they do', async () => {
+  test('the functions use exactly the permissions they have', async () => {
     api = await startDeployedApi(environment);
     await prepare(api);
     for (const [method, path, options] of calls) {
@@ -34,11 +34,11 @@ describe.each(['dev', 'prod', 'json', 'sql'])('%s', (environment) => {
   });
 });
 
-test('no explanation is left over', () => {
+test('no explanation is obsolete', () => {
   expect(leftOver(unseen)).toEqual([]);
 });
 
-test('a call that the role does not allow is refused, and noticed', async () => {
+test('a call that the role does not allow is refused and recorded', async () => {
   const api = await startDeployedApi('dev');
   const { accessKeyId } = api.app.functionNamed('getentity');
   const client = new DynamoDBClient({

@@ -1,4 +1,4 @@
-/** Names and attributes that AWS would give to resources: what `Ref` and `Fn::GetAtt` lead to. */
+/** Names and attributes that AWS would give to resources: the results of `Ref` and `Fn::GetAtt`. */
 import { createHash } from 'node:crypto';
 
 export const REGION = 'us-east-1';
@@ -9,9 +9,9 @@ export interface Identified {
   readonly stack: string;
   readonly logicalId: string;
   readonly type: string;
-  /** Properties as far as they are known: those that name a resource are plain text. */
+  /** Known properties: those that name a resource are plain text. */
   readonly properties: Readonly<Record<string, unknown>>;
-  /** What no other deployment has. */
+  /** Suffix that is unique to this deployment. */
   readonly suffix: string;
 }
 
@@ -31,7 +31,7 @@ const nameProperties: Readonly<Record<string, string>> = {
   'AWS::S3::Bucket': 'BucketName',
 };
 
-/** The name of a resource: its own, or one as CloudFormation would make it. */
+/** The name of a resource: its own, or one as CloudFormation would generate it. */
 export function nameOf({ stack, logicalId, type, properties, suffix }: Identified): string {
   const own = properties[nameProperties[type] ?? ''];
   if (typeof own === 'string') return own;
@@ -73,7 +73,7 @@ export const refOf = (resource: Identified): string =>
 /** Domain of the databases; the certificate in `fixtures` is for the names in it. */
 export const DATABASE_DOMAIN = `hfstorage.${REGION}.rds.amazonaws.com`;
 
-/** An attribute of a resource. AWS makes up most of them, and so does this; those that mean something are as they are there. */
+/** An attribute of a resource. Most are arbitrary, as on AWS; meaningful ones have the same form as there. */
 export function attributeOf(resource: Identified, name: string): string {
   const { logicalId, type } = resource;
   if (name === 'Arn' || name === 'DBProxyArn' || /^(Topic|StateMachine|DBInstance)Arn$/.test(name))

@@ -28,14 +28,14 @@ afterAll(() => api.close());
 const forbidden = { status: 403, body: { type: 'urn:hostfactory:problem:forbidden', detail: 'Forbidden' } };
 
 async function onRemote<T>(work: (repository: HttpRepository) => Promise<T>, options: Partial<RemoteOptions> = {}) {
-  // Tables are found by the access key of the test, which the caller's replaces while it signs.
+  // The access key of the test selects the tables; the caller's key replaces it only for signing.
   return withEnvironment(login, async () => {
     await using repository = openRemoteRepository({ url: api.url, region: REGION, apiKey, ...options }, {});
     return await work(repository);
   });
 }
 
-test('each method wants the key of a usage plan, and the firewall a User-Agent', async () => {
+test('each method requires the key of a usage plan, and the firewall a User-Agent', async () => {
   expect([...api.app.api.keys.keys()].sort()).toEqual([
     'Caller hostfactory-east',
     'Caller hostfactory-west',
@@ -52,7 +52,7 @@ test('each method wants the key of a usage plan, and the firewall a User-Agent',
   expect(await callServer(api.port, 'GET', '/v1/health')).toMatchObject(forbidden);
 });
 
-test('the repository over HTTP does on it what it does on a store', async () => {
+test('the repository over HTTP works on it as on a store', async () => {
   await onRemote(async (repository) => {
     const entity = { ...template(), template_id: 'remote' } as never;
     const saved = await repository.saveEntity('templates', entity);
@@ -73,15 +73,15 @@ test('the repository over HTTP does on it what it does on a store', async () => 
   });
 });
 
-test('without a key, or with a wrong one, the error says what to give', async () => {
+test('without a key, or with a wrong one, the error says what to provide', async () => {
   const read = (repository: HttpRepository) => rejection(repository.getEntity('templates', 't'));
   const without = await onRemote(read, { apiKey: undefined });
   expect(without).toMatchObject({ code: 'access_denied', status: 403 });
-  expect(without.message).toMatch(/\(403: Forbidden\)\. The API may want an API key: give it with --api-key-file/);
+  expect(without.message).toMatch(/\(403: Forbidden\)\. The API may require an API key: give it with --api-key-file/);
   expect((await onRemote(read, { apiKey: 'another' })).message).toMatch(/Check the API key \(--api-key-file/);
 });
 
-test('a write without a version that the usage plan stops is sent again, and done once', async () => {
+test('a write without a version that the usage plan rejects is retried, and executed once', async () => {
   api.app.gateway.refuseNext('THROTTLED');
   const entity = { ...template(), template_id: 'throttled' } as never;
   const start = performance.now();
@@ -90,7 +90,7 @@ test('a write without a version that the usage plan stops is sent again, and don
   expect(performance.now() - start).toBeGreaterThanOrEqual(4_990);
 });
 
-test('a quota that is used up is named', async () => {
+test('an exhausted quota is reported', async () => {
   api.app.gateway.refuseNext('QUOTA_EXCEEDED');
   const policy = { attemptMs: 1_000, totalMs: 1_000, attempts: 2, baseMs: 1, longestPauseMs: 1 };
   const error = await onRemote((repository) => rejection(repository.getEntity('templates', 't')), { policy });
@@ -120,6 +120,6 @@ test('hfstorage --remote works on it with a key from the environment or a file',
   });
   const { code, stdout, stderr } = await hfstorage(['get', 'templates', 'cli']);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(/^hfstorage: \S+ refused the call \(403: Forbidden\)\. The API may want an API key: .*\n$/);
+  expect(stderr).toMatch(/^hfstorage: \S+ refused the call \(403: Forbidden\)\. The API may require an API key: .*\n$/);
   await rm(folder, { recursive: true });
 });

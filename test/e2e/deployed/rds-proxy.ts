@@ -1,6 +1,6 @@
 /**
- * RDS Proxy as the functions see it: TLS and a login by an IAM token, in front of the PostgreSQL server of the tests. It
- * gives each client a session of its own, where RDS Proxy shares them.
+ * A fake RDS Proxy for the functions: TLS and a login with an IAM token, in front of the PostgreSQL server of the tests. It
+ * gives each client its own session, whereas RDS Proxy shares them.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const fixture = (name: string): string => readFileSync(join(import.meta.dirname,
 /** The certificate of the database domain, which is its own CA. */
 export const DATABASE_CERTIFICATE = fixture('database.pem');
 
-/** What a token says of who made it. */
+/** The creator of a token. */
 export interface Login {
   readonly user: string;
   readonly host: string;
@@ -23,15 +23,15 @@ export interface Login {
 
 export interface RdsProxy {
   readonly port: number;
-  /** Logins that were refused, and why. */
+  /** Refused logins, with reasons. */
   readonly refused: readonly string[];
   close(): Promise<void>;
 }
 
 export interface RdsProxyOptions {
-  /** Address of the database behind. */
+  /** Address of the database behind it. */
   readonly database: string;
-  /** Name of the database, as clients ask for it. */
+  /** Name of the database that clients request. */
   readonly databaseName: string;
   mayConnect(login: Login): boolean;
 }
@@ -60,7 +60,7 @@ function loginOf(user: string, token: string): Login {
   return { user, host: hostname, accessKeyId: searchParams.get('X-Amz-Credential')?.split('/')[0] ?? '' };
 }
 
-/** A session of the database, logged in, whose socket is handed over as it is. */
+/** A logged-in session of the database, whose raw socket is passed on. */
 async function openSession(connectionString: string): Promise<{ socket: Socket; parameters: Buffer[] }> {
   const client = new pg.Client({ connectionString });
   const { connection } = client as unknown as {
@@ -123,7 +123,7 @@ export async function startRdsProxy({ database, databaseName, mayConnect }: RdsP
   const server = createServer((socket) => {
     keep(socket);
     socket.once('data', (first) => {
-      // RDS Proxy with RequireTLS: whoever asks for nothing else is sent away.
+      // RDS Proxy with RequireTLS: clients without TLS are refused.
       if ((first as Buffer).readInt32BE(4) !== 80877103)
         return void socket.end(refusal('This RDS Proxy requires TLS connections'));
       socket.write('S');

@@ -1,4 +1,4 @@
-/** A REST API of API Gateway as the templates declare it: its resources, its methods, and what it answers by itself. */
+/** A REST API of API Gateway as declared in the templates: its resources, its methods and its own answers. */
 import { apiKeysOf } from './api-keys.ts';
 import { fits } from './iam-policies.ts';
 import { ACCOUNT, arn, REGION } from './physical-ids.ts';
@@ -37,7 +37,7 @@ export interface Match {
   /** Path with its parameters' names, such as `/{collection}/{id}`. */
   readonly resourcePath: string;
   readonly resourceId: string;
-  /** As they came: percent-encoded, which is how API Gateway hands them to a Lambda function. */
+  /** As received: percent-encoded, which is how API Gateway passes them to a Lambda function. */
   readonly pathParameters: Readonly<Record<string, string>>;
 }
 
@@ -49,7 +49,7 @@ interface Node {
   readonly methods: Map<string, MethodProperties>;
 }
 
-/** Literal parts come before parameters, and those before `{rest+}`. */
+/** Literal segments come before parameters, and those before `{rest+}`. */
 const rank = ({ part }: Node): number => (part.endsWith('+}') ? 2 : part.startsWith('{') ? 1 : 0);
 
 type Found = { readonly node: Node; readonly parameters: Readonly<Record<string, string>> };
@@ -63,7 +63,7 @@ function find(node: Node, segments: readonly string[]): Found | undefined {
     if (rank(child) === 0 && child.part !== segment) continue;
     const found = find(child, rest);
     if (found === undefined) continue;
-    // A null prototype is not needed: the names are those of the template.
+    // A null prototype is not needed: the names come from the template.
     return rank(child) === 0 ? found : { node: found.node, parameters: { [name]: segment, ...found.parameters } };
   }
   return undefined;
@@ -80,7 +80,7 @@ export class RestApi {
   readonly #responses: ReadonlyMap<string, GatewayResponse>;
   readonly #permissions: readonly { readonly functionArn: string; readonly sourceArn: string }[];
 
-  /** @throws Error where there is not exactly one API with one stage */
+  /** @throws Error unless there is exactly one API with one stage */
   constructor(stacks: Stacks) {
     const [api, ...others] = stacks.ofType('AWS::ApiGateway::RestApi');
     const [stage] = stacks.ofType('AWS::ApiGateway::Stage');
@@ -106,8 +106,8 @@ export class RestApi {
   }
 
   /**
-   * The method that answers a path below the stage; undefined where there is none. Empty segments are passed over, and with
-   * them a slash at the end.
+   * The method that answers a path below the stage; undefined if there is none. Empty segments, and therefore a trailing
+   * slash, are ignored.
    */
   match(httpMethod: string, path: string): Match | undefined {
     const found = find(
@@ -119,12 +119,12 @@ export class RestApi {
     return { method, resourcePath: found.node.path, resourceId: found.node.id, pathParameters: found.parameters };
   }
 
-  /** What the templates say of one of API Gateway's own answers. */
+  /** The definition of one of API Gateway's own answers in the templates. */
   gatewayResponse(type: string): GatewayResponse | undefined {
     return this.#responses.get(type);
   }
 
-  /** ARN of a method, as policies of callers and permissions of functions name it. */
+  /** ARN of a method, as in policies of callers and permissions of functions. */
   methodArn(httpMethod: string, path: string): string {
     return arn('execute-api', `${this.id}/${this.stage}/${httpMethod}${path}`, REGION, ACCOUNT);
   }

@@ -1,5 +1,5 @@
 /**
- * Runs a function's handler as Lambda's own runtime client does: the protocol of the Lambda Runtime API, version 2018-06-01
+ * Runs a function's handler like Lambda's own runtime client:  the protocol of the Lambda Runtime API, version 2018-06-01
  * (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). What it needs to know is in the variables that Lambda
  * sets; the argument says what stands in for the network. Started as a process of its own.
  */
@@ -10,18 +10,18 @@ import { buffer } from 'node:stream/consumers';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { pathToFileURL } from 'node:url';
 
-/** What stands in for the network of a function. */
+/** The simulated network of a function. */
 export interface Network {
   /** Ports on this machine by `host:port`. */
   readonly hosts?: Readonly<Record<string, number>>;
-  /** A certificate, in PEM, to trust besides the usual ones. */
+  /** An additional trusted certificate in PEM. */
   readonly ca?: string;
 }
 
 type Handler = (event: unknown, context: object) => unknown;
 
 const { _HANDLER = '', LAMBDA_TASK_ROOT = '', AWS_LAMBDA_RUNTIME_API = '' } = process.env;
-// The function must not see it.
+// Hidden from the function.
 delete process.env.NODE_COMPILE_CACHE;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -101,7 +101,7 @@ try {
   for (;;) await serveOne(handler);
 } catch (error) {
   console.error(error);
-  // Nobody is left to tell where the Runtime API itself is gone.
+  // The error cannot be reported if the Runtime API itself is gone.
   await fail('init/error', error).catch(() => {});
   process.exit(1);
 }

@@ -8,7 +8,7 @@ import { type DeployedApi, startDeployedApi } from './deployed-api.ts';
 /** DynamoDB: 100 items per TransactWriteItems. */
 const MOST = 100;
 
-/** Each suite finds an empty store. */
+/** Each suite starts with an empty store. */
 async function empty(repository: Repository): Promise<void> {
   // Children first: a parent with children cannot be deleted.
   for (const collection of collectionNames.toReversed()) {
@@ -23,7 +23,7 @@ async function empty(repository: Repository): Promise<void> {
   }
 }
 
-/** Makes the suites of this Jest file run on an environment as it would be deployed: `dev`, `json` or `sql`. */
+/** Runs the suites of this Jest file on an environment as it would be deployed: `dev`, `json` or `sql`. */
 export function shareDeployment(environment: string): void {
   let shared: Promise<DeployedApi> | undefined;
   useApi(async () => {
@@ -32,6 +32,6 @@ export function shareDeployment(environment: string): void {
     await empty(api.repository);
     return Object.assign(Object.create(api), { close: async () => {} });
   });
-  // Fails where a function made a call that its role does not allow.
+  // Fails if a function made a call that its role does not allow.
   afterAll(async () => (await shared)?.close());
 }

@@ -1,4 +1,4 @@
-/** Connections of functions to the database: they die while the functions are frozen, and nobody notices. */
+/** Connections of functions to the database: they die unnoticed while the functions are frozen. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { template } from '../../server/running-api.ts';
@@ -20,7 +20,7 @@ async function endSessions(): Promise<number> {
   return ended.rowCount ?? 0;
 }
 
-test('a function whose connection was ended while it was frozen makes another', async () => {
+test('a function whose connection was ended while it was frozen opens another', async () => {
   const save = (id: string) => api.call('PUT', `/v1/templates/${id}`, { body: template() });
   expect((await save('before')).status).toBe(201);
   expect(await endSessions()).toBeGreaterThan(0);
@@ -32,7 +32,7 @@ test('a function whose connection was ended while it was frozen makes another', 
   expect((await api.call('GET', '/v1/templates/after')).status).toBe(200);
 });
 
-test('every login was one that the policies allow', () => {
+test('every login was allowed by the policies', () => {
   const logins = api.app.aws.used.filter(({ action }) => action === 'rds-db:connect');
   expect(logins.length).toBeGreaterThan(1);
   for (const login of logins) expect(login.allowed).toBe(true);

@@ -1,10 +1,10 @@
-/** Stacks as CloudFormation would have them once they are deployed: every resource with its properties resolved. */
+/** Stacks as CloudFormation would deploy them: every resource with its properties resolved. */
 import type { StackTemplate, Template } from './assembly.ts';
 import { resolve, type Scope } from './intrinsics.ts';
 import { ACCOUNT, arnOf, attributeOf, type Identified, PARTITION, REGION, refOf } from './physical-ids.ts';
 
 export interface Resource extends Identified {
-  /** What `Ref` gives. */
+  /** The result of `Ref`. */
   readonly ref: string;
   readonly arn: string;
 }
@@ -14,7 +14,7 @@ export class Stacks {
   readonly resources: readonly Resource[];
   readonly #assets = new Map<string, string>();
 
-  /** @param suffix tells this deployment from others of the same templates, where names must differ */
+  /** @param suffix distinguishes this deployment from others of the same templates, if names must differ */
   constructor(stacks: readonly StackTemplate[], suffix: string) {
     const exports = new Map<string, unknown>();
     this.resources = stacks.flatMap((stack) => {
@@ -27,14 +27,14 @@ export class Stacks {
     return this.resources.filter((resource) => resource.type === type);
   }
 
-  /** The resource with this Ref or ARN. @throws Error where there is none */
+  /** The resource with this Ref or ARN. @throws Error if there is none */
   find(refOrArn: unknown): Resource {
     const found = this.resources.find(({ ref, arn }) => ref === refOrArn || arn === refOrArn);
     if (found === undefined) throw new Error(`No resource of the templates is ${String(refOrArn)}.`);
     return found;
   }
 
-  /** The folder of an asset. @throws Error where the assembly has none */
+  /** The folder of an asset. @throws Error if the assembly has none */
   asset(key: unknown): string {
     const folder = this.#assets.get(String(key));
     if (folder === undefined) throw new Error(`The assembly has no asset ${String(key)}.`);

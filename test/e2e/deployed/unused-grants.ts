@@ -1,15 +1,15 @@
-/** Grants of the templates that no call of the tests uses, and why they are there all the same. */
+/** Grants in the templates that no test call uses, with the reasons why they exist. */
 import type { DeployedApp } from './deployed-app.ts';
 import { fits, type Grant, policiesOf } from './iam-policies.ts';
 
-/** What a function, by its logical id, may do. */
+/** A grant of a function, by its logical id. */
 export type FunctionGrant = readonly [functionId: string, grant: Grant];
 
 interface Explanation {
-  /** Functions, by a part of their logical id; all where left out. */
+  /** Functions, by a part of their logical id; all if left out. */
   readonly functions?: string;
   readonly action: string;
-  /** A part of the resource; any where left out. */
+  /** A part of the resource; any if left out. */
   readonly resource?: string;
   readonly reason: string;
 }
@@ -47,7 +47,7 @@ const explanations: readonly Explanation[] = [
   },
 ];
 
-/** Grants of the functions that are meant, which no call has used so far. */
+/** Grants of the selected functions that no call has used so far. */
 export function unusedGrants({ stacks, aws }: DeployedApp, isMeant: (functionId: string) => boolean): FunctionGrant[] {
   const functions = stacks.ofType('AWS::Lambda::Function').filter(({ logicalId }) => isMeant(logicalId));
   return functions.flatMap((resource) => {
@@ -61,7 +61,7 @@ export function unusedGrants({ stacks, aws }: DeployedApp, isMeant: (functionId:
   });
 }
 
-/** Why a grant of a function need not be seen; undefined where there is no reason. */
+/** Why a grant of a function may be unused; undefined if there is no reason. */
 export const explanationOf = (functionId: string, { action, resource }: Grant): string | undefined =>
   explanations.find(
     (each) =>
@@ -70,7 +70,7 @@ export const explanationOf = (functionId: string, { action, resource }: Grant): 
       resource.includes(each.resource ?? ''),
   )?.reason;
 
-/** Explanations that explain none of these grants: left over, and to be removed. */
+/** Obsolete explanations, which match none of these grants. */
 export const leftOver = (grants: readonly FunctionGrant[]): string[] =>
   explanations
     .filter((each) => !grants.some(([functionId, grant]) => explanationOf(functionId, grant) === each.reason))

@@ -1,4 +1,4 @@
-/** What AWS WAF blocks before an API, as far as calls of this program could meet it. */
+/** The rules of AWS WAF that could block calls of this program. */
 import type { Stacks } from './stacks.ts';
 
 interface Rule {

@@ -39,7 +39,7 @@ test('without a backup, its age is ten years, and the restore test fails', async
   expect(await call('testrestore')).toMatchObject({ functionError: { errorType: 'BackupError' } });
 });
 
-test('a backup that the API starts is listed, young, and can be restored', async () => {
+test('a backup that the API starts is listed, recent, and can be restored', async () => {
   const execution = await backUp('by-hand');
   expect([execution.status, execution.error?.message]).toEqual(['SUCCEEDED', undefined]);
   expect(await listed()).toMatchObject([
@@ -81,13 +81,13 @@ test('a second backup waits until the first has ended', async () => {
   jobs.disturb = (_, go) => go();
 });
 
-test('the schedule starts executions that have the ids of their backups', async () => {
+test('the schedule starts executions with the ids of their backups', async () => {
   const [schedule] = jobs.stacks
     .ofType('AWS::Scheduler::Schedule')
     .map(({ properties }) => properties.Target as { Arn: string; Input?: string })
     .filter(({ Input = '' }) => Input.includes('backup_id'));
   expect(schedule?.Arn).toBe('arn:aws:scheduler:::aws-sdk:sfn:startExecution');
-  // EventBridge Scheduler puts in what it knows of the call.
+  // EventBridge Scheduler fills in its context of the call.
   const { StateMachineArn, Name, Input } = JSON.parse(
     (schedule?.Input ?? '').replaceAll('<aws.scheduler.execution-id>', 'd32c5kddcf5bb8c3'),
   );
@@ -101,7 +101,7 @@ test('the schedule starts executions that have the ids of their backups', async 
   ]);
 });
 
-test('a task that fails twice is called again; a failure is a failed execution, which can be redriven', async () => {
+test('a task that fails twice is retried; a permanent failure fails the execution, which can be redriven', async () => {
   let failures = 2;
   jobs.disturb = (_, go) => (failures-- > 0 ? Promise.reject(new Error('broken')) : go());
   expect((await backUp('patient')).status).toBe('SUCCEEDED');
@@ -113,7 +113,7 @@ test('a task that fails twice is called again; a failure is a failed execution, 
   expect(await execution.ended()).toBe('SUCCEEDED');
 });
 
-test('what the retention does not keep is removed: seven of one day stay', async () => {
+test('backups beyond the retention are removed: seven of one day are kept', async () => {
   for (let i = 0; i < 5; i++) await backUp(`daily-${i}`);
   const ids = (await listed()).map(({ id }) => id);
   expect(ids).toHaveLength(7);

@@ -1,6 +1,6 @@
 /**
- * The environment `json` or `dev` as it would be deployed, with its state machines: their definitions are run as the templates have
- * them, functions run from their assets with the variables of the templates, and each call to AWS is checked against the
+ * The environment `json` or `dev` as it would be deployed, with its state machines: their definitions are run unchanged,
+ *  functions run from their assets with the variables of the templates, and each call to AWS is checked against the
  * policies of the role that makes it. The store of `json` is JSON on S3, and the other store of its migrations is DynamoDB, as
  * `dev` describes it.
  */
@@ -23,7 +23,7 @@ import type { Execution, Json } from './execution.ts';
 import { StepFunctions } from './step-functions.ts';
 import { startTopic, type Topic } from './topic.ts';
 
-/** Something done in place of the call of a task, or around it. */
+/** A function that replaces or wraps the call of a task. */
 export type Disturbance = (state: string, call: () => Promise<Json>) => Promise<Json>;
 
 await Promise.all([needBackend('dynamodb'), needBackend('s3')]);
@@ -36,9 +36,9 @@ export interface DeployedJobs extends AsyncDisposable {
   readonly functions: readonly LambdaFunction[];
   /** Calls of tasks, by the names of their states. */
   readonly calls: Map<string, number>;
-  /** What comes between state machines and functions; set to make trouble. */
+  /** Wraps the calls from state machines to functions; set it to inject faults. */
   disturb: Disturbance;
-  /** Opens the deployment's own store, or the other one, past the functions. */
+  /** Opens the deployment's own store, or the other one, bypassing the functions. */
   openOwn(): Promise<StorageRepository>;
   openPeer(): Promise<StorageRepository>;
   /** URL of the bucket of backups. */
@@ -47,9 +47,9 @@ export interface DeployedJobs extends AsyncDisposable {
   functionNamed(text: string): LambdaFunction;
   /** Calls a function of the API. */
   callApi(operation: string, event?: ApiEvent): Promise<{ status: number; body: Record<string, unknown> }>;
-  /** Starts an execution by the API, and waits for its end. */
+  /** Starts an execution through the API, and waits for its end. */
   migrate(order: object): Promise<Execution>;
-  /** Calls that were not allowed, and whatever else went wrong unseen. */
+  /** Calls that were not allowed, and other hidden problems. */
   problems(): string[];
 }
 
@@ -58,7 +58,7 @@ interface ApiEvent {
   readonly id?: string;
 }
 
-/** The part `storage` of the configuration beside a function, which is the JSON store. */
+/** The section `storage` of a function's configuration, which is the JSON store. */
 const ownStorage = ({ taskRoot }: LambdaFunction) =>
   (
     JSON.parse(readFileSync(join(taskRoot, 'config.json'), 'utf8')) as {
@@ -66,7 +66,7 @@ const ownStorage = ({ taskRoot }: LambdaFunction) =>
     }
   ).storage;
 
-/** DeleteObjects, which is checked for each object by its key, is one permission on the bucket in these tests. */
+/** DeleteObjects is checked per object key, but counts as one permission on the bucket in these tests. */
 class DeletingPolicies extends RolePolicies {
   readonly #own: RolePolicies;
 
@@ -93,12 +93,12 @@ function taskError({ errorType, errorMessage }: { errorType: string; errorMessag
 }
 
 export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<DeployedJobs> {
-  // What fails half way leaves nothing that runs: Jest would wait for it without end.
+  // A failure half way must leave nothing running: Jest would wait for it forever.
   await using opened = new AsyncDisposableStack();
   const id = randomUUID().replaceAll('-', '');
   const stacks = new Stacks(await assemblyOf(environment), id.slice(0, 8));
   const s3 = { endpoint: process.env.HFSTORAGE_TEST_S3_ENDPOINT as string, region: REGION };
-  // DynamoDB Local keeps other tables for each access key: the names of the tables are free.
+  // DynamoDB Local has separate tables for each access key, so the names are free.
   const accessKeyId = id.slice(0, 20);
   process.env.AWS_ACCESS_KEY_ID = accessKeyId;
   const dynamodb = { endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string, accessKeyId };
@@ -151,7 +151,7 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
       return async ({ state, resource }, input) => {
         calls.set(state, (calls.get(state) ?? 0) + 1);
         const allowed = aws.check(caller, { action: 'lambda:InvokeFunction', resource });
-        // Units are in executions of their own.
+        // Units have their own executions.
         if (state.endsWith('Unit')) aws.check(caller, { action: 'states:StartExecution', resource: machineArn });
         if (!allowed) throw new Error(`${caller.name} may not call ${resource}.`);
         const called = functions.find(({ arn }) => arn === resource);
@@ -180,7 +180,7 @@ export async function deployJobs(environment: 'dev' | 'json' = 'json'): Promise<
       },
     } as ConfigInput);
   };
-  // The tables of another deployment are there before anybody migrates to them.
+  // The tables of the other deployment exist before a migration to them.
   if (environment === 'json') await (await openTables()).close();
 
   const callApi: DeployedJobs['callApi'] = async (operation, { body, id: jobId } = {}) => {

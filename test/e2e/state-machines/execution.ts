@@ -56,9 +56,9 @@ export class Execution {
   /** Names of the states in the order in which they were entered; units of Maps may take turns. */
   readonly entered: string[] = [];
   readonly payloads: Payload[] = [];
-  /** Where a redrive goes on: the last state outside of Maps, with what it was given. */
+  /** Where a redrive resumes: the last state outside Maps, with its input. */
   #last: { readonly state: string; readonly input: Json };
-  /** The task that has failed last. */
+  /** The last failed task. */
   #failed = '';
   #abort: () => void = () => {};
   #ended: Promise<void>;
@@ -71,19 +71,19 @@ export class Execution {
     this.#ended = this.#run();
   }
 
-  /** Waits for its end, however it ends. */
+  /** Waits for its end, with any outcome. */
   async ended(): Promise<Status> {
     await this.#ended;
     return this.status;
   }
 
-  /** Stops it where it is; what tasks are doing goes on unseen. */
+  /** Stops it in its current state; running tasks continue unobserved. */
   abort(): void {
     this.status = 'ABORTED';
     this.#abort();
   }
 
-  /** Goes on with the state that failed or was stopped, with the same input. */
+  /** Resumes with the state that failed or was stopped, with the same input. */
   redrive(): void {
     if (this.status === 'RUNNING' || this.status === 'SUCCEEDED') throw new Error(`${this.name} cannot be redriven.`);
     this.redriveCount++;
@@ -95,7 +95,7 @@ export class Execution {
   async #run(): Promise<void> {
     const { state: StartAt, input } = this.#last;
     const machine = new StateMachine({ ...this.#definition, StartAt } as never, {
-      // asl-validator's newest has looked at it; the one in here knows no distributed Maps.
+      // The newest asl-validator has validated it; the bundled one does not support distributed Maps.
       validationOptions: { noValidate: true },
     });
     const tasks = tasksOf(this.#definition.States);
@@ -129,7 +129,7 @@ export class Execution {
     await followed;
   }
 
-  /** Of a unit that has failed, a distributed Map says only that there was one. */
+  /** A distributed Map reports only that a unit has failed. */
   async #call(task: { readonly state: string; readonly resource: string }, given: Json): Promise<Json> {
     const hasError = typeof given === 'object' && given !== null && 'error' in given;
     const input = hasError && this.#failed.endsWith('Unit') ? { ...given, error: UNIT_FAILED } : given;
@@ -157,6 +157,6 @@ export class Execution {
 interface LogEvent {
   readonly type: string;
   readonly state?: { readonly name: string; readonly input: Json; readonly output?: Json };
-  /** Of the unit, for states in a Map. */
+  /** Index of the unit, for states in a Map. */
   readonly index?: number;
 }

@@ -1,4 +1,4 @@
-/** A small server on this machine that stands in for a service of AWS. */
+/** A small server on this machine that fakes a service of AWS. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** Entities for the state machines to move. */
+/** Entities for the state machines to migrate. */
 import { canonicalJson } from '../../../lib/model/canonical-json.ts';
 import { collectionNames } from '../../../lib/model/collections.ts';
 import { idOf } from '../../../lib/repository/guarded-write.ts';

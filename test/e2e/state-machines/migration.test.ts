@@ -1,4 +1,4 @@
-/** The state machine of migrations, run as it is deployed: two thousand entities from JSON on S3 to DynamoDB. */
+/** The state machine of migrations, run as deployed: two thousand entities from JSON on S3 to DynamoDB. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { readRecord } from '../../../lib/migration/record.ts';
 import { openLocation } from '../../../lib/objects/open-location.ts';
@@ -28,7 +28,7 @@ const succeeded = ({ status, error }: Execution): void => {
   expect([status, error?.message, jobs.problems()]).toEqual(['SUCCEEDED', undefined, []]);
 };
 
-/** Before the target is looked at for the first time: something is missing there, different, and too much. */
+/** Before the first comparison: the target has a missing, a different and an extra entity. */
 function tamper(): void {
   jobs.disturb = async (state, call) => {
     if (state === 'DigestUnit' && jobs.calls.get(state) === 1) {
@@ -51,7 +51,7 @@ test('a migration with a task that fails twice copies, compares, backs up and re
     if (state !== 'CopyUnit' || (jobs.calls.get(state) ?? 0) < 3) return call();
     const what = trouble.shift();
     if (what === undefined) return call();
-    // Once after the work was done, once before it was begun.
+    // Once after the work was done, once before it was started.
     if (what === 'lost answer') await call();
     throw Object.assign(new Error(what), { name: 'Lambda.TooManyRequestsException' });
   };
@@ -75,13 +75,13 @@ test('a migration with a task that fails twice copies, compares, backs up and re
   expect(jobs.topic.messages).toMatchObject([{ subject: 'Migration m-1 has succeeded' }]);
 });
 
-test('no state holds more than a few KB, whatever the number of entities', async () => {
+test('no state has more than a few KB, whatever the number of entities', async () => {
   const { payloads } = await jobs.migrate({ create_backup: false, parallel_workers: 4 });
   expect(payloads.length).toBeGreaterThan(100);
   expect(payloads.filter(({ bytes }) => bytes > 4096)).toEqual([]);
 });
 
-test('the most workers there may be stay far below the 256 KB of Step Functions', async () => {
+test('the maximum number of workers stays far below the 256 KB of Step Functions', async () => {
   jobs.disturb = async (state, call) => {
     if (state === 'CheckUnit') jobs.stepFunctions.execution('hostfactory-json-migration', 'wide').abort();
     return call();
@@ -92,7 +92,7 @@ test('the most workers there may be stay far below the 256 KB of Step Functions'
   expect(largest).toBeLessThan(64_000);
 });
 
-test('what differs is copied again, and what is too much is removed where that is wanted', async () => {
+test('differing entities are copied again, and extra ones are removed on request', async () => {
   tamper();
   const execution = await jobs.migrate({ migration_id: 'mended', delete_extra: true, create_backup: false });
   succeeded(execution);
@@ -101,7 +101,7 @@ test('what differs is copied again, and what is too much is removed where that i
   expect(await textsOf(jobs.openPeer)).toEqual(await textsOf(jobs.openOwn));
 });
 
-test('what is too much is a difference elsewhere, and nothing is cleaned up', async () => {
+test('otherwise extra entities are differences, and nothing is cleaned up', async () => {
   tamper();
   const before = await textsOf(jobs.openOwn);
   const execution = await jobs.migrate({ migration_id: 'differing', cleanup_source: true, create_backup: false });
@@ -114,10 +114,10 @@ test('what is too much is a difference elsewhere, and nothing is cleaned up', as
   expect(jobs.topic.messages.at(-1)?.subject).toBe('Migration differing has ended with differences');
 });
 
-test('while one runs, its progress can be seen; the same order again starts nothing, another one is refused', async () => {
+test('while one runs, its progress is visible; the same call again starts nothing, another one is refused', async () => {
   const seen: unknown[] = [];
-  const order = { migration_id: 'watched', create_backup: false, source_type: 'json', target_type: 'dynamodb' };
-  const again = { body: { ...order, target_config: 'dev.json' } };
+  const body = { migration_id: 'watched', create_backup: false, source_type: 'json', target_type: 'dynamodb' };
+  const again = { body: { ...body, target_config: 'dev.json' } };
   jobs.disturb = async (state, call) => {
     if (state === 'CopyUnit' && jobs.calls.get(state) === 3) {
       const other = { body: { ...again.body, merge: true } };
@@ -140,8 +140,8 @@ test('while one runs, its progress can be seen; the same order again starts noth
     202,
     409,
   ]);
-  const { body } = await jobs.callApi('list-migrations');
-  const items = body.items as { id: string; state: string }[];
+  const listed = await jobs.callApi('list-migrations');
+  const items = listed.body.items as { id: string; state: string }[];
   expect(items.find(({ id }) => id === 'watched')).toMatchObject({ state: 'succeeded' });
   expect(items.length).toBeGreaterThanOrEqual(5);
 });
@@ -154,12 +154,12 @@ test('a cleanup leaves an empty source', async () => {
   expect(await textsOf(jobs.openPeer)).toEqual(before);
 });
 
-test('an order without the other store is refused', async () => {
+test('a call without the other store is refused', async () => {
   const body = { source_type: 'json', target_type: 'json' };
   const { status, body: problem } = await jobs.callApi('start-migration', { body });
   expect([status, problem.detail]).toEqual([409, expect.stringContaining('are the same store')]);
 });
 
-test('what the functions of migrations may do they have done above, or there is a reason', () => {
+test('every grant of the migration functions was used above or has a reason', () => {
   expect(unusedGrants(jobs, /-migration-/)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** Migrations that are stopped, fail and are redriven: what was done stays done, and operators know why it failed. */
+/** Migrations that are stopped, fail and are redriven: finished work is kept, and operators learn why it failed. */
 import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { readRecord } from '../../../lib/migration/record.ts';
@@ -28,7 +28,7 @@ const jobOf = async (id: string) => (await jobs.callApi('get-migration', { id })
 const reportOf = async (id: string) =>
   (await readRecord(await openLocation(`${jobs.backups}/state`, jobs.s3), id))?.report;
 
-test('one that is stopped in the middle goes on there', async () => {
+test('one that is stopped half way resumes there', async () => {
   jobs.disturb = async (state, call) => {
     // Templates, requests, then machines.
     if (state === 'CopyUnit' && jobs.calls.get(state) === 3) {
@@ -46,12 +46,12 @@ test('one that is stopped in the middle goes on there', async () => {
   expect(await textsOf(jobs.openPeer)).toEqual(source);
 });
 
-test('one that fails says why, as often as it does, and copies nothing twice once the cause is gone', async () => {
+test('one that fails reports why, each time, and copies nothing twice once the cause is removed', async () => {
   const dynamodb = new DynamoDBClient({
     endpoint: process.env.HFSTORAGE_TEST_DYNAMODB_ENDPOINT as string,
     region: 'us-east-1',
   });
-  // Somebody's table in the place of ours: unlike a table that is missing, it is nothing that waiting mends.
+  // A foreign table in place of ours: unlike a missing table, waiting does not help.
   const table = { TableName: 'hostfactory_machines' };
   jobs.disturb = async (state, call) => {
     if (state === 'CopyUnit' && jobs.calls.get(state) === 3) {
@@ -79,12 +79,12 @@ test('one that fails says why, as often as it does, and copies nothing twice onc
     { subject: 'Migration failing has failed', text: expect.stringContaining('then redrive the execution failing') },
   ]);
 
-  // Redriven while the other table is still there, it fails again instead of going round.
+  // Redriven while the foreign table still exists, it fails again instead of looping.
   execution.redrive();
   expect(await execution.ended()).toBe('FAILED');
   expect(jobs.topic.messages).toHaveLength(told + 2);
 
-  // Opened anew, the table is made. What a unit has copied before is gone from one of them, which only a comparison tells.
+  // Reopening creates the table. Entities that a unit had copied to it are gone, which only a comparison reveals.
   await dynamodb.send(new DeleteTableCommand(table));
   await using peer = await jobs.openPeer();
   await peer.strategy.writeEach([[{ kind: 'delete', collection: 'templates', id: 'template-0', unreferencedBy: [] }]]);
@@ -123,7 +123,7 @@ test.each(['ExamineUnit', 'DigestUnit'])('one that fails in %s compares anew', a
   expect(await textsOf(jobs.openPeer)).toEqual(source);
 });
 
-test('one whose source has no room for mistakes is not begun: the target is not empty', async () => {
+test('one with a target that is not empty is not started', async () => {
   await seed({ openOwn: jobs.openPeer }, { requests: 1, machinesOfEach: 1 });
   const execution = await jobs.migrate({ migration_id: 'not-empty' });
   expect(execution.status).toBe('FAILED');
@@ -131,7 +131,7 @@ test('one whose source has no room for mistakes is not begun: the target is not 
   expect(await jobOf('not-empty')).toMatchObject({ state: 'failed', failure: expect.stringContaining('is not empty') });
 });
 
-test('one that fails after the cleanup has begun does not take for a difference what it has removed', async () => {
+test('one that fails after the cleanup has begun does not report removed entities as differences', async () => {
   jobs.disturb = async (state, call) => {
     const answer = await call();
     if (state === 'CleanUpUnit' && jobs.calls.get(state) === 2) {

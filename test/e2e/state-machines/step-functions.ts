@@ -1,4 +1,4 @@
-/** Step Functions as the API's functions call it: starts executions of the templates' state machines, and says how they are. */
+/** A fake Step Functions for the API's functions: starts executions of the templates' state machines, and describes them. */
 
 import { arn } from '../deployed/physical-ids.ts';
 import type { Resource } from '../deployed/stacks.ts';
@@ -73,7 +73,7 @@ export class StepFunctions {
     });
   }
 
-  /** Stops what runs. */
+  /** Stops running executions. */
   async stop(): Promise<void> {
     for (const execution of this.#executions.values()) if (execution.status === 'RUNNING') execution.abort();
   }

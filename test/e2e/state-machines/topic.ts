@@ -1,4 +1,4 @@
-/** SNS as the functions call it: keeps what is published. */
+/** A fake SNS for the functions: records published messages. */
 import { type HttpService, serve } from './http-service.ts';
 
 export interface Message {

@@ -1,4 +1,4 @@
-/** A backup of DynamoDB, which shows no moment: in units, by as many tasks as it takes. */
+/** A backup of DynamoDB, which has no snapshots: in units, by as many tasks as necessary. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { findBackup } from '../../../lib/backup/find-backup.ts';
 import { verifyBackup } from '../../../lib/backup/read-backup.ts';
@@ -18,7 +18,7 @@ afterAll(async () => {
   expect(problems).toEqual([]);
 });
 
-test('units that fail are taken again by a redrive, those that are done are not, and nothing is left of their state', async () => {
+test('a redrive repeats failed units but not finished ones, and leaves none of their state behind', async () => {
   jobs.disturb = async (_, call) => {
     if (jobs.calls.get('BackUpUnit') === 7) throw Object.assign(new Error('broken'), { name: 'ConfigurationError' });
     return call();
@@ -42,7 +42,7 @@ test('units that fail are taken again by a redrive, those that are done are not,
   expect('payload' in outcome && JSON.parse(outcome.payload)).toMatchObject({ backup_id: 'units', restored: 1025 });
 });
 
-test('without another store, a migration is refused, and its functions may reach no store', async () => {
+test('without another store, a migration is refused, and its functions may access no store', async () => {
   const { status } = await jobs.callApi('start-migration', {
     body: { source_type: 'dynamodb', target_type: 'dynamodb' },
   });

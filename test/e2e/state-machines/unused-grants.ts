@@ -1,8 +1,8 @@
-/** What roles may do and have not done. */
+/** Unused grants of roles. */
 import { fits, type Grant, type Permission, policiesOf } from '../deployed/iam-policies.ts';
 import type { DeployedJobs } from './deployed-jobs.ts';
 
-/** Granted, and not to be seen here: why. By function and action. */
+/** Grants that these tests cannot use, with reasons, by function and action. */
 const UNSEEN: readonly (readonly [name: RegExp, grant: RegExp, reason: string])[] = [
   [/./, /^logs:/, 'Lambda writes logs'],
   [/./, /^xray:/, 'Lambda sends traces'],
@@ -19,13 +19,13 @@ const UNSEEN: readonly (readonly [name: RegExp, grant: RegExp, reason: string])[
   [/testrestore/, /sns:Publish/, 'Lambda itself tells of a failure'],
 ];
 
-/** DeleteObjects is noted as a permission on the whole bucket. */
+/** DeleteObjects is recorded as a permission on the whole bucket. */
 const uses = (grant: Grant, { action, resource }: Permission): boolean =>
   action === grant.action &&
   (fits(grant.resource, resource) ||
     (action === 's3:DeleteObject' && resource.endsWith('/*') && grant.resource.startsWith(resource.slice(0, -1))));
 
-/** Grants of functions, by their names, that no call has used and for which there is no reason. */
+/** Grants of functions, by name, that no call has used and that have no reason. */
 export function unusedGrants({ stacks, functions, aws }: DeployedJobs, called: RegExp): string[] {
   return functions
     .filter(({ name }) => called.test(name))

@@ -14,7 +14,7 @@ describe('jsonTextProblem', () => {
     '{"":1,"":2}',
     '{"__proto__":1,"__proto__":2}',
     '[[{"x":{"k":1 , "j" : 2,"k"\n:3}}]]',
-  ])('finds the name that comes twice in %s', (text) => {
+  ])('finds the duplicate name in %s', (text) => {
     expect(jsonTextProblem(text)).toMatch(/twice in one object/);
   });
 
@@ -35,7 +35,7 @@ describe('jsonTextProblem', () => {
     expect(jsonTextProblem(`${'['.repeat(101)}${']'.repeat(101)}`)).toMatch(/deeper than 100/);
   });
 
-  test('finds nothing in what JSON.stringify makes', () => {
+  test('finds nothing in the output of JSON.stringify', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         expect(jsonTextProblem(text)).toBeUndefined();

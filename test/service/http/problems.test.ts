@@ -29,7 +29,7 @@ describe('problemOf', () => {
     else expect(problem.detail).toBe(error.message);
   });
 
-  test('keeps the answer readable whatever the input quoted in it', () => {
+  test('keeps the answer readable whatever input it quotes', () => {
     const problems = Array.from({ length: 10_000 }, () => ({ path: 'p'.repeat(1000), message: '😀'.repeat(1000) }));
     const problem = problemOf(new errors.ValidationError(problems));
     expect(JSON.stringify(problem).length).toBeLessThan(50_000);
@@ -37,7 +37,7 @@ describe('problemOf', () => {
     expect(JSON.stringify(problem).isWellFormed()).toBe(true);
   });
 
-  test('names the operation of a transaction, with what belongs to its error', () => {
+  test('names the operation of a transaction, with the details of its error', () => {
     const conflict = new OperationError(7, new errors.ConcurrencyConflictError('machines', 'm', 2, 3));
     expect(problemOf(conflict)).toMatchObject({ status: 409, operation_index: 7, current_version: 3 });
     const unavailable = new OperationError(7, new errors.StorageUnavailableError('full'));
@@ -51,7 +51,7 @@ describe('problemOf', () => {
   });
 });
 
-test('shorten cuts no character in half', () => {
+test('shorten does not split characters', () => {
   expect(shorten('😀😀', 4)).toBe('😀😀');
   expect(shorten('😀😀', 3)).toBe('😀…');
   expect(shorten('😀😀😀', 4)).toBe('😀�…');

@@ -32,7 +32,7 @@ async function machineIds({ machines }: Provisioned): Promise<string[]> {
   return ids;
 }
 
-test('of many at the same moment one creates, and the others find the same', async () => {
+test('of many concurrent calls one creates, and the others find the same', async () => {
   const order = { template_id: 't2', machine_count: 20, request_id: 'r1' };
   const all = await Promise.all(Array.from({ length: 8 }, () => provision(repository, order)));
   expect(all.filter(({ created }) => created)).toHaveLength(1);
@@ -41,7 +41,7 @@ test('of many at the same moment one creates, and the others find the same', asy
   expect(await repository.countEntities('machines')).toEqual({ count: 20 });
 });
 
-test('of different orders at the same moment one wins, and the others are refused', async () => {
+test('of different concurrent calls one wins, and the others are refused', async () => {
   const orders = [1, 2, 3].map((machine_count) => ({ template_id: 't2', machine_count, request_id: 'r2' }));
   const outcomes = await Promise.allSettled(orders.map((order) => provision(repository, order)));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -50,7 +50,7 @@ test('of different orders at the same moment one wins, and the others are refuse
   }
 });
 
-test('a machine that has the id of one to come is a conflict, and nothing is stored', async () => {
+test('an existing machine with the id of a new one is a conflict, and nothing is stored', async () => {
   const order = { template_id: 't2', machine_count: 3, request_id: 'r3' };
   const [id = ''] = await machineIds(await provision(repository, order));
   for await (const { machine_id } of (await provision(repository, order)).machines) {
@@ -63,7 +63,7 @@ test('a machine that has the id of one to come is a conflict, and nothing is sto
   expect(await repository.getEntity('requests', 'r3')).toBeUndefined();
 });
 
-test('a template without max_number is refused: no limit by mistake is not no limit by choice', async () => {
+test('a template without max_number is refused: a missing limit does not mean unlimited', async () => {
   await expect(provision(repository, { template_id: 't1', machine_count: 1 })).rejects.toMatchObject({
     code: 'validation_failed',
     message: expect.stringContaining('max_number'),

@@ -7,7 +7,7 @@ import { damage } from './damage.ts';
 import { postgresql, sqlite, type TestDatabase } from './databases.ts';
 import { doctor, doctorForPeople } from './run-doctor.ts';
 
-const NOT_LOOKED_AT = 'They were not looked at, since the store has errors.';
+const NOT_CHECKED = 'They were not checked because the store has errors.';
 
 async function filled(database: TestDatabase): Promise<void> {
   await using repository = await openRepository(database.storage());
@@ -32,7 +32,7 @@ describe('hfstorage doctor on SQLite', () => {
     const damaged = await readFile(path);
     for (const args of [[], ['--repair']]) {
       const { code, errors, warnings } = await doctor(database.storage(), ...args);
-      expect({ code, warnings }).toEqual({ code: 3, warnings: [NOT_LOOKED_AT] });
+      expect({ code, warnings }).toEqual({ code: 3, warnings: [NOT_CHECKED] });
       expect(errors).toEqual([expect.stringMatching(message)]);
     }
     expect(damaged.equals(await readFile(path))).toBe(true);
@@ -48,7 +48,7 @@ describe('hfstorage doctor on SQLite', () => {
     const file = content === undefined ? (await readFile(path)).subarray(4096) : Buffer.from(content);
     await writeFile(path, file);
     const { code, errors, warnings } = await doctor(database.storage(), '--repair');
-    expect({ code, warnings }).toEqual({ code: 3, warnings: [NOT_LOOKED_AT] });
+    expect({ code, warnings }).toEqual({ code: 3, warnings: [NOT_CHECKED] });
     expect(errors).toEqual([
       `${path} is not a sound SQLite database (file is not a database). Stop the service, keep a copy of the file, and restore a backup.`,
     ]);
@@ -96,7 +96,7 @@ describe('hfstorage doctor on PostgreSQL', () => {
     await using database = await postgresql.create();
     const config = database.storage({ settings: await changes() });
     const { code, errors, warnings } = await doctor(config, '--repair');
-    expect({ code, warnings }).toEqual({ code: 3, warnings: [NOT_LOOKED_AT] });
+    expect({ code, warnings }).toEqual({ code: 3, warnings: [NOT_CHECKED] });
     expect(errors).toEqual([expect.stringContaining(message)]);
     const people = await doctorForPeople(config);
     expect(people).toMatchObject({ code: 3, stderr: '1 error, 1 warning.\n' });
