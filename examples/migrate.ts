@@ -11,7 +11,7 @@ const config = parseConfig({
     json_strategy: { base_path: join(folder, 'data') },
     sql_strategy: { name: join(folder, 'hostfactory.db') },
   },
-  migration: { create_backup: false, state_location: join(folder, 'migrations') },
+  migration: { create_backup: false, state_location: join(folder, 'state') },
   backup: { location: join(folder, 'backups') },
 });
 

@@ -20,7 +20,7 @@ import type { MigrationSettings } from './settings.ts';
 import type { MigrationStore } from './stores.ts';
 
 /** What a migration does, in the words of those who watch it. */
-export type Phase = 'check' | 'backup' | 'copy' | 'compare' | 'repair' | 'cleanup';
+export type Phase = 'check' | 'backup' | 'copy' | 'compare' | 'cleanup';
 
 const shownAs: Readonly<Record<keyof MigrationPhases, Phase>> = {
   check: 'check',
@@ -28,7 +28,7 @@ const shownAs: Readonly<Record<keyof MigrationPhases, Phase>> = {
   'back-up-moment': 'backup',
   copy: 'copy',
   digest: 'compare',
-  examine: 'repair',
+  examine: 'compare',
   'clean-up': 'cleanup',
 };
 

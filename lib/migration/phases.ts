@@ -153,7 +153,8 @@ export function migrationPhases({ id, source, copying, state, backups, retryForM
       return { ...findingsIn(found), repaired: await repair(unit, found) };
     },
     sum: sumOfFindings,
-    count: ({ collection }, { items }) => [collection, items.length],
+    // They were counted when their digest was made.
+    count: ({ collection }) => [collection, 0],
   };
 
   const cleanUp: Phase<SegmentUnit, ScanPage, number> = {

@@ -75,7 +75,7 @@ test('omitted keys have the documented defaults', () => {
       backup_location: 'backups/',
       validate_after_migration: true,
       cleanup_source: false,
-      state_location: 'migrations/',
+      state_location: 'state/',
       on_invalid: 'fail',
       defaults: {},
     },
