@@ -83,7 +83,7 @@ test('no state has more than a few KB, whatever the number of entities', async (
 
 test('the maximum number of workers stays far below the 256 KB of Step Functions', async () => {
   jobs.disturb = async (state, call) => {
-    if (state === 'CheckUnit') jobs.stepFunctions.execution('hostfactory-json-migration', 'wide').abort();
+    if (state === 'DigestUnit') jobs.stepFunctions.execution('hostfactory-json-migration', 'wide').abort();
     return call();
   };
   const { payloads } = await jobs.migrate({ migration_id: 'wide', parallel_workers: 64 });
