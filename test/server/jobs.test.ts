@@ -202,14 +202,14 @@ test('of 40 concurrent backup calls one starts a backup, and the others name it'
   await fill(3);
   await serve();
   const replies = await Promise.all(Array.from({ length: 40 }, () => call('POST', '/v1/backups')));
-  const [begun, ...more] = replies.filter(({ status }) => status === 202);
-  expect([begun?.body.state, more]).toEqual(['running', []]);
+  const [first, ...more] = replies.filter(({ status }) => status === 202);
+  expect([first?.body.state, more]).toEqual(['running', []]);
   for (const reply of replies.filter(({ status }) => status !== 202)) {
-    const detail = `The backup ${JSON.stringify(begun?.body.id)} is running. Wait until it has ended.`;
+    const detail = `The backup ${JSON.stringify(first?.body.id)} is running. Wait until it has ended.`;
     expect(reply).toMatchObject({ status: 409, body: { type: 'urn:hostfactory:problem:backup_running', detail } });
   }
-  const again = await call('POST', '/v1/backups', { backup_id: begun?.body.id });
-  expect(again).toMatchObject({ status: 202, body: { id: begun?.body.id } });
+  const again = await call('POST', '/v1/backups', { backup_id: first?.body.id });
+  expect(again).toMatchObject({ status: 202, body: { id: first?.body.id } });
   await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
   expect((await call('POST', '/v1/backups')).status).toBe(202);
   const { items } = await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));

@@ -8,7 +8,7 @@ const UNSEEN: readonly (readonly [name: RegExp, grant: RegExp, reason: string])[
   [/./, /^xray:/, 'Lambda sends traces'],
   [/./, /^kms:/, 'the services that hold what is encrypted use the key'],
   [/./, /^s3:ListBucket/, 'S3 says of an object that it is missing only to those who may list'],
-  [/migrationbegin/, /PutObject/, 'a schedule has ordered the migration, or a comparison was interrupted'],
+  [/migrationbegin/, /PutObject/, 'a schedule has started the migration, or a comparison was interrupted'],
   [/reportfailure/, /./, 'redrive.test.ts has failures'],
   [
     /migrationbackup(backupunit|finish|begin)/,
