@@ -7,6 +7,7 @@ import { createBackup } from '../../lib/backup/create-backup.ts';
 import { createNativeBackup } from '../../lib/backup/native-backups.ts';
 import { parseConfig } from '../../lib/config/parse-config.ts';
 import { openLocation } from '../../lib/objects/open-location.ts';
+import { SerialQueue } from '../../lib/repository/serial-queue.ts';
 import { copyNatively } from '../../lib/strategies/native-backup.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
 
@@ -14,11 +15,14 @@ const [config, path, files, id, kind] = process.argv.slice(2) as [string, string
 const location = await openLocation(path);
 let written = 0;
 const write = location.write.bind(location);
-location.write = async (name, bytes) => {
-  if (written === Number(files)) process.kill(process.pid, 'SIGKILL');
-  written++;
-  await write(name, bytes);
-};
+// One after the other, so that it is known which are there.
+const writes = new SerialQueue();
+location.write = (name, bytes) =>
+  writes.run(async () => {
+    if (written === Number(files)) process.kill(process.pid, 'SIGKILL');
+    written++;
+    await write(name, bytes);
+  });
 if (kind === 'native') {
   const parsed = parseConfig(JSON.parse(config));
   const copy = (folder: string, backup: string) => copyNatively(parsed, { folder, id: backup });

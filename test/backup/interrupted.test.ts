@@ -90,7 +90,7 @@ test('one that is aborted leaves nothing behind', async () => {
 test('an id that cannot be one, or that something else has, touches nothing', async () => {
   for (const id of ['', 'latest', '../up', 'a/b', '.hidden', 'x'.repeat(101)]) {
     const error = await rejection(backUp(store.strategy, folder.location, id));
-    expect(error.message).toMatch(/cannot be the id of a backup: give up to 100 letters, digits, - and _\.$/);
+    expect(error.message).toMatch(/cannot be the id of a backup: use up to 100 letters, digits, - and _\.$/);
   }
   await mkdir(join(folder.path, 'mine'));
   await writeFile(join(folder.path, 'mine', 'letter.txt'), 'Dear all');

@@ -89,7 +89,7 @@ describe('what goes wrong is said with what to do', () => {
       const error = await rejection(use());
       expect(error).toBeInstanceOf(BackupError);
       expect(error.message).toMatch(
-        /^Cannot (write|list) s3:\/\/there-is-no-such-bucket\/.*There is no such bucket: create it, or correct the location\.$/,
+        /^Cannot (write|list|read) s3:\/\/there-is-no-such-bucket\/.*There is no such bucket: create it, or correct the location\.$/,
       );
     }
   });
