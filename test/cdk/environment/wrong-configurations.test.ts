@@ -145,7 +145,7 @@ describe('a store that cannot be deployed', () => {
     [
       'a user of RDS itself',
       postgresql({ ...sql, username: 'rdsadmin' }),
-      'storage.sql_strategy.username must have only',
+      'storage.sql_strategy.username must consist of',
     ],
     [
       'a VPC for nothing',
