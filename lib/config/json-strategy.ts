@@ -33,7 +33,7 @@ const splitFiles = z
       const other = taken.get(name.toLowerCase());
       taken.set(name.toLowerCase(), collection);
       if (other === undefined) continue;
-      const message = `must differ from the file of ${other},  ${JSON.stringify(name)}`;
+      const message = `must differ from the file of ${other}, ${JSON.stringify(name)}`;
       context.addIssue({ code: 'custom', path: [collection], message });
     }
   });

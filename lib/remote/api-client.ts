@@ -1,6 +1,7 @@
 /** Calls to the API: authorized, retried if that is safe, with their failures classified. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageVersion } from '../config/package-version.ts';
+import { pauseAfter } from '../repository/backoff.ts';
 import { StorageError, StorageUnavailableError } from '../repository/errors.ts';
 import { PROBLEM_TYPE, type ProblemDetails } from '../service/http/problems.ts';
 import type { Authorize } from './authorization.ts';
@@ -17,7 +18,7 @@ import {
 import { type Answer, HttpExchange, NoAnswer, NotSent } from './http-exchange.ts';
 import { AnswerLostError, RemoteCallError } from './remote-errors.ts';
 import type { RemoteTarget } from './remote-target.ts';
-import { pauseAfter, type RetryPolicy, retryAfterMs, standardPolicy } from './retry-policy.ts';
+import { type RetryPolicy, retryAfterMs, standardPolicy } from './retry-policy.ts';
 
 /**
  * The effect of sending a call twice: none (`read`), none or a refusal because of the expected version (`guarded`), or the

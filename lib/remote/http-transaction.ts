@@ -1,17 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CollectionName, Reference } from '../model/collections.ts';
 import type { Entity, JsonObject } from '../model/entities.ts';
 import { setOwn } from '../model/json-values.ts';
 import { MAX_TRANSACTION_ENTITIES } from '../model/limits.ts';
+import { backOff } from '../repository/backoff.ts';
+import { BufferedSession } from '../repository/buffered-session.ts';
 import { StorageUnavailableError, TransactionTooLargeError, UnsupportedOperationError } from '../repository/errors.ts';
 import { type GuardedWrite, versionOf } from '../repository/guarded-write.ts';
-import { copyOf, PendingWrites } from '../repository/pending-writes.ts';
 import type { Transaction } from '../repository/repository.ts';
 import { type OperationSettings, SessionOperations } from '../repository/session-operations.ts';
-import type { Count, Page, StoreSession } from '../repository/storage-strategy.ts';
+import type { Count, Page } from '../repository/storage-strategy.ts';
 import { type ApiClient, ApiProblem } from './api-client.ts';
 import { codeOf, isConflict } from './remote-errors.ts';
-import { pauseAfter } from './retry-policy.ts';
 import { sendTransaction, type TransactionOperation, transactionError } from './transaction-calls.ts';
 
 /** How a transaction reads stored entities. */
@@ -55,24 +54,16 @@ function operationOf(write: GuardedWrite, before: Entity | undefined, after: Ent
  * One attempt of a transaction: it buffers its writes and finally sends them as operations that each expect the version
  * that was read, with a check for everything that was read but not written, including absence.
  */
-class HttpTransaction implements StoreSession {
+class HttpTransaction extends BufferedSession {
   readonly #reads: TransactionReads;
-  readonly #pending = new PendingWrites();
   readonly #stored = new Map<string, { collection: CollectionName; id: string; version: number }>();
   readonly #written = new Set<string>();
   readonly #operations: TransactionOperation[] = [];
-  #tail: Promise<unknown> = Promise.resolve();
   #open = true;
 
   constructor(reads: TransactionReads) {
+    super();
     this.#reads = reads;
-  }
-
-  get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
-    return this.#serialized(async () => {
-      await this.#read(collection, ids);
-      return ids.map((id) => copyOf(this.#pending.current(collection, id)));
-    });
   }
 
   async query(): Promise<Page> {
@@ -85,24 +76,10 @@ class HttpTransaction implements StoreSession {
     throw unprotected();
   }
 
-  write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
-    return this.#serialized(async () => {
-      for (const { collection, id } of writes) await this.#read(collection, [id]);
-      const before = writes.map(({ collection, id }) => this.#pending.current(collection, id));
-      const after = await this.#pending.decide(writes, (reference, id) => this.#isReferenced(reference, id));
-      for (const [i, write] of writes.entries()) {
-        if (write.kind === 'check') continue;
-        this.#operations.push(operationOf(write, before[i], after[i]));
-        this.#written.add(keyOf(write.collection, write.id));
-      }
-      return after.map(copyOf);
-    });
-  }
-
   /** Ends the transaction: no further calls are accepted. Waits for those in progress. */
   async end(): Promise<void> {
     this.#open = false;
-    await this.#tail;
+    await this.settled();
   }
 
   /** The operations that commit it: first checks of entities that were only read, then the writes in order. */
@@ -113,33 +90,35 @@ class HttpTransaction implements StoreSession {
     return [...checks, ...this.#operations];
   }
 
-  /** Runs operations one after another: callers may start several at once. */
-  #serialized<T>(operation: () => Promise<T>): Promise<T> {
-    if (!this.#open) return Promise.reject(ended());
-    const result = this.#tail.then(operation);
-    this.#tail = result.catch(() => {});
-    return result;
+  protected override inTurn<T>(call: () => Promise<T>): Promise<T> {
+    return this.#open ? super.inTurn(call) : Promise.reject(ended());
+  }
+
+  protected override async decide(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
+    const before = writes.map(({ collection, id }) => this.pending.current(collection, id));
+    const after = await super.decide(writes);
+    for (const [i, write] of writes.entries()) {
+      if (write.kind === 'check') continue;
+      this.#operations.push(operationOf(write, before[i], after[i]));
+      this.#written.add(keyOf(write.collection, write.id));
+    }
+    return after;
   }
 
   #requireOpen(): void {
     if (!this.#open) throw ended();
   }
 
-  async #read(collection: CollectionName, ids: readonly string[]): Promise<void> {
-    const unknown = this.#pending.unknown(collection, ids);
-    if (unknown.length === 0) return;
-    const found = await this.#reads.read(collection, unknown);
-    for (const id of unknown) {
-      const entity = found.get(id);
-      this.#pending.setStored(collection, id, entity);
-      this.#stored.set(keyOf(collection, id), { collection, id, version: versionOf(entity) });
+  protected async fetch(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
+    const found = await this.#reads.read(collection, ids);
+    for (const id of ids) {
+      this.#stored.set(keyOf(collection, id), { collection, id, version: versionOf(found.get(id)) });
     }
+    return ids.map((id) => found.get(id));
   }
 
-  async #isReferenced(reference: Reference, id: string): Promise<boolean> {
-    const known = this.#pending.of(reference.collection);
-    if ([...known.values()].some(({ current }) => current?.[reference.field] === id)) return true;
-    return this.#reads.isReferenced(reference, id, new Set(known.keys()));
+  protected isReferencedInStore(reference: Reference, id: string, except: ReadonlySet<string>): Promise<boolean> {
+    return this.#reads.isReferenced(reference, id, except);
   }
 }
 
@@ -154,7 +133,7 @@ const unprotected = (): UnsupportedOperationError =>
 
 /** An attempt fails only because another transaction has committed, so all of them end eventually. */
 const ATTEMPTS = 50;
-const PAUSES = { baseMs: 10, longestPauseMs: 500 };
+const PAUSES = { baseMs: 10, longestMs: 500 };
 
 interface Attempt<T> {
   readonly value: T;
@@ -215,6 +194,6 @@ export async function runTransaction<T>(
         throw new StorageUnavailableError(message, { cause: error });
       }
     }
-    await sleep(pauseAfter(Math.min(count, 10), PAUSES));
+    await backOff(count, PAUSES);
   }
 }

@@ -91,10 +91,22 @@ async function resultOf(
     return undefined;
   }
   const entity = applyWrite(write, current);
-  // The size of a put was checked with the input; the size of a patched entity is known only here.
-  if (write.kind === 'patch' && sizeProblem(entity) !== undefined) throw rejected(index, 'too_large', current);
+  requireSize(write, entity, index, current);
   return entity;
 }
 
-const rejected = (index: number, reason: RejectionReason, current?: Entity, reference?: Reference): WriteRejected =>
-  new WriteRejected(index, reason, copyOf(current), reference);
+/**
+ * The size of a put was checked with the input; that of a patched entity is known only when its result is.
+ * @throws WriteRejected if it is too large
+ */
+export function requireSize(write: GuardedWrite, entity: Entity, index: number, current: Entity | undefined): void {
+  if (write.kind === 'patch' && sizeProblem(entity) !== undefined) throw rejected(index, 'too_large', current);
+}
+
+/** The refusal of a write of a list, with a copy of the entity that stands against it. */
+export const rejected = (
+  index: number,
+  reason: RejectionReason,
+  current?: Entity,
+  reference?: Reference,
+): WriteRejected => new WriteRejected(index, reason, copyOf(current), reference);

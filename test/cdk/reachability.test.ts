@@ -21,9 +21,9 @@ const inVpc = [
   'password-without-proxy',
   'password-without-proxy-in-vpc-that-exists',
   'vpc-that-exists',
-  'sql-beside-database',
-  'dax-beside-database',
-  'dynamodb-beside-database',
+  'sql-with-other-database',
+  'dax-with-other-database',
+  'dynamodb-with-other-database',
 ] as const;
 
 // Requested together, so that they are synthesized while others are read.
@@ -121,7 +121,7 @@ describe.each(assemblies)('%s', (name, templates) => {
     expect(found).toEqual([]);
     // The functions of a migration from DynamoDB have no store of ours in the VPC.
     const stores = deployment.inVpc.filter((each) => deployment.storeOf(each) !== undefined);
-    expect(stores.length > 0).toBe(name !== 'dynamodb-beside-database');
+    expect(stores.length > 0).toBe(name !== 'dynamodb-with-other-database');
   });
 
   test('each function reaches Secrets Manager, S3 and DynamoDB', () => {

@@ -5,7 +5,7 @@ import { createApp } from '../../lib/cdk/app.ts';
 import type { Config } from '../../lib/config/configuration.ts';
 import { ConfigurationError } from '../../lib/repository/errors.ts';
 
-/** Makes an app, which must be refused before anything is bundled. */
+/** Creates an app, which must be refused before anything is bundled. */
 export const appOf = (config: Config): App =>
   createApp(config, {
     bundler: () => {

@@ -2,8 +2,8 @@
  * Synthesizes configurations for a test run: `synthesizer.ts FOLDER`. One process handles all of them: the first
  * validation in a process costs ten times as much as each that follows, and Jest's modules cost more still.
  *
- * A test asks by making `FOLDER/NAME.wanted` and waits for `FOLDER/NAME`, or `FOLDER/NAME.failed`. This process ends, and the
- * folder with it, when its standard input closes: when whoever started it ends, however that happens.
+ * A test requests one by creating `FOLDER/NAME.wanted` and waits for `FOLDER/NAME`, or `FOLDER/NAME.failed`. This process ends, and the
+ * folder with it, when its standard input closes: when its parent ends, for any reason.
  */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

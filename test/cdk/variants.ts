@@ -122,9 +122,9 @@ export const variants = {
     storage: byPassword,
     deployment: { vpc, rds: { proxy: false } },
   }),
-  'sql-beside-database': withPeer(databaseInVpc, sqlStorage),
-  'dax-beside-database': withPeer(databaseInVpc, daxStorage),
-  'dynamodb-beside-database': withPeer(databaseInVpc),
+  'sql-with-other-database': withPeer(databaseInVpc, sqlStorage),
+  'dax-with-other-database': withPeer(databaseInVpc, daxStorage),
+  'dynamodb-with-other-database': withPeer(databaseInVpc),
   'from-bucket': withPeer({
     storage: bucket,
     migration: { schedule: { expression: 'rate(6 hours)', timezone: 'Europe/Berlin', delete_extra: true } },

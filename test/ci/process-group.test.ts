@@ -42,8 +42,8 @@ async function start(deaf: boolean): Promise<{ group: ChildProcess; pids: number
 }
 
 const ends: [string, number, (group: ChildProcess, run: number) => void, boolean?][] = [
-  ['whoever started it goes away', 1, ({ stdin }) => stdin?.destroy(), true],
-  ['Jest ends by itself', 3, (_, run) => process.kill(run, 'SIGUSR2')],
+  ['its parent ends', 1, ({ stdin }) => stdin?.destroy(), true],
+  ['Jest ends on its own', 3, (_, run) => process.kill(run, 'SIGUSR2')],
   ['Jest is killed', 1, (_, run) => process.kill(run, 'SIGKILL')],
 ];
 // Windows has no such signals.

@@ -29,7 +29,7 @@ const state = async () => ({
   sha256: createHash('sha256')
     .update(await readFile(database.config.name))
     .digest('hex'),
-  beside: await readdir(dirname(database.config.name)),
+  files: await readdir(dirname(database.config.name)),
 });
 
 const FROM = ['--source-type', 'sqlite', '--target-type', 'json'];

@@ -164,7 +164,7 @@ describe('wrong usage', () => {
   });
 
   test.each([
-    [['--remote', 'http://example.com', 'count', 'machines'], /in the clear/],
+    [['--remote', 'http://example.com', 'count', 'machines'], /unencrypted/],
     [['--remote', remote, 'query', 'machines', '--explain'], /--explain/],
     [
       ['--remote', remote, 'count', 'machines'],

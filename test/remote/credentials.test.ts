@@ -91,7 +91,7 @@ test.each([
 });
 
 test.each([
-  ['a profile that is not there', 'nobody', /^No AWS credentials from the profile "nobody" to sign the call with: /],
+  ['a profile that does not exist', 'nobody', /^No AWS credentials from the profile "nobody" to sign the call with: /],
   [
     'a process that fails',
     'broken',

@@ -61,7 +61,7 @@ describe.each(breaks)('after %j', (fate) => {
         expect(error).toBeInstanceOf(AnswerLostError);
         expect(error).toBeInstanceOf(StorageUnavailableError);
         expect(error.message).toMatch(
-          /^(PUT|PATCH) \/v1\/templates\/once-\d+ may have been stored or not: .*Read what/,
+          /^(PUT|PATCH) \/v1\/templates\/once-\d+ may have been stored or not: .*Read the stored entities/,
         );
       });
       expect(calls).toHaveLength(1);
@@ -171,7 +171,7 @@ describe('a transaction', () => {
     });
     expect(await rejection(racing)).toMatchObject({
       code: 'storage_unavailable',
-      message: expect.stringContaining('was run 50 times'),
+      message: expect.stringContaining('The transaction ran 50 times'),
     });
     expect((await repository.getEntity('templates', two.template_id))?.version).toBe(1);
   });

@@ -7,7 +7,7 @@ import { type RunningApi, startApi } from '../server/running-api.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
 
 /** Short pauses, so that retries happen quickly. */
-export const quick: RetryPolicy = { attemptMs: 60_000, totalMs: 240_000, attempts: 4, baseMs: 5, longestPauseMs: 20 };
+export const quick: RetryPolicy = { attemptMs: 60_000, totalMs: 240_000, attempts: 4, baseMs: 5, longestMs: 20 };
 
 export interface RemoteApi {
   /** The server behind the gateway, with its store. */

@@ -20,12 +20,12 @@ describe('the URL', () => {
   test.each([
     ['abc', /^The remote "abc" is not a URL\. Give one such as https:\/\//],
     ['ftp://example.com', /must begin with https:\/\//],
-    ['http://example.com', /in the clear\. Use https/],
-    ['http://10.0.0.1:8080', /in the clear/],
-    ['http://127.0.0.1.example.com', /in the clear/],
+    ['http://example.com', /unencrypted\. Use https/],
+    ['http://10.0.0.1:8080', /unencrypted/],
+    ['http://127.0.0.1.example.com', /unencrypted/],
     ['https://user:password@example.com', /^The remote "https:\/\/example\.com" must not carry a user or password/],
-    ['https://example.com/?a=b', /leave out what follows/],
-    ['https://example.com/#a', /leave out what follows/],
+    ['https://example.com/?a=b', /remove everything from/],
+    ['https://example.com/#a', /remove everything from/],
   ])('%s cannot be used', (url, message) => {
     expect(() => parseRemote(url)).toThrow(ConfigurationError);
     expect(() => parseRemote(url)).toThrow(message);

@@ -126,9 +126,9 @@ test('callers that read no lists neither fill the memory nor block lists and hea
   for (let i = 0; i < 20; i += 1) await sendOnly(server.port, get(LIST).repeat(20));
   await sleep(500);
   expect(lists.most).toBeLessThanOrEqual(8);
-  const begun = performance.now();
+  const started = performance.now();
   expect((await callServer(server.port, 'GET', '/v1/health')).status).toBe(200);
-  expect(performance.now() - begun).toBeLessThan(5_000);
+  expect(performance.now() - started).toBeLessThan(5_000);
   // Callers that read nothing while others wait are disconnected.
   const list = await callServer(server.port, 'GET', LIST);
   expect((list.body.items as unknown[]).length).toBe(800);

@@ -23,7 +23,7 @@ interface MigrateFlags {
   readonly targetConfig?: string;
   readonly batchSize?: number;
   readonly parallelWorkers?: number;
-  /** False for --no-backup, true where left out. */
+  /** False for --no-backup, true if left out. */
   readonly backup: boolean;
   readonly validate: boolean;
   readonly cleanupSource?: true;

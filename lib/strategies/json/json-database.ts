@@ -1,4 +1,5 @@
 import type { CollectionName } from '../../model/collections.ts';
+import { SerialQueue } from '../../repository/serial-queue.ts';
 import { beginJournal } from './begin-journal.ts';
 import { Continuity, continuationOf, nextCommit } from './continuity.ts';
 import { type FileManager, JournalChanged, type JournalFile } from './file-manager.ts';
@@ -45,7 +46,7 @@ export class JsonDatabase {
   readonly #writer = crypto.randomUUID().slice(0, 8);
   /** Whether the tables cannot be brought up to date step by step. They stay, for callers that caught up before. */
   #mustReload = true;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #tasks = new SerialQueue();
   #nextCatchUp: Promise<void> | undefined;
   readonly #warn: (message: string) => void;
 
@@ -204,9 +205,7 @@ export class JsonDatabase {
 
   /** Runs tasks that must not interleave one after another. */
   #oneAtATime<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(task);
-    this.#tail = result.catch(() => {});
-    return result;
+    return this.#tasks.run(task);
   }
 
   async #refresh(): Promise<void> {

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backOff } from '../../repository/backoff.ts';
 import { StorageUnavailableError } from '../../repository/errors.ts';
 import { asStorageError } from './faults.ts';
 
@@ -67,7 +68,7 @@ export class ProcessLockManager implements LockManager {
 
 /** How long to wait for a lock held by another process: well within the 25 s of an HTTP call. */
 const LOCK_TIMEOUT_MS = 15_000;
-const MAX_PAUSE_MS = 8;
+const BACKOFF = { baseMs: 1, longestMs: 8 };
 const SQLITE_BUSY = 5;
 
 /** How long a writer may take from its last check of the lock file to the end of its write. */
@@ -164,8 +165,8 @@ export class FileLockManager implements LockManager {
   async #acquire(mode: 'share' | 'exclude'): Promise<void> {
     if (this.#tryAcquire(mode) && (await this.#isHeld())) return;
     const deadline = performance.now() + LOCK_TIMEOUT_MS;
-    for (let pause = 1; performance.now() < deadline; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
-      await sleep(pause * Math.random());
+    for (let attempt = 1; performance.now() < deadline; attempt++) {
+      await backOff(attempt, BACKOFF);
       if (this.#tryAcquire(mode) && (await this.#isHeld())) return;
     }
     throw new StorageUnavailableError(

@@ -1,5 +1,6 @@
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson } from '../../model/json-values.ts';
+import { backOff } from '../../repository/backoff.ts';
 import { StorageUnavailableError } from '../../repository/errors.ts';
 import type { GuardedWrite, WriteRejected } from '../../repository/guarded-write.ts';
 import type { StoreSession, WriteOutcome } from '../../repository/storage-strategy.ts';
@@ -180,7 +181,7 @@ export class TransactionManager {
     if (attempt === MAX_ATTEMPTS) {
       throw new StorageUnavailableError(`Other processes kept committing first, ${attempt} times in a row. Try again.`);
     }
-    await pause(Math.random() * Math.min(5 * 2 ** attempt, 250));
+    await backOff(attempt, { baseMs: 10, longestMs: 250 });
   }
 }
 

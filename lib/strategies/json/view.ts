@@ -2,14 +2,9 @@ import { type CollectionName, collectionNames, type Reference } from '../../mode
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson } from '../../model/json-values.ts';
 import type { Scalar } from '../../model/order.ts';
-import { MAY_BE_TOO_LARGE, sizeProblem } from '../../model/validation.ts';
-import {
-  applyWrite,
-  type GuardedWrite,
-  guardFailure,
-  type RejectionReason,
-  WriteRejected,
-} from '../../repository/guarded-write.ts';
+import { MAY_BE_TOO_LARGE } from '../../model/validation.ts';
+import { applyWrite, type GuardedWrite, guardFailure } from '../../repository/guarded-write.ts';
+import { rejected, requireSize } from '../../repository/pending-writes.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
 import { meets, TopEntities } from '../../repository/selection.ts';
 import type { Count, Page } from '../../repository/storage-strategy.ts';
@@ -128,10 +123,8 @@ export class View {
     }
     const entity = applyWrite(write, current);
     const json = JSON.stringify(entity);
-    // The size of a put was checked with the input; the size of a patched entity is known only here.
-    if (write.kind === 'patch' && 3 * json.length > MAY_BE_TOO_LARGE && sizeProblem(entity) !== undefined) {
-      throw rejected(index, 'too_large', current);
-    }
+    // Most texts are so short that nothing has to be measured.
+    if (3 * json.length > MAY_BE_TOO_LARGE) requireSize(write, entity, index, current);
     return { entity, text: putText(collection, id, json) };
   }
 
@@ -170,9 +163,6 @@ export class View {
     return this.#changes.get(collection) as Changes;
   }
 }
-
-const rejected = (index: number, reason: RejectionReason, current?: Entity, reference?: Reference): WriteRejected =>
-  new WriteRejected(index, reason, current === undefined ? undefined : cloneJson(current), reference);
 
 function* withChanges(entities: Iterable<readonly [string, Entity]>, changes: Changes): Generator<Entity> {
   for (const [id, entity] of entities) if (!changes.has(id)) yield entity;

@@ -1,10 +1,10 @@
 import type { CollectionName, Reference } from '../../model/collections.ts';
 import type { Entity } from '../../model/entities.ts';
 import { cloneJson } from '../../model/json-values.ts';
+import { BufferedSession } from '../../repository/buffered-session.ts';
 import { type GuardedWrite, idOf, versionOf, WriteRejected } from '../../repository/guarded-write.ts';
-import { copyOf, PendingWrites } from '../../repository/pending-writes.ts';
 import type { Predicate, Query } from '../../repository/query.ts';
-import type { Count, Page, StoreSession, WriteOutcome } from '../../repository/storage-strategy.ts';
+import type { Count, Page, WriteOutcome } from '../../repository/storage-strategy.ts';
 import { LostRace } from './database.ts';
 import { encodeRow } from './row-codec.ts';
 import { tables } from './schema.ts';
@@ -17,64 +17,49 @@ import type { Statements } from './statements.ts';
  * from the database; the writes are buffered here and sent in few statements, before a query and at the end. So a refused
  * write leaves the transaction intact, while a statement that fails on PostgreSQL would abort it.
  */
-export class UnitOfWork implements StoreSession {
+export class UnitOfWork extends BufferedSession {
   readonly #session: SqlSession;
   readonly #reader: SqlReader;
   readonly #statements: Statements;
   /** Whether entities that must be new are assumed to be new until the database says otherwise. */
   readonly #assumeNew: boolean;
-  readonly #pending = new PendingWrites();
-  #tail: Promise<unknown> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(session: SqlSession, statements: Statements, { assumeNew = false }: { assumeNew?: boolean } = {}) {
+    super();
     this.#session = session;
     this.#reader = new SqlReader(session, statements);
     this.#statements = statements;
     this.#assumeNew = assumeNew;
   }
 
-  get(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
-    return this.#inTurn(async () => {
-      await this.#read(collection, ids);
-      return ids.map((id) => copyOf(this.#pending.current(collection, id)));
-    });
-  }
-
   query(collection: CollectionName, query: Query): Promise<Page> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       await this.#flush();
       const page = await this.#reader.query(collection, query);
       for (const item of page.items) {
         const id = idOf(collection, item);
-        if (!this.#pending.of(collection).has(id)) this.#pending.setStored(collection, id, cloneJson(item));
+        if (!this.pending.of(collection).has(id)) this.pending.setStored(collection, id, cloneJson(item));
       }
       return page;
     });
   }
 
   count(collection: CollectionName, predicates: readonly Predicate[], groupBy?: string): Promise<Count> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       await this.#flush();
       return this.#reader.count(collection, predicates, groupBy);
     });
   }
 
-  write(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
-    return this.#inTurn(async () => {
-      await this.#readTargets(writes);
-      return (await this.#decide(writes)).map(copyOf);
-    });
-  }
-
   /** Decides several lists, each on its own, and sends them. The outcomes are final once the transaction has committed. */
   writeEach(lists: readonly (readonly GuardedWrite[])[]): Promise<WriteOutcome[]> {
-    return this.#inTurn(async () => {
-      await this.#readTargets(lists.flat());
+    return this.inTurn(async () => {
+      await this.readTargets(lists.flat());
       const outcomes: WriteOutcome[] = [];
       for (const list of lists) {
         try {
-          outcomes.push({ entities: await this.#decide(list) });
+          outcomes.push({ entities: await this.decide(list) });
         } catch (error) {
           if (!(error instanceof WriteRejected)) throw error;
           outcomes.push({ error });
@@ -92,67 +77,54 @@ export class UnitOfWork implements StoreSession {
   async complete<T>(work: (session: UnitOfWork) => Promise<T>): Promise<T> {
     try {
       const result = await work(this);
-      await this.#inTurn(() => this.#flush());
+      await this.inTurn(() => this.#flush());
       return result;
     } catch (error) {
       throw this.#failure === undefined ? error : this.#failure.error;
     }
   }
 
-  /** Runs operations one after another, since callers may start several at once. */
-  #inTurn<T>(operation: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(async () => {
+  /** After an error of the database, nothing more is sent to it. */
+  protected override inTurn<T>(call: () => Promise<T>): Promise<T> {
+    return super.inTurn(async () => {
       if (this.#failure !== undefined) throw this.#failure.error;
       try {
-        return await operation();
+        return await call();
       } catch (error) {
         if (!(error instanceof WriteRejected)) this.#failure = { error };
         throw error;
       }
     });
-    this.#tail = result.catch(() => {});
-    return result;
   }
 
-  #decide(writes: readonly GuardedWrite[]): Promise<(Entity | undefined)[]> {
-    return this.#pending.decide(writes, (reference, id) => this.#isReferenced(reference, id));
+  protected fetch(collection: CollectionName, ids: readonly string[]): Promise<(Entity | undefined)[]> {
+    return this.#reader.get(collection, ids);
   }
 
-  async #read(collection: CollectionName, ids: Iterable<string>): Promise<void> {
-    const unknown = this.#pending.unknown(collection, ids);
-    if (unknown.length === 0) return;
-    const found = await this.#reader.get(collection, unknown);
-    for (const [i, id] of unknown.entries()) this.#pending.setStored(collection, id, found[i]);
-  }
-
-  /** Reads the entities that the writes depend on, with one statement per collection. */
-  async #readTargets(writes: readonly GuardedWrite[]): Promise<void> {
-    const wanted = new Map<CollectionName, string[]>(tables.map(({ name }) => [name, []]));
-    for (const { kind, collection, id, expect } of writes) {
-      if (this.#pending.of(collection).has(id)) continue;
-      if (this.#assumeNew && kind === 'put' && expect === 0) this.#pending.setStored(collection, id, undefined);
-      else wanted.get(collection)?.push(id);
+  protected override async readTargets(writes: readonly GuardedWrite[]): Promise<void> {
+    if (this.#assumeNew) {
+      for (const { kind, collection, id, expect } of writes) {
+        const isNew = kind === 'put' && expect === 0 && !this.pending.of(collection).has(id);
+        if (isNew) this.pending.setStored(collection, id, undefined);
+      }
     }
-    for (const [collection, ids] of wanted) await this.#read(collection, ids);
+    await super.readTargets(writes);
   }
 
-  async #isReferenced({ collection, field }: Reference, id: string): Promise<boolean> {
-    const known = this.#pending.of(collection);
-    let changed = 0;
-    for (const { stored, current } of known.values()) {
-      if (current?.[field] === id) return true;
-      if (stored?.[field] === id) changed++;
-    }
-    // Children that this transaction has moved or deleted do not count, so one more than those is enough.
-    const found = await this.#reader.referring(collection, field, id, changed + 1);
-    return found.some((child) => !known.has(child));
+  protected async isReferencedInStore(
+    { collection, field }: Reference,
+    id: string,
+    except: ReadonlySet<string>,
+  ): Promise<boolean> {
+    const found = await this.#reader.referring(collection, field, id, except.size + 1);
+    return found.some((child) => !except.has(child));
   }
 
   async #flush(): Promise<void> {
     const removals: (() => Promise<void>)[] = [];
     for (const table of tables) {
       const statements = this.#statements.writing(table.name);
-      const changed = [...this.#pending.of(table.name)].filter(([, { stored, current }]) => stored !== current);
+      const changed = [...this.pending.of(table.name)].filter(([, { stored, current }]) => stored !== current);
       const created: SqlValue[][] = [];
       const replaced: SqlValue[][] = [];
       const moved: SqlValue[][] = [];

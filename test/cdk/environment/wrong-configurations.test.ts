@@ -46,8 +46,8 @@ describe('a store that cannot be deployed', () => {
       json({ base_path: 'data' }),
       'storage.json_strategy.base_path must be s3://${HFSTORAGE_BUCKET}',
     ],
-    ['JSON where nothing is written', json({}), 'storage.json_strategy.base_path must be s3://${HFSTORAGE_BUCKET}'],
-    ['a bucket of somebody else', json({ base_path: 's3://other/x' }), 'storage.json_strategy.base_path must be'],
+    ['JSON without a base_path', json({}), 'storage.json_strategy.base_path must be s3://${HFSTORAGE_BUCKET}'],
+    ['another bucket', json({ base_path: 's3://other/x' }), 'storage.json_strategy.base_path must be'],
     [
       'an S3-compatible server',
       json({ base_path: 's3://${HFSTORAGE_BUCKET}', endpoint: 'http://x' }),
@@ -70,7 +70,7 @@ describe('a store that cannot be deployed', () => {
       'deployment.vpc is required with storage.dynamodb_strategy.enable_dax',
     ],
     [
-      'a DAX cluster of somebody else',
+      'another DAX cluster',
       dynamodb({ enable_dax: true, dax_endpoint: 'dax://x' }, { vpc }),
       'storage.dynamodb_strategy.dax_endpoint must be ${HFSTORAGE_DAX_ENDPOINT}',
     ],
@@ -101,7 +101,7 @@ describe('a store that cannot be deployed', () => {
     ],
     ['RDS without a VPC', postgresql(sql, {}), 'deployment.vpc is required with storage.strategy "sql"'],
     [
-      'a database of somebody else',
+      'another database',
       postgresql({ ...sql, host: 'db.example.com' }),
       'storage.sql_strategy.host must be ${HFSTORAGE_DATABASE_HOST}',
     ],

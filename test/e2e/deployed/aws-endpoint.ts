@@ -93,7 +93,7 @@ export async function startAwsEndpoint({ callerOf, backends, keyOf }: AwsEndpoin
     const backend = backends[service];
     if (caller === undefined || backend === undefined) {
       throw new Error(
-        `${method} ${target} of ${accessKeyId} to ${service}: no such caller, or nothing stands in for the service.`,
+        `${method} ${target} of ${accessKeyId} to ${service}: unknown caller, or there is no fake for the service.`,
       );
     }
     const call: AwsCall = { service, method, target, headers, body };

@@ -111,7 +111,7 @@ export async function startDeployedApi(environment: string): Promise<DeployedApi
     url: `http://127.0.0.1:${app.port}`,
     port: app.port,
     get folder(): never {
-      throw new Error('What is deployed has no folder.');
+      throw new Error('A deployed API has no folder.');
     },
     repository,
     call: (method, path, options) => callSigned(app.port, method, path, options, login),

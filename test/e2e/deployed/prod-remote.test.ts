@@ -92,7 +92,7 @@ test('a write without a version that the usage plan rejects is retried, and exec
 
 test('an exhausted quota is reported', async () => {
   api.app.gateway.refuseNext('QUOTA_EXCEEDED');
-  const policy = { attemptMs: 1_000, totalMs: 1_000, attempts: 2, baseMs: 1, longestPauseMs: 1 };
+  const policy = { attemptMs: 1_000, totalMs: 1_000, attempts: 2, baseMs: 1, longestMs: 1 };
   const error = await onRemote((repository) => rejection(repository.getEntity('templates', 't')), { policy });
   expect(error).toMatchObject({ code: 'storage_unavailable', retryable: true });
   expect(error.message).toMatch(/\(429: Limit Exceeded\) and asks to wait 5 s\. Try again when the quota/);

@@ -1,7 +1,7 @@
 /**
- * Runs a function's handler like Lambda's own runtime client:  the protocol of the Lambda Runtime API, version 2018-06-01
- * (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). What it needs to know is in the variables that Lambda
- * sets; the argument says what stands in for the network. Started as a process of its own.
+ * Runs a function's handler like Lambda's own runtime client: the protocol of the Lambda Runtime API, version 2018-06-01
+ * (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). Its settings are in the variables that Lambda
+ * sets; the argument describes the simulated network. It is started as a separate process.
  */
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { Socket } from 'node:net';

@@ -1,6 +1,6 @@
 /**
  * The environment `json` or `dev` as it would be deployed, with its state machines: their definitions are run unchanged,
- *  functions run from their assets with the variables of the templates, and each call to AWS is checked against the
+ * functions run from  their assets with the variables of the templates, and each call to AWS is checked against the
  * policies of the role that makes it. The store of `json` is JSON on S3, and the other store of its migrations is DynamoDB, as
  * `dev` describes it.
  */

@@ -83,7 +83,7 @@ test('no state has more than a few KB, whatever the number of entities', async (
 
 test('the maximum number of workers stays far below the 256 KB of Step Functions', async () => {
   jobs.disturb = async (state, call) => {
-    if (state === 'CheckUnit') jobs.stepFunctions.execution('hostfactory-json-migration', 'wide').abort();
+    if (state === 'DigestUnit') jobs.stepFunctions.execution('hostfactory-json-migration', 'wide').abort();
     return call();
   };
   const { payloads } = await jobs.migrate({ migration_id: 'wide', parallel_workers: 64 });
@@ -94,10 +94,10 @@ test('the maximum number of workers stays far below the 256 KB of Step Functions
 
 test('differing entities are copied again, and extra ones are removed on request', async () => {
   tamper();
-  const execution = await jobs.migrate({ migration_id: 'mended', delete_extra: true, create_backup: false });
+  const execution = await jobs.migrate({ migration_id: 'repaired', delete_extra: true, create_backup: false });
   succeeded(execution);
   expect(execution.output).toEqual({ outcome: 'succeeded' });
-  expect(await reportOf('mended')).toMatchObject({ outcome: 'succeeded', validation: { repaired: 3 } });
+  expect(await reportOf('repaired')).toMatchObject({ outcome: 'succeeded', validation: { repaired: 3 } });
   expect(await textsOf(jobs.openPeer)).toEqual(await textsOf(jobs.openOwn));
 });
 

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReturnConsumedCapacity } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBDocument, QueryCommandInput, ScanCommandInput } from '@aws-sdk/lib-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { backOff as backOffBy } from '../../../repository/backoff.ts';
 import { StorageUnavailableError } from '../../../repository/errors.ts';
 import { type Item, WRITE_ID } from '../items/item-codec.ts';
 import type { DeleteItem, PutItem, UpdateItem } from '../writes/write-commands.ts';
@@ -231,8 +231,7 @@ function pageOf(output: {
 }
 
 /** A pause that grows with the attempts, with jitter so that callers do not collide again. */
-export const backOff = (attempt: number): Promise<void> =>
-  sleep(Math.random() * Math.min(25 * 2 ** attempt, MAX_PAUSE_MS));
+export const backOff = (attempt: number): Promise<void> => backOffBy(attempt, { baseMs: 50, longestMs: MAX_PAUSE_MS });
 
 const noCapacity = (table: string, keys: readonly Item[]): StorageUnavailableError => {
   const ids = keys.slice(0, 5).map((key) => JSON.stringify(Object.values(key)[0]));

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { CollectionName } from '../../../model/collections.ts';
 import type { Entity } from '../../../model/entities.ts';
-import { sizeProblem } from '../../../model/validation.ts';
 import { applyWrite, type GuardedWrite, guardFailure, WriteRejected } from '../../../repository/guarded-write.ts';
-import { copyOf } from '../../../repository/pending-writes.ts';
+import { copyOf, requireSize } from '../../../repository/pending-writes.ts';
 import type { WriteOutcome } from '../../../repository/storage-strategy.ts';
 import {
   backOff,
@@ -136,8 +135,7 @@ export class ListCommit {
       return { command: { delete: removeOrCheckItem(table, collection, id, item) }, entity: undefined };
     }
     const entity = applyWrite(write, current);
-    if (write.kind === 'patch' && sizeProblem(entity) !== undefined)
-      throw new WriteRejected(index, 'too_large', current);
+    requireSize(write, entity, index, current);
     return { command: { put: overwriteItem(table, collection, entity, item, writeId) }, entity };
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient, QueryArrayConfig } from 'pg';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
+import { backOff } from '../../../repository/backoff.ts';
 import { type StorageError, StorageUnavailableError } from '../../../repository/errors.ts';
 import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import {
@@ -25,7 +26,7 @@ const MAX_NAMED_STATEMENTS = 400;
 const MAX_CONNECTIONS_TRIED = 3;
 /** How often a transaction is attempted that breaks a constraint: others may have changed what it relied on. */
 const MAX_CONSTRAINT_ATTEMPTS = 3;
-const MAX_PAUSE_MS = 100;
+const BACKOFF = { baseMs: 2, longestMs: 100 };
 /** Interval for asking about the outcome of a commit whose answer was lost. */
 const OUTCOME_POLL_MS = 200;
 /**
@@ -80,7 +81,7 @@ export class PostgresqlDatabase implements SqlDatabase {
           throw gaveUp(error, attempt, this.pool.server);
         }
         // The first retry is immediate, since the winner is done. Later ones back off with jitter.
-        if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
+        if (attempt > 1) await backOff(attempt, BACKOFF);
       }
     }
   }

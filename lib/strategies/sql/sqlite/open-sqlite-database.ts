@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { SqlStrategyConfig } from '../../../config/sql-strategy.ts';
 import { makeFolderOf } from '../../../objects/file-owner.ts';
+import { backOff } from '../../../repository/backoff.ts';
 import { ConfigurationError, StorageUnavailableError } from '../../../repository/errors.ts';
 import { migrateSchema, pendingMigrations, requireKnown } from '../schema-migrations.ts';
 import { asStorageError, busy, isBusy } from './faults.ts';
@@ -67,7 +67,7 @@ export async function openSqliteDatabase(
       // Another process is switching the file to WAL, or is the last one to close it.
       if (!isBusy(error)) throw asStorageError(error, path);
       if (performance.now() > deadline) throw busy(path, timeout * 1000, error);
-      await sleep(Math.random() * MAX_PAUSE_MS);
+      await backOff(1, { baseMs: MAX_PAUSE_MS, longestMs: MAX_PAUSE_MS });
     }
   }
 }

@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { backOff } from '../../../repository/backoff.ts';
+import { SerialQueue } from '../../../repository/serial-queue.ts';
 import { type Isolation, LostRace, type SnapshotSession, type SqlDatabase } from '../database.ts';
 import { lastMigration, MIGRATIONS_TABLE } from '../schema-migrations.ts';
 import type { Row, SqlSession } from '../sql-session.ts';
@@ -10,7 +11,7 @@ import { sqliteDialect } from './sqlite-dialect.ts';
 import { sqliteSchema } from './sqlite-schema.ts';
 
 /** Longest pause between two attempts to get the lock. */
-const MAX_PAUSE_MS = 20;
+const BACKOFF = { baseMs: 1, longestMs: 20 };
 /** How many single writes that arrive together share one transaction, and so one fsync. */
 const MAX_GROUP = 200;
 /** How often a transaction is attempted that breaks a constraint. */
@@ -41,7 +42,7 @@ export class SqliteDatabase implements SqlDatabase {
   readonly #files: OpenFiles;
   readonly #timeoutMs: number;
   readonly #waiting: WaitingWrite[] = [];
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #writes = new SerialQueue();
   #draining = false;
 
   /**
@@ -189,14 +190,12 @@ export class SqliteDatabase implements SqlDatabase {
 
   /** Runs tasks of the writing connection one after another. */
   #exclusively<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(task);
-    this.#tail = result.catch(() => {});
-    return result;
+    return this.#writes.run(task);
   }
 
   /** Retries a task while another process holds the lock that it needs, for as long as the timeout allows. */
   async #withRetries<T>(task: () => T): Promise<T> {
-    for (let deadline = 0, pause = 1; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
+    for (let deadline = 0, attempt = 1; ; attempt++) {
       try {
         return task();
       } catch (error) {
@@ -204,7 +203,7 @@ export class SqliteDatabase implements SqlDatabase {
         const now = performance.now();
         deadline ||= now + this.#timeoutMs;
         if (now > deadline) throw busy(this.path, this.#timeoutMs, error);
-        await sleep(Math.random() * pause);
+        await backOff(attempt, BACKOFF);
       }
     }
   }
