@@ -76,11 +76,13 @@ test('omitted keys have the documented defaults', () => {
       validate_after_migration: true,
       cleanup_source: false,
       state_location: 'state/',
+      jobs_at_once: 1,
       on_invalid: 'fail',
       defaults: {},
     },
     backup: {
       location: 'backups/',
+      jobs_at_once: 1,
       retention: { keep_last: 7, keep_daily: 7, keep_weekly: 4, keep_monthly: 12 },
     },
   });

@@ -1,4 +1,5 @@
 /** Checks that the documents mention everything they must, so that they stay up to date with the program. */
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -93,6 +94,22 @@ test('the command line has every command', async () => {
   const commands = createProgram(session, process).commands.map((command) => command.name());
   expect(commands).toContain('serve');
   for (const command of commands) expect(text).toContain(`### \`hfstorage ${command}`);
+});
+
+describe('the architecture', () => {
+  test('names only files and folders that exist', async () => {
+    const text = await read('docs', 'architecture.md');
+    const named = [...text.matchAll(/`((?:lib|lambdas|test|bench|docs|\.ci)\/[^`*<>]*?)\/?`/g)].map(([, path]) => path);
+    // A table of a folder names its files without the folder.
+    const tables = text.matchAll(/^\| (?:file )?in `([^`]+)` \| does \|\n\|---\|---\|\n((?:\|.*\n)+)/gm);
+    const inTables = [...tables].flatMap(([, folder, rows = '']) =>
+      [...rows.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
+        [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => `${folder}/${name}`),
+      ),
+    );
+    expect(inTables.length).toBeGreaterThan(50);
+    expect([...named, ...inTables].filter((path) => !existsSync(join(root, path as string)))).toEqual([]);
+  });
 });
 
 test('links between documents point to files and headings', async () => {

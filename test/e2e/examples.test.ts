@@ -1,4 +1,4 @@
-/** The programs in examples/ run, and print the output shown in docs/library.md. */
+/** The programs in examples/ run, and print the output shown in the documents that explain them. */
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +7,12 @@ import { expect, test } from '@jest/globals';
 import { root } from './session-runner.ts';
 
 const SHARED = 'temporary-store.ts';
+const MANUALS = ['library.md', 'architecture.md'];
+/** Begins the snippets that show what a new file of the program would contain. */
+const PLANNED = /^\/\/ lib\//;
+
+const manualText = async (): Promise<string> =>
+  (await Promise.all(MANUALS.map((name) => readFile(join(root, 'docs', name), 'utf8')))).join('\n');
 
 async function outputOf(program: string): Promise<string> {
   const child = spawn(process.execPath, [join(root, 'examples', program)], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -14,22 +20,23 @@ async function outputOf(program: string): Promise<string> {
   return output + errors;
 }
 
-test('every example prints the output in the library manual', async () => {
-  const manual = await readFile(join(root, 'docs', 'library.md'), 'utf8');
+test('every example prints the output in the manuals', async () => {
+  const manual = await manualText();
   const shown = [...manual.matchAll(/^\[`(\S+\.ts)`\]\(\.\.\/examples\/\1\)[^`]*?^```text\n(.*?)^```/gms)];
   const programs = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.ts') && name !== SHARED);
   expect(shown.map(([, name]) => name).toSorted()).toEqual(programs.toSorted());
   for (const [, name = '', output] of shown) expect(`${name}\n${await outputOf(name)}`).toBe(`${name}\n${output}`);
 });
 
-test('the TypeScript in the library manual is code from the examples', async () => {
+test('the TypeScript in the manuals is code from the examples', async () => {
   const squeezed = (code: string): string => code.replace(/\s+/g, ' ');
   const programs = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.ts'));
   const code = squeezed(
     (await Promise.all(programs.map((name) => readFile(join(root, 'examples', name), 'utf8')))).join('\n'),
   );
-  const manual = await readFile(join(root, 'docs', 'library.md'), 'utf8');
-  const snippets = [...manual.matchAll(/^```ts\n(.*?)^```/gms)].map(([, snippet = '']) => snippet);
+  const snippets = [...(await manualText()).matchAll(/^```ts\n(.*?)^```/gms)]
+    .map(([, snippet = '']) => snippet)
+    .filter((snippet) => !PLANNED.test(snippet));
   expect(snippets.length).toBeGreaterThan(2);
   // A line of dots marks code that a snippet leaves out.
   for (const part of snippets.flatMap((snippet) => snippet.split(/^\s*\/\/ …\n/m)))
