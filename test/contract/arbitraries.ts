@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { CollectionName } from '../../lib/model/collections.ts';
 import type { JsonValue } from '../../lib/model/entities.ts';
+import { anyCharacter } from '../any-character.ts';
 import type { Fields, OracleFilter } from './oracle.ts';
 
 export interface Target {
@@ -45,7 +46,7 @@ const number = fc
   .double({ min: -1e12, max: 1e12, noNaN: true })
   .filter((value) => value === 0 || Math.abs(value) > 1e-100);
 const anyText = (minLength: number) =>
-  fc.string({ unit: 'binary', minLength, maxLength: 6 }).filter((value) => !value.includes('\0'));
+  fc.string({ unit: anyCharacter, minLength, maxLength: 6 }).filter((value) => !value.includes('\0'));
 const { json } = fc.letrec<{ json: JsonValue }>((tie) => ({
   json: fc.oneof(
     { maxDepth: 3 },

@@ -1,11 +1,12 @@
 /** A store that vanishes, is replaced or loses a table while it is open: never healthy, never empty, no save is lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { StorageUnavailableError } from '../../lib/repository/errors.ts';
 import type { Repository } from '../../lib/repository/repository.ts';
+import { onEveryStore } from './on-every-store.ts';
 import { rejection } from './rejection.ts';
 import { template } from './samples.ts';
-import { type OpenStore, stores } from './stores.ts';
+import type { OpenStore } from './stores.ts';
 import { vanishingMachines, vanishings } from './vanishing.ts';
 
 /** Stores may trust a check that is this recent. */
@@ -31,8 +32,8 @@ const calls: Readonly<Record<string, (on: Repository, store: OpenStore) => Promi
   health: (on) => on.health(),
 };
 
-describe.each(stores)('$name', ({ name, open }) => {
-  test.each(Object.entries(vanishings(name)))('%s: every call fails until it is back', async (_, vanish) => {
+onEveryStore((_, { name, open }) => {
+  test.each(Object.entries(vanishings(name)))('%s: every call fails until it is back', async (_what, vanish) => {
     await using store = await open();
     await store.repository.saveEntity('templates', kept);
     // Data files are written when a JSON store is closed; other stores need no reopening.
@@ -61,19 +62,13 @@ describe.each(stores)('$name', ({ name, open }) => {
     expect(items.map(({ template_id }) => template_id)).toEqual(['kept', 'after']);
     expect(missing).toEqual(['new', 'newer']);
   });
-});
 
-const withTables = stores.flatMap(({ name, open }) => {
-  const vanish = vanishingMachines(name);
-  return vanish === undefined ? [] : [{ name, open, vanish }];
-});
-
-test.each(withTables)(
-  '$name: health notices that a table is missing which no call needs now',
-  async ({ open, vanish }) => {
+  const vanishMachines = vanishingMachines(name);
+  if (vanishMachines === undefined) return;
+  test('health notices that a table is missing which no call needs now', async () => {
     await using store = await open();
     const { repository } = store;
-    const back = await vanish(store);
+    const back = await vanishMachines(store);
     await repository.saveEntity('templates', kept);
     expect(await repository.getEntity('templates', 'kept')).toMatchObject(kept);
     for (const failing of [repository.health(), repository.getEntity('machines', 'm')]) {
@@ -84,5 +79,5 @@ test.each(withTables)(
     await back();
     await repository.health();
     expect(await repository.getEntity('machines', 'm')).toBeUndefined();
-  },
-);
+  });
+});

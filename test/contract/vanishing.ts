@@ -17,7 +17,6 @@ import { type CollectionName, collectionNames } from '../../lib/model/collection
 import { createTableInput, tableDefinitions } from '../../lib/strategies/dynamodb/tables/table-definitions.ts';
 import { layoutOf } from '../../lib/strategies/json/layout.ts';
 import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { createDatabase, dropDatabase } from '../backends/test-database.ts';
 import { template } from './samples.ts';
 import type { OpenStore } from './stores.ts';
 
@@ -141,6 +140,7 @@ const databaseRenamed = async (store: OpenStore): Promise<() => Promise<void>> =
   const name = databaseOf(store);
   await renameDatabase(name, `${name}-aside`);
   return async () => {
+    const { dropDatabase } = await import('../backends/test-database.ts');
     await dropDatabase(name);
     await renameDatabase(`${name}-aside`, name);
   };
@@ -155,6 +155,7 @@ const onPostgresql: Readonly<Record<string, Vanish>> = {
   'its database is renamed': databaseRenamed,
   'an empty database takes its place': async (store) => {
     const back = await databaseRenamed(store);
+    const { createDatabase } = await import('../backends/test-database.ts');
     await createDatabase(databaseOf(store));
     return back;
   },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeUtf8, NotUtf8Error } from '../../lib/model/utf8.ts';
+import { anyCharacter } from '../any-character.ts';
 
 const failureOf = (bytes: Uint8Array): NotUtf8Error => {
   try {
@@ -14,7 +15,7 @@ const failureOf = (bytes: Uint8Array): NotUtf8Error => {
 describe('text in UTF-8', () => {
   test('is decoded to the original text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+      fc.property(fc.string({ unit: anyCharacter }), (text) => {
         expect(decodeUtf8(Buffer.from(text))).toBe(
           Buffer.from(text)
             .toString()

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeCursor, encodeCursor } from '../../lib/repository/cursor.ts';
 import { ValidationError } from '../../lib/repository/errors.ts';
+import { anyCharacter } from '../any-character.ts';
 
 const query = {
   predicates: [{ field: 'status', operator: 'eq', value: 'PENDING' }],

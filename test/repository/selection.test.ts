@@ -4,6 +4,7 @@ import type { Entity } from '../../lib/model/entities.ts';
 import type { Order, Predicate } from '../../lib/repository/query.ts';
 import { positionOf } from '../../lib/repository/query.ts';
 import { comparePositions, meets, TopEntities } from '../../lib/repository/selection.ts';
+import { anyCharacter } from '../any-character.ts';
 
 const request = (id: string, fields: Partial<Entity> = {}): Entity => ({ request_id: id, ...fields, version: 1 });
 
@@ -18,7 +19,7 @@ const anything = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(undefined, null, true, []) },
 );
 const entities = fc
-  .uniqueArray(fc.string({ unit: 'binary', minLength: 1, maxLength: 3 }), { maxLength: 40 })
+  .uniqueArray(fc.string({ unit: anyCharacter, minLength: 1, maxLength: 3 }), { maxLength: 40 })
   .chain((ids) => fc.tuple(...ids.map((id) => anything.map((value) => ({ id, value })))))
   .map((rows) =>
     rows.map(({ id, value }) => request(id, { status: value, machine_count: value, completed_at: value })),

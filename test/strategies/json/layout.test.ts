@@ -7,6 +7,7 @@ import { parseJson } from '../../../lib/model/parse-json.ts';
 import { fileText, type Layout, layoutOf, parseFile, type Tables } from '../../../lib/strategies/json/layout.ts';
 import { newTables } from '../../../lib/strategies/json/load-files.ts';
 import { parseLines } from '../../../lib/strategies/json/parse-lines.ts';
+import { anyCharacter } from '../../any-character.ts';
 
 const single = layoutOf(jsonStrategy.parse({}));
 const split = layoutOf(jsonStrategy.parse({ storage_type: 'split_files' } satisfies Partial<JsonStrategyConfig>));
@@ -24,7 +25,7 @@ async function textOf(layout: Layout, tables: Tables, foreign = new Map<string, 
 
 /** Ids and values with everything that could be mistaken for the layout itself. */
 const awkward = fc.oneof(
-  fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed()),
+  fc.string({ unit: anyCharacter }).filter((text) => text.isWellFormed()),
   fc.constantFrom('": {', '\\": {', '"', '\\', '},', '}', '\n', ' ', '__proto__', '{', 'constructor', '10', '2'),
 );
 const records = fc.dictionary(awkward, fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 })), { maxKeys: 5 });

@@ -13,6 +13,7 @@ import { type CountOptions, filterOperators, type QueryOptions } from '../../../
 import type { Repository } from '../../../lib/repository/repository.ts';
 import type { StorageRepository } from '../../../lib/repository/storage-repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { anyCharacter } from '../../any-character.ts';
 import { queryAll } from '../../contract/paging.ts';
 import { rejection } from '../../contract/rejection.ts';
 import { request, saveAll, template } from '../../contract/samples.ts';
@@ -39,7 +40,7 @@ const hostileRequest = (text: string): EntityInput<'requests'> =>
   request(text, { request_id: text, status: text, request_type: text, tags: withField({}, text, text) });
 
 const hostile = fc.constantFrom(...everyText);
-const anyText = fc.oneof(hostile, fc.string({ unit: 'binary' }));
+const anyText = fc.oneof(hostile, fc.string({ unit: anyCharacter }));
 const scalar = fc.oneof(
   { weight: 6, arbitrary: anyText },
   { weight: 3, arbitrary: fc.constantFrom<unknown>(0, 3, 10, -1, 2 ** 53 - 1, '2026-11-22T10:00:00Z') },
