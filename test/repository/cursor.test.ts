@@ -11,7 +11,7 @@ const query = {
 
 describe('cursors', () => {
   test('decode to their position, and need no escaping in a URL', () => {
-    const text = fc.string({ unit: 'binary', maxLength: 20 }).filter((of) => !of.includes('\0'));
+    const text = fc.string({ unit: anyCharacter, maxLength: 20 }).filter((of) => !of.includes('\0'));
     const value = fc.oneof(fc.constant(undefined), text, fc.integer());
     const id = text.filter((of) => of !== '');
     fc.assert(
