@@ -79,3 +79,4 @@ export type { DynamodbStorageStrategy } from './strategies/dynamodb/dynamodb-str
 export type { JsonStorageStrategy } from './strategies/json/json-strategy.ts';
 export { openRepository } from './strategies/open-repository.ts';
 export type { SqlStorageStrategy } from './strategies/sql/sql-strategy.ts';
+export { StoredState, type WorkState } from './transfer/work-state.ts';

@@ -14,7 +14,15 @@ import { readRecord } from '../migration/record.ts';
 import { now } from '../model/timestamps.ts';
 import { PRIVATE_FOLDER } from '../objects/file-owner.ts';
 import { UnsupportedOperationError } from '../repository/errors.ts';
-import { isQueued, isRunning, type JobKind, jobKinds, takeQueueLock, takeStartLock } from '../transfer/job-locks.ts';
+import {
+  isQueued,
+  isRunning,
+  type JobKind,
+  jobKinds,
+  requireStateFolder,
+  takeQueueLock,
+  takeStartLock,
+} from '../transfer/job-locks.ts';
 import type { WorkState } from '../transfer/work-state.ts';
 import type { Activity, JobRunner } from './runner.ts';
 import { Turns } from './turns.ts';
@@ -54,7 +62,7 @@ export class LocalRunner implements JobRunner, AsyncDisposable {
    */
   constructor(file: ConfigFile, report: (error: unknown) => void) {
     this.#file = file;
-    this.#folder = file.config.migration.state_location;
+    this.#folder = requireStateFolder(file.config.migration.state_location);
     this.#report = report;
   }
 
@@ -80,14 +88,14 @@ export class LocalRunner implements JobRunner, AsyncDisposable {
     for (const kind of jobKinds) this.#workOff(kind);
   }
 
-  async start(kind: JobKind, id: string): Promise<void> {
+  async start(kind: JobKind, id: string, asked: string): Promise<void> {
     if (packageRoot() === undefined) {
       throw new UnsupportedOperationError('Jobs need the command line, which is not installed.');
     }
     const state = this.#stateOf(await openStates(this.#file.config), kind, id);
     const failure = await state.read<BackupFailure>('failure');
     if (failure !== undefined) await state.write('failure', { ...failure, resumed: true } satisfies BackupFailure);
-    const queued = this.#enqueue(kind, id, now());
+    const queued = this.#enqueue(kind, id, asked);
     this.#workOff(kind);
     await queued?.decided.promise;
   }

@@ -5,8 +5,11 @@ import type { JobKind } from '../transfer/job-locks.ts';
 export type Activity = 'running' | 'waiting';
 
 export interface JobRunner {
-  /** Starts a job whose order is stored, or queues it behind others. Harmless if it is active. */
-  start(kind: JobKind, id: string): Promise<void>;
+  /**
+   * Starts a job whose order is stored, or queues it behind others. Harmless if it is active.
+   * @param asked when it was ordered
+   */
+  start(kind: JobKind, id: string, asked: string): Promise<void>;
   /** Whether a job runs, or will without anybody's help; undefined if not. */
   activityOf(kind: JobKind, id: string): Promise<Activity | undefined>;
 }

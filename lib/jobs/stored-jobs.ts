@@ -53,7 +53,7 @@ export class StoredJobs implements Jobs {
     }
     const record = (await readRecord(states, id)) as MigrationRecord;
     // One that has failed waits for a person; of one that nobody has begun, the first call may have been cut off here.
-    if (!record.isBegun) await this.#runner.start('migration', id);
+    if (!record.isBegun) await this.#runner.start('migration', id, record.plan.started_at);
     return this.#migrationJob(record);
   }
 
@@ -77,7 +77,7 @@ export class StoredJobs implements Jobs {
     const states = await openStates(this.#file.config);
     const order = await orderBackup(states, id);
     // One that was interrupted or has failed may be tried again.
-    await this.#runner.start('backup', id);
+    await this.#runner.start('backup', id, order.ordered_at);
     return this.#orderedJob(states, order);
   }
 

@@ -24,6 +24,13 @@ export interface TurnsOptions {
   readonly isActive: (id: string) => Promise<boolean>;
 }
 
+/** The newest turn of a lane; number 0 if there was none. */
+interface LastTurn {
+  readonly lane: number;
+  readonly number: number;
+  readonly holder: string | undefined;
+}
+
 const DIGITS = 9;
 const turnName = (lane: number, number: number): string => `${lane}/${String(number).padStart(DIGITS, '0')}`;
 
@@ -44,57 +51,60 @@ export class Turns {
    * @returns whether the job may run; if not, it is queued and has to ask again
    */
   async take(id: string, asked: string): Promise<boolean> {
-    if ((await this.holders()).includes(id)) return true;
+    const { limit, isActive } = this.#options;
+    const last = await this.#lastTurns();
+    if (last.some(({ holder }) => holder === id)) return true;
     const own = `queue/${asked}-${id}`;
     await this.#state.create(own, { id } satisfies Turn);
-    let ahead = await this.#countAhead(own);
-    for (let lane = 1; lane <= this.#options.limit; lane++) {
-      const last = await this.#lastTurn(lane);
-      if (last?.holder !== undefined && (await this.#options.isActive(last.holder))) continue;
-      // A free lane belongs to whoever has waited longest.
-      if (ahead-- > 0) continue;
-      const number = (last?.number ?? 0) + 1;
-      if (!(await this.#state.create(turnName(lane, number), { id } satisfies Turn))) continue;
-      await this.#remove([own, ...(last === undefined ? [] : [turnName(lane, last.number)])]);
+    const ahead = await this.#countAhead(id, own);
+    const active = await Promise.all(last.map(({ holder }) => holder !== undefined && isActive(holder)));
+    // A free lane belongs to whoever has waited longest. There may be more lanes than jobs that may run now.
+    if (active.filter(Boolean).length + ahead >= limit) return false;
+    for (const [i, { lane, number }] of last.entries()) {
+      if (active[i] || !(await this.#state.create(turnName(lane, number + 1), { id } satisfies Turn))) continue;
+      await this.#remove([own, ...(number === 0 ? [] : [turnName(lane, number)])]);
       return true;
     }
     return false;
   }
 
-  /** Removes a job that waits no longer. */
-  async leave(id: string, asked: string): Promise<void> {
-    await this.#remove([`queue/${asked}-${id}`]);
-  }
-
   /** The jobs that have a turn, whether or not it is over. */
   async holders(): Promise<string[]> {
-    const lanes = Array.from({ length: this.#options.limit }, (_, i) => this.#lastTurn(i + 1));
-    return (await Promise.all(lanes)).map((turn) => turn?.holder).filter((holder) => holder !== undefined);
+    return (await this.#lastTurns()).map(({ holder }) => holder).filter((holder) => holder !== undefined);
   }
 
-  /** How many jobs wait that have asked before. Those that have ended while they waited are removed. */
-  async #countAhead(own: string): Promise<number> {
+  /** How many other jobs wait that have asked before. Those that have ended while they waited are removed. */
+  async #countAhead(id: string, own: string): Promise<number> {
     const { states, isActive } = this.#options;
     const queued = (await states.list(`${this.#folder}/queue`)).map(({ name }) => this.#nameIn(name)).sort();
-    let ahead = 0;
+    const ahead = new Set<string>();
     for (const name of queued) {
       if (name >= own) break;
       const turn = await this.#state.read<Turn>(name);
       if (turn === undefined) continue;
-      if (await isActive(turn.id)) ahead++;
+      // Its own, from when it was ordered before, is over.
+      if (turn.id !== id && (await isActive(turn.id))) ahead.add(turn.id);
       else await this.#remove([name]);
     }
-    return ahead;
+    return ahead.size;
   }
 
-  async #lastTurn(lane: number): Promise<{ readonly number: number; readonly holder: string | undefined } | undefined> {
+  /** The newest turn of each lane: also of those above the limit, which may have been lowered while jobs run. */
+  async #lastTurns(): Promise<LastTurn[]> {
+    const used = (await this.#options.states.folders(this.#folder)).map(Number).filter(Number.isInteger);
+    const allowed = Array.from({ length: this.#options.limit }, (_, i) => i + 1);
+    const lanes = [...new Set([...allowed, ...used])].sort((a, b) => a - b);
+    return Promise.all(lanes.map((lane) => this.#lastTurn(lane)));
+  }
+
+  async #lastTurn(lane: number): Promise<LastTurn> {
     const turns = await this.#options.states.list(`${this.#folder}/${lane}`);
     const last = turns
       .map(({ name }) => this.#nameIn(name))
       .sort()
       .at(-1);
-    if (last === undefined) return undefined;
-    return { number: Number(last.slice(-DIGITS)), holder: (await this.#state.read<Turn>(last))?.id };
+    if (last === undefined) return { lane, number: 0, holder: undefined };
+    return { lane, number: Number(last.slice(-DIGITS)), holder: (await this.#state.read<Turn>(last))?.id };
   }
 
   async #remove(names: readonly string[]): Promise<void> {

@@ -1,10 +1,8 @@
-import type { Config } from '../config/configuration.ts';
-import { isS3BasePath } from '../config/json-strategy.ts';
 import { storeLocation } from '../config/store-location.ts';
 import { now } from '../model/timestamps.ts';
 import type { Location } from '../objects/location.ts';
 import { MigrationError, StorageError } from '../repository/errors.ts';
-import { takeJobLock } from '../transfer/job-locks.ts';
+import { requireStateFolder, takeJobLock } from '../transfer/job-locks.ts';
 import { Migration, type MigrationParts, type MigrationProgress } from './migration.ts';
 import {
   createPlan,
@@ -46,6 +44,7 @@ export interface MigrateOptions extends MigrationOrder {
  */
 export async function migrateRepository(options: MigrateOptions): Promise<MigrationReport> {
   const { id = newMigrationId(), config } = options;
+  requireStateFolder(config.migration.state_location);
   const plan = planOf(options, id, 'command');
   const states = await openStates(config);
   if (!(await createPlan(states, plan))) {
@@ -53,7 +52,7 @@ export async function migrateRepository(options: MigrateOptions): Promise<Migrat
       `There is a migration ${JSON.stringify(id)} in ${states.text} already. Choose another id, or continue it with --resume ${id}.`,
     );
   }
-  using _lock = takeLock(config, id);
+  using _lock = takeJobLock(config.migration.state_location, 'migration', id);
   options.started?.(id);
   return await runPlanned(plan, states, options);
 }
@@ -66,24 +65,13 @@ export async function resumeMigration(id: string, options: MigrateOptions): Prom
   const { source, target, config } = options;
   const states = await openStates(config);
   const plan = await readPlan(states, id);
-  using _lock = takeLock(config, id);
+  using _lock = takeJobLock(config.migration.state_location, 'migration', id);
   if ((await stateOf(states, id).read('report')) !== undefined) {
     throw new MigrationError(`The migration ${id} is finished: nothing is left to do.`);
   }
   requireLocation('source', plan.source.place, source);
   requireLocation('target', plan.target.place, target);
   return await runPlanned(plan, states, options);
-}
-
-/** @throws MigrationError if another process of this machine runs the migration */
-function takeLock({ migration: { state_location } }: Config, id: string): Disposable {
-  if (isS3BasePath(state_location)) {
-    throw new MigrationError(
-      `migration.state_location is ${state_location}, where the state machine of a deployment keeps its state. Name a folder ` +
-        'for migrations of this process.',
-    );
-  }
-  return takeJobLock(state_location, 'migration', id);
 }
 
 function requireLocation(side: 'source' | 'target', planned: string, { config, type }: SideOptions): void {

@@ -51,8 +51,8 @@ export interface StoreChoice {
 
 export const newMigrationId = (): string => newSortableId('migration', now());
 
-/** An id comes from outside, and becomes the name of a folder. */
-const isMigrationId = (id: string): boolean => /^[\w-]{1,200}$/.test(id);
+/** An id comes from outside, and becomes the name of a folder, and with `before-` that of a backup. */
+const isMigrationId = (id: string): boolean => /^[\w-]{1,90}$/.test(id);
 
 /** The storage sections of both sides. @throws MigrationError if they are the same store, or not described */
 export function storagesOf({ source, target }: Pick<MigrationOrder, 'source' | 'target'>) {
@@ -109,7 +109,7 @@ export const stateOf = (states: Location, id: string): WorkState => new StoredSt
 export async function createPlan(states: Location, plan: MigrationPlan): Promise<boolean> {
   if (!isMigrationId(plan.id)) {
     throw new MigrationError(
-      `${JSON.stringify(plan.id)} cannot be the id of a migration: use up to 200 letters, digits, - and _.`,
+      `${JSON.stringify(plan.id)} cannot be the id of a migration: use up to 90 letters, digits, - and _.`,
     );
   }
   return stateOf(states, plan.id).create(PLAN, plan);

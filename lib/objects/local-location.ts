@@ -149,11 +149,21 @@ class LocalLocation implements Location {
       const path = join(this.text, name);
       try {
         await rm(path, { force: true });
-        // A folder that still holds something stays.
-        await rmdir(dirname(path)).catch(() => {});
+        await this.#removeEmpty(dirname(name));
       } catch (error) {
         throw this.#error(error, 'remove', path);
       }
+    }
+  }
+
+  /** Removes a folder and those above it, as far as they are empty. */
+  async #removeEmpty(folder: string): Promise<void> {
+    for (let name = folder; name !== '.'; name = dirname(name)) {
+      const isGone = await rmdir(join(this.text, name)).then(
+        () => true,
+        () => false,
+      );
+      if (!isGone) return;
     }
   }
 

@@ -1,6 +1,7 @@
 /** Locks that tell the processes of a machine which jobs run and which wait. The kernel releases them with their process. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isS3BasePath } from '../config/json-strategy.ts';
 import { PRIVATE_FOLDER } from '../objects/file-owner.ts';
 import { BackupError, MigrationError } from '../repository/errors.ts';
 import { RunLock } from './run-lock.ts';
@@ -8,7 +9,16 @@ import { RunLock } from './run-lock.ts';
 export const jobKinds = ['migration', 'backup'] as const;
 export type JobKind = (typeof jobKinds)[number];
 
-const folderOf = (stateFolder: string): string => join(stateFolder, 'locks');
+const folderOf = (stateFolder: string): string => join(requireStateFolder(stateFolder), 'locks');
+
+/** @throws MigrationError if the state is in a bucket, where processes of a machine cannot lock it */
+export function requireStateFolder(stateLocation: string): string {
+  if (!isS3BasePath(stateLocation)) return stateLocation;
+  throw new MigrationError(
+    `migration.state_location is ${stateLocation}, where the state machines of a deployment keep their state. Name a folder ` +
+      'for the migrations and backups of this machine.',
+  );
+}
 
 function take(stateFolder: string, name: string, waitMs?: number): RunLock | undefined {
   const folder = folderOf(stateFolder);

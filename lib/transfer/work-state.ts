@@ -33,7 +33,7 @@ export class StoredState implements WorkState {
     } catch (cause) {
       // Objects are written whole: somebody or something else has changed it.
       throw new MigrationError(
-        `${this.#location.text.replace(/\/*$/, '/')}${this.#path(name)} is damaged. Begin anew: what is copied already stays, with --merge.`,
+        `${this.#location.text.replace(/\/*$/, '/')}${this.#path(name)} is damaged: another program has changed it. Restore it, or move its folder away and begin anew.`,
         { cause },
       );
     }

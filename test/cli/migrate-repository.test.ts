@@ -180,6 +180,7 @@ describe('what it refuses', () => {
     ['the same store', ['--source-type', 'json', '--target-type', 'json'], 1, /are the same store/],
     ['a type that is not configured', ['--source-type', 'json', '--target-type', 'postgresql'], 1, /--target-config/],
     ['an unknown migration', ['--resume', 'nothing'], 1, /There is no migration "nothing"/],
+    ['settings for a migration that continues', ['--resume', 'm', '--batch-size', '7'], 2, /as it was ordered/],
     ['a path for a migration', ['--resume', '../config'], 1, /There is no migration/],
     ['a batch of none', [...TO_SQLITE, '--batch-size', '0'], 2, /from 1 to 1000/],
     ['two rehearsals', [...TO_SQLITE, '--dry-run', '--verify-only'], 2, /not both/],

@@ -56,6 +56,32 @@ describe.each(places)('in %s', (_, open) => {
     expect(await turns.take('c', asked(3))).toBe(true);
   });
 
+  test('one that was ordered again does not wait behind itself', async () => {
+    await using place = await open();
+    const active = new Set(['a', 'b']);
+    const turns = turnsOf(place.states, 1, active);
+    await turns.take('a', asked(1));
+    expect(await turns.take('b', asked(2))).toBe(false);
+    active.delete('a');
+    expect(await turns.take('b', asked(3))).toBe(true);
+    expect((await place.states.listDeep('turns')).map(({ name }) => name)).toEqual([
+      'turns/migration/1/000000002.json',
+    ]);
+  });
+
+  test('fewer at a time than run now: those that run are seen, and nobody begins until enough have ended', async () => {
+    await using place = await open();
+    const active = new Set(['a', 'b', 'c']);
+    const two = turnsOf(place.states, 2, active);
+    expect([await two.take('a', asked(1)), await two.take('b', asked(2))]).toEqual([true, true]);
+    const one = turnsOf(place.states, 1, active);
+    expect(await one.holders()).toEqual(['a', 'b']);
+    active.delete('a');
+    expect(await one.take('c', asked(3))).toBe(false);
+    active.delete('b');
+    expect(await one.take('c', asked(3))).toBe(true);
+  });
+
   test('of many that ask at the same moment for three turns exactly three have one', async () => {
     await using place = await open();
     const ids = Array.from({ length: 9 }, (_, i) => `job-${i}`);

@@ -92,7 +92,7 @@ describe('state that is damaged', () => {
     await writeFile(join(folder.path, 'migrations', 'migrations', ID, 'plan.json'), '{"id":"mig');
     const error = await rejection(readPlan(states, ID));
     expect(error.code).toBe('migration_failed');
-    expect(error.message).toMatch(/plan\.json is damaged\. Begin anew/);
+    expect(error.message).toMatch(/plan\.json is damaged: .*move its folder away and begin anew/);
   });
 
   test('a file in the place of the folder', async () => {

@@ -82,7 +82,11 @@ export function deployedJobsConfig(config: Config): string {
   return asText({
     storage: deployedStorage(withoutCache(config), { sslrootcert: CERTIFICATES_FILE }),
     migration: { ...migration, state_location: locationOf('state'), backup_location: locationOf('migrationBackups') },
-    backup: { location: locationOf('backups'), retention: backup.retention },
+    backup: {
+      location: locationOf('backups'),
+      retention: backup.retention,
+      jobs_at_once: backup.jobs_at_once,
+    },
   });
 }
 

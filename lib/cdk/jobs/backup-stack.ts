@@ -15,7 +15,8 @@ import { backupNeeds } from './task-permissions.ts';
 
 /** Units of a store that are read at the same time. */
 const CONCURRENCY = 4;
-const DAY_SECONDS = 86_400;
+/** With the time that it waits for its turn. */
+const WEEK_SECONDS = 604_800;
 
 export interface BackupStackProps extends StackProps {
   readonly deployment: DeploymentConfig;
@@ -48,7 +49,7 @@ export class BackupStack extends Stack {
         tasks,
         phases: ['back-up', 'back-up-moment'],
         concurrency: CONCURRENCY,
-        timeoutSeconds: DAY_SECONDS,
+        timeoutSeconds: WEEK_SECONDS,
         last: tasks.prune,
       }),
       functions: functions.all,

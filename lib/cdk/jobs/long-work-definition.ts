@@ -18,8 +18,11 @@ export interface LongWork<P extends string> {
   readonly last: string;
 }
 
-/** How long an execution waits before it asks again whether it is its turn. */
-const WAIT_SECONDS = 30;
+/**
+ * How long an execution waits before it asks again whether it is its turn. Each time adds about nine events to its history, which
+ * holds 25,000 (Step Functions quotas): enough for more than a week.
+ */
+const WAIT_SECONDS = 300;
 
 const inPascalCase = (name: string): string => name.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase());
 

@@ -71,7 +71,7 @@ export class TaskFunctions extends Construct {
     const networks = connections.map(({ store }) => store.network).filter((network) => network !== undefined);
     const made = new ServiceFunction(this, bundle, {
       name: bundle,
-      description: `${kind === 'backup' ? 'Backup' : 'Migration'}: ${description}`,
+      description: `${kind}: ${description}`,
       bundles,
       deployment,
       tracing,

@@ -5,13 +5,11 @@ import { createBackup } from '../../backup/create-backup.ts';
 import type { BackupManifest } from '../../backup/manifest.ts';
 import { createNativeBackup, type NativeManifest } from '../../backup/native-backups.ts';
 import type { Config } from '../../config/configuration.ts';
-import { isS3BasePath } from '../../config/json-strategy.ts';
 import { storeLocation } from '../../config/store-location.ts';
 import { openStates } from '../../migration/plan.ts';
 import { type CollectionName, collectionNames } from '../../model/collections.ts';
 import { newSortableId } from '../../model/sortable-id.ts';
 import { now } from '../../model/timestamps.ts';
-import { BackupError } from '../../repository/errors.ts';
 import type { KeptBackup } from '../../repository/native-copy.ts';
 import type { StorageStrategy } from '../../repository/storage-strategy.ts';
 import { copiesToFiles, copyNatively } from '../../strategies/native-backup.ts';
@@ -53,11 +51,6 @@ export async function createCommand(session: Session, flags: CreateFlags): Promi
  */
 async function claim(config: Config, id: string): Promise<Disposable & { readonly state: WorkState }> {
   const { state_location } = config.migration;
-  if (isS3BasePath(state_location)) {
-    throw new BackupError(
-      `migration.state_location is ${state_location}, where a deployment keeps its state. Name a folder to take a backup with --id.`,
-    );
-  }
   const lock = takeJobLock(state_location, 'backup', id);
   return { state: backupStateOf(await openStates(config), id), [Symbol.dispose]: () => lock[Symbol.dispose]() };
 }
@@ -68,7 +61,10 @@ async function createPortable(
   own: { readonly id: string | undefined; readonly state: WorkState | undefined },
 ): Promise<BackupManifest> {
   await using repository = await openRepository(config);
-  using interruption = new Interruption(session.output, 'The incomplete backup is removed.');
+  using interruption = new Interruption(
+    session.output,
+    own.state === undefined ? 'The incomplete backup is removed.' : 'Run the same command again to continue.',
+  );
   using progress = new Progress(session.output);
   const { strategy } = repository;
   const totals = await totalsOf(strategy);

@@ -118,7 +118,8 @@ async function migrateThroughService(session: Session, remote: RemoteOptions, fl
 /** @throws UsageError if options contradict each other */
 async function optionsOf(config: Config, flags: MigrateFlags): Promise<MigrateOptions> {
   if (flags.dryRun && flags.verifyOnly) throw new UsageError('Give --dry-run or --verify-only, not both.');
-  const sides = flags.resume === undefined ? flags : await sidesOfLog(config, flags.resume);
+  if (flags.resume !== undefined) refuseSettings(flags);
+  const sides = flags.resume === undefined ? flags : await sidesOfPlan(config, flags.resume);
   const { sourceType, targetType } = sides;
   if (sourceType === undefined || targetType === undefined) {
     throw new UsageError(NO_TYPES);
@@ -132,8 +133,16 @@ async function optionsOf(config: Config, flags: MigrateFlags): Promise<MigrateOp
   };
 }
 
-/** The stores of a migration to resume. */
-async function sidesOfLog(
+/** @throws UsageError if a flag would change a migration that continues: its plan says how it is done */
+function refuseSettings(flags: MigrateFlags): void {
+  const { sourceType, targetType, sourceConfig, targetConfig } = flags;
+  const sides = [sourceType, targetType, sourceConfig, targetConfig].filter((value) => value !== undefined);
+  if (Object.keys(settingsOf(flags)).length === 0 && sides.length === 0) return;
+  throw new UsageError('--resume continues a migration as it was ordered: leave out stores and settings.');
+}
+
+/** The stores of a migration that continues. */
+async function sidesOfPlan(
   config: Config,
   id: string,
 ): Promise<Pick<MigrateFlags, 'sourceType' | 'targetType' | 'sourceConfig' | 'targetConfig'>> {
