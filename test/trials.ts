@@ -6,8 +6,8 @@ import { randomInt } from 'node:crypto';
 
 export const isTrial = process.env.HFSTORAGE_TRIALS !== undefined;
 
-/** So many rounds in a trial, a tenth of them otherwise. */
-export const rounds = (full: number): number => (isTrial ? full : Math.ceil(full / 10));
+/** So many rounds in a trial, a tenth of them otherwise, or another share. */
+export const rounds = (full: number, share = 1 / 10): number => (isTrial ? full : Math.ceil(full * share));
 
 /** What everything random begins with: another one in each run, unless `HFSTORAGE_TEST_SEED` repeats one. */
 export const seed = Number(process.env.HFSTORAGE_TEST_SEED ?? randomInt(2 ** 31));
