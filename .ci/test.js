@@ -18,8 +18,11 @@ const TRIALS = [
   'test/server/random-input.test.ts',
   'test/strategies/dynamodb/provisioning.test.ts',
   'test/strategies/json/crash.test.ts',
+  'test/strategies/json/repair-sequences.test.ts',
   'test/strategies/json/sharing.test.ts',
   'test/strategies/sql/injection.test.ts',
+  'test/strategies/sql/schema-upgrade-killed.test.ts',
+  'test/strategies/sql/sqlite-processes.test.ts',
 ];
 const jestArguments = isTrial && given.length === 0 ? TRIALS : given;
 

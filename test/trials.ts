@@ -6,8 +6,8 @@ import { randomInt } from 'node:crypto';
 
 export const isTrial = process.env.HFSTORAGE_TRIALS !== undefined;
 
-/** This many rounds in a trial, otherwise a tenth of them. */
-export const rounds = (full: number): number => (isTrial ? full : Math.ceil(full / 10));
+/** This many rounds in a trial, otherwise a tenth of them, or another share. */
+export const rounds = (full: number, share = 1 / 10): number => (isTrial ? full : Math.ceil(full * share));
 
 /** The seed of everything random: a new one in each run, unless `HFSTORAGE_TEST_SEED` repeats one. */
 export const seed = Number(process.env.HFSTORAGE_TEST_SEED ?? randomInt(2 ** 31));

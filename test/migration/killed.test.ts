@@ -9,6 +9,7 @@ import { openStates } from '../../lib/migration/plan.ts';
 import { readRecord } from '../../lib/migration/record.ts';
 import type { StorageStrategy } from '../../lib/repository/storage-strategy.ts';
 import type { OpenStore } from '../contract/stores.ts';
+import { isTrial } from '../trials.ts';
 import { awkwardEntities, loadAll } from './awkward-entities.ts';
 import { contentsOf, factories, type MigrationSection, newFolder, optionsOf, textsOf, unlike } from './migrating.ts';
 import type { Death, MigrationOrder } from './migration-process.ts';
@@ -63,8 +64,9 @@ describe.each(['sqlite', 'dynamodb'] as const)('a migration from json to %s', (t
   });
 
   const everyStep = Array.from({ length: BATCHES }, (_, i) => i + 1);
-  // Each takes a process of its own, and a resumption: on DynamoDB only every fourth.
-  const steps = type === 'sqlite' ? everyStep : everyStep.filter((step) => step % 4 === 0);
+  // Each takes a process of its own, and a resumption.
+  const apart = type === 'sqlite' ? 3 : 6;
+  const steps = isTrial ? everyStep : everyStep.filter((step) => step % apart === 0);
 
   test.each(steps)('killed after checkpoint %i and resumed: it ends as if never broken', async (step) => {
     await using folder = await newFolder();

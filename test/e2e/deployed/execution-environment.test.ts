@@ -85,6 +85,15 @@ test('an answer over 6 MB is refused', async () => {
   expect(await running.invoke('{}')).toMatchObject({ functionError: { errorType: 'Function.ResponseSizeTooLarge' } });
 });
 
+test('a function that works longer than an idle connection is kept can still answer', async () => {
+  const running = await start(`
+    export const handler = async () => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 7_000);
+      return 'x'.repeat(5_000_000);
+    };`);
+  expect(parsed(await running.invoke('{}'))).toHaveLength(5_000_000);
+});
+
 test('a module that cannot be loaded is reported with its output', async () => {
   await expect(start("import 'a-library-that-no-bundle-has'; export const handler = () => 1;")).rejects.toThrow(
     /a-library-that-no-bundle-has/,

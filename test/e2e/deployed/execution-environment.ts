@@ -65,6 +65,9 @@ export class ExecutionEnvironment {
     this.#server = createServer((incoming, answer) => {
       this.#serve(incoming, answer).catch(() => answer.destroy());
     });
+    // A function may be at work, or without a processor, for longer than Node keeps an idle connection: its answer would meet a
+    // closed one.
+    this.#server.keepAliveTimeout = 0;
   }
 
   /** Starts the process and waits until its handler is loaded. @throws Error with the function's output if it fails */

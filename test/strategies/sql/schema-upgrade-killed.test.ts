@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
+import { isTrial } from '../../trials.ts';
 import { databaseKinds, type TestDatabase } from './databases.ts';
 import { addMachines, createFormer, formerRows } from './former-database.ts';
 import { Opener } from './opener.ts';
 
-const MACHINES = 50_000;
+const MACHINES = isTrial ? 50_000 : 15_000;
 
 const migrations = (database: TestDatabase) =>
   database.run('SELECT number FROM storage_migrations ORDER BY number').catch(() => []);
@@ -42,9 +43,9 @@ describe.each(databaseKinds)('$name', (kind) => {
       count: MACHINES + formerRows.filter(({ table }) => table === 'machines').length,
       groups: { PENDING: Math.floor(MACHINES / 3), RUNNING: MACHINES - Math.floor(MACHINES / 3) + 2 },
     });
-    expect(await repository.getEntity('machines', 'many-49999')).toMatchObject({
+    expect(await repository.getEntity('machines', `many-${MACHINES - 1}`)).toMatchObject({
       version: 1,
-      private_ip: '10.0.49999',
+      private_ip: `10.0.${MACHINES - 1}`,
     });
   });
 });

@@ -6,6 +6,7 @@ import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { run } from '../../cli/run-hfstorage.ts';
 import { queryAll } from '../../contract/paging.ts';
 import { template } from '../../contract/samples.ts';
+import { isTrial } from '../../trials.ts';
 import { sqlite, type TestDatabase } from './databases.ts';
 
 const COUNTER = join(import.meta.dirname, 'counter-process.ts');
@@ -18,9 +19,15 @@ async function createWithTemplate(): Promise<TestDatabase> {
   return database;
 }
 
-test('two processes that increment one counter for 2 seconds lose nothing', async () => {
+test('two processes that increment one counter all the time lose nothing', async () => {
   await using database = await createWithTemplate();
-  const args = ['--disable-warning=ExperimentalWarning', COUNTER, JSON.stringify(database.storage()), 't', '2000'];
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    COUNTER,
+    JSON.stringify(database.storage()),
+    't',
+    isTrial ? '2000' : '500',
+  ];
   const outcomes = await Promise.all([1, 2].map(() => run(process.execPath, args)));
   expect(outcomes).toMatchObject([1, 2].map(() => ({ code: 0, stderr: '' })));
   const counts = outcomes.map(({ stdout }) => Number(stdout));
@@ -42,8 +49,9 @@ async function saveAndBeKilled(database: TestDatabase, name: string, saves: numb
   return acknowledged;
 }
 
-test('twenty processes that are killed while they and others write lose no acknowledged save', async () => {
-  const PROCESSES = 20;
+const PROCESSES = isTrial ? 20 : 7;
+
+test(`${PROCESSES} processes that are killed while they and others write lose no acknowledged save`, async () => {
   const AT_ONCE = 3;
   await using database = await createWithTemplate();
   const acknowledged: string[] = [];

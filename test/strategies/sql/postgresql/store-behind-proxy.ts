@@ -1,5 +1,6 @@
 /** A store on PostgreSQL whose network a test can break. */
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import type { ConfigInput } from '../../../../lib/config/configuration.ts';
 import type { Repository } from '../../../../lib/repository/repository.ts';
 import type { StorageRepository } from '../../../../lib/repository/storage-repository.ts';
@@ -22,6 +23,15 @@ export function openStore(address: string, settings: SqlSettings = {}): Promise<
     ...settings,
   };
   return openRepository({ storage: { strategy: 'sql', sql_strategy } });
+}
+
+/** Another program on the same database; disconnects at the end of its block, however that ends. */
+export async function connectTo(connectionString: string): Promise<pg.Client & AsyncDisposable> {
+  const client = new pg.Client({ connectionString });
+  // Who drops the database ends it, too: that must not hide why a test fails.
+  client.on('error', () => {});
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
 }
 
 export interface StoreBehindProxy extends AsyncDisposable {

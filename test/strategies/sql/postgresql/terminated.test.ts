@@ -1,15 +1,13 @@
 /** Connections that an administrator ends, again and again, under load. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import pg from 'pg';
 import { StorageUnavailableError } from '../../../../lib/repository/errors.ts';
 import type { Repository } from '../../../../lib/repository/repository.ts';
 import { template } from '../../../contract/samples.ts';
 import { expectReadable } from './readable.ts';
-import { openBehindProxy } from './store-behind-proxy.ts';
+import { connectTo, openBehindProxy } from './store-behind-proxy.ts';
 
 const WORKERS = 20;
-const SECONDS = 2;
 const EVERY_MS = 100;
 
 type Outcome = 'acknowledged' | 'nothing stored' | 'unknown';
@@ -40,25 +38,24 @@ const saves: readonly (readonly [string, (store: Repository, template_id: string
 test.each(saves)('saves by %s: acknowledged ones are stored, refused ones are not', async (_, save) => {
   await using behind = await openBehindProxy({ pool_size: 5, max_overflow: 10 });
   const { store, direct, address } = behind;
-  const admin = new pg.Client({ connectionString: address });
-  await admin.connect();
+  await using admin = await connectTo(address);
   const outcomes = new Map<string, Outcome>();
-  const deadline = performance.now() + SECONDS * 1000;
+  let ended = 0;
+  // How long that takes is up to the machine.
+  const isEnough = (): boolean => ended > WORKERS && outcomes.size > 2 * WORKERS;
   const work = async (worker: number): Promise<void> => {
-    for (let n = 0; performance.now() < deadline; n++) {
+    for (let n = 0; !isEnough(); n++) {
       const id = `${worker}-${n}`;
       outcomes.set(id, await outcomeOf(save(store, id)));
     }
   };
-  let ended = 0;
   const terminate = async (): Promise<void> => {
     const sql =
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity ' +
       "WHERE datname = current_database() AND application_name = 'hfstorage' AND pid <> pg_backend_pid()";
-    for (; performance.now() < deadline; await sleep(EVERY_MS)) ended += (await admin.query(sql)).rowCount ?? 0;
+    for (; !isEnough(); await sleep(EVERY_MS)) ended += (await admin.query(sql)).rowCount ?? 0;
   };
   await Promise.all([terminate(), ...Array.from({ length: WORKERS }, (__, worker) => work(worker))]);
-  await admin.end();
 
   const stored = new Map<string, number>();
   for (let cursor: string | undefined; ; ) {
@@ -70,6 +67,6 @@ test.each(saves)('saves by %s: acknowledged ones are stored, refused ones are no
   const ids = (outcome: Outcome) => [...outcomes.keys()].filter((id) => outcomes.get(id) === outcome);
   expect(ids('acknowledged').filter((id) => stored.get(id) !== 1)).toEqual([]);
   expect(ids('nothing stored').filter((id) => stored.has(id))).toEqual([]);
-  expect(ended).toBeGreaterThan(WORKERS);
+  expect(ids('acknowledged').length).toBeGreaterThan(0);
   await Promise.all(Array.from({ length: WORKERS }, () => store.health()));
 });

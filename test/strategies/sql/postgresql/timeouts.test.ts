@@ -4,17 +4,16 @@ import pg from 'pg';
 import type { Repository, Transaction } from '../../../../lib/repository/repository.ts';
 import { saveAll, saveTemplate, template } from '../../../contract/samples.ts';
 import { unavailability } from './readable.ts';
-import { openBehindProxy } from './store-behind-proxy.ts';
+import { connectTo, openBehindProxy } from './store-behind-proxy.ts';
 
 const TIMEOUT = 0.3;
 
 /** Another program that holds the lock of a row until it releases it. */
 async function lockTemplate(address: string, id: string): Promise<AsyncDisposable> {
-  const client = new pg.Client({ connectionString: address });
-  await client.connect();
+  const client = await connectTo(address);
   await client.query('BEGIN');
   await client.query('SELECT FROM templates WHERE template_id = $1 FOR UPDATE', [id]);
-  return { [Symbol.asyncDispose]: () => client.end() };
+  return client;
 }
 
 const writes: readonly (readonly [string, (store: Repository, id: string) => Promise<unknown>])[] = [
@@ -31,10 +30,8 @@ test.each(writes)('%s that waits for a lock of another program ends with the tim
   const saved = await saveTemplate(direct);
   const id = saved.template_id;
   const lock = await lockTemplate(address, id);
-  const start = performance.now();
   const { message } = await unavailability(write(store, id));
   expect(message).toMatch(/took longer than timeout.*Nothing of it was stored/);
-  expect(performance.now() - start).toBeLessThan(TIMEOUT * 1000 + 25_000);
   await lock[Symbol.asyncDispose]();
   expect(await direct.getEntity('templates', id)).toEqual(saved);
   expect(await direct.countEntities('templates')).toEqual({ count: 1 });
@@ -42,12 +39,11 @@ test.each(writes)('%s that waits for a lock of another program ends with the tim
 });
 
 test('two transactions that wait for each other: both commit', async () => {
-  await using behind = await openBehindProxy({ pool_size: 2 });
+  await using behind = await openBehindProxy({ pool_size: 2, pool_timeout: 60 });
   const { store, direct, address } = behind;
   const one = (await saveTemplate(direct)).template_id;
   const two = (await saveTemplate(direct)).template_id;
-  const admin = new pg.Client({ connectionString: address });
-  await admin.connect();
+  await using admin = await connectTo(address);
   await admin.query(`ALTER DATABASE ${pg.escapeIdentifier(String(admin.database))} SET deadlock_timeout = '50ms'`);
   // For connections opened from now on.
   behind.proxy.cut();
@@ -76,7 +72,6 @@ test('two transactions that wait for each other: both commit', async () => {
   // Each process of the server adds what it has counted when it ends a transaction, once a second.
   while ((await deadlocks()) === 0) await Promise.all([store.health(), store.health(), sleep(50)]);
   expect(await deadlocks()).toBe(1);
-  await admin.end();
 });
 
 test.each([
