@@ -32,7 +32,7 @@ const layers = {
   },
   'lib/transfer': {
     is: 'the engine of long work: steps, units, checkpoints, retries, digests, comparison',
-    imports: ['lib/objects', 'lib/repository', 'lib/model'],
+    imports: ['lib/objects', 'lib/repository', 'lib/model', 'lib/config/json-strategy.ts'],
   },
   'lib/backup': {
     is: 'backups: writing, listing, verifying, restoring, removing',
