@@ -1,85 +1,28 @@
 /** Migrations and backups over HTTP, on a server as started by `hfstorage serve`. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { orderBackup } from '../../lib/backup/backup-order.ts';
 import { openLocation } from '../../lib/objects/open-location.ts';
-import { openRepository } from '../../lib/strategies/open-repository.ts';
-import { RunLock } from '../../lib/transfer/run-lock.ts';
 import { freePort } from '../backends/kept-process.ts';
 import { launcher, run } from '../cli/run-hfstorage.ts';
-import { type Body, callServer, type Reply, template } from './running-api.ts';
+import { JobServer } from './job-server.ts';
+import { type Body, callServer, type Reply } from './running-api.ts';
 
-let folder: string;
-let port: number;
-let server: ChildProcess | undefined;
-
-const storage = () => ({
-  strategy: 'json' as const,
-  json_strategy: { base_path: join(folder, 'data') },
-  sql_strategy: { name: join(folder, 'store.db') },
-});
-
+let server: JobServer;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hfstorage-jobs-'));
-  port = await freePort();
-  const migration = {
-    batch_size: 1,
-    parallel_workers: 1,
-    backup_location: join(folder, 'backups'),
-    state_location: join(folder, 'migrations'),
-  };
-  const config = { storage: storage(), migration, backup: { location: join(folder, 'backups') } };
-  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  server = await JobServer.create();
 });
 afterEach(async () => {
-  server?.kill('SIGKILL');
-  await settled();
-  await rm(folder, { recursive: true, force: true });
+  await server[Symbol.asyncDispose]();
 });
 
-async function serve(): Promise<void> {
-  const args = [launcher, '--config', join(folder, 'config.json'), 'serve', '--port', String(port)];
-  server = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' });
-  const isUp = () =>
-    call('GET', '/v1/health')
-      .then(({ status }) => status === 200)
-      .catch(() => false);
-  while (!(await isUp())) await sleep(50);
-}
-
-async function stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  const ended = once(server as ChildProcess, 'exit');
-  server?.kill(signal);
-  await ended;
-  server = undefined;
-}
-
-/** Waits until no process holds a migration's lock: jobs may outlive the server. */
-async function settled(): Promise<void> {
-  const locks = join(folder, 'migrations', 'locks');
-  for (const name of await readdir(locks).catch(() => [])) {
-    while (RunLock.isHeld(locks, name.slice(0, -'.lock'.length))) await sleep(50);
-  }
-}
-
-const call = (method: string, path: string, body?: Body): Promise<Reply> =>
-  callServer(port, method, path, body === undefined ? {} : { body });
-
-async function fill(count: number): Promise<void> {
-  await using repository = await openRepository({ storage: storage() });
-  for (let at = 0; at < count; at += 1000) {
-    const ids = Array.from({ length: Math.min(1000, count - at) }, (_, i) => `t-${at + i}`);
-    await repository.saveEntities(
-      'templates',
-      ids.map((id) => ({ ...template(), template_id: id }) as never),
-    );
-  }
-}
+const serve = (): Promise<void> => server.serve();
+const fill = (count: number): Promise<void> => server.fill(count);
+const call = (method: string, path: string, body?: Body): Promise<Reply> => server.call(method, path, body);
 
 async function until(path: string, done: (body: Body) => boolean): Promise<Body> {
   for (;;) {
@@ -133,7 +76,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)('a migration survives a restart of th
   );
   const next = { source_type: 'json', target_type: 'sqlite', merge: true, create_backup: false, migration_id: 'm-2' };
   expect(await call('POST', '/v1/migrations', next)).toMatchObject({ status: 202, body: { state: 'waiting' } });
-  await stop(signal);
+  await server.stop(signal);
   await serve();
   const isActive = ({ state }: Body) => ['running', 'waiting', 'interrupted'].includes(state as string);
   const ended = await until('/v1/migrations/m-1', (body) => {
@@ -152,22 +95,22 @@ test.each(['SIGTERM', 'SIGKILL'] as const)('a migration survives a restart of th
 test('hfstorage --remote migrateRepository starts it and follows it', async () => {
   await fill(20);
   await serve();
-  const remote = ['--remote', `http://127.0.0.1:${port}`, 'migrateRepository'];
+  const remote = ['--remote', `http://127.0.0.1:${server.port}`, 'migrateRepository'];
   const args = [launcher, ...remote, '--source-type', 'json', '--target-type', 'sqlite'];
-  const done = await run(process.execPath, [...args, '--no-backup'], { cwd: folder });
+  const done = await run(process.execPath, [...args, '--no-backup'], { cwd: server.folder });
   expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/^templates +20 +20 +0 +0$/m) });
-  const failed = await run(process.execPath, args, { cwd: folder });
+  const failed = await run(process.execPath, args, { cwd: server.folder });
   expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('is not empty') });
-  const same = await run(process.execPath, [...args.slice(0, -1), 'json'], { cwd: folder });
+  const same = await run(process.execPath, [...args.slice(0, -1), 'json'], { cwd: server.folder });
   expect(same).toMatchObject({ code: 1, stderr: expect.stringContaining('same store') });
-  expect(await run(process.execPath, [...args, '--dry-run'], { cwd: folder })).toMatchObject({ code: 2 });
+  expect(await run(process.execPath, [...args, '--dry-run'], { cwd: server.folder })).toMatchObject({ code: 2 });
 });
 
 test('an entity that a migration leaves out is a difference that names it', async () => {
-  await mkdir(join(folder, 'data'));
+  await mkdir(join(server.folder, 'data'));
   const broken = { template_id: 'a', name: 'n', provider_api: 'R', max_number: 1 };
   const records = { templates: { a: broken }, requests: {}, machines: {} };
-  await writeFile(join(folder, 'data', 'request_database.json'), JSON.stringify(records));
+  await writeFile(join(server.folder, 'data', 'request_database.json'), JSON.stringify(records));
   await serve();
   await call('POST', '/v1/migrations', { ...body, on_invalid: 'skip' });
   expect(await until('/v1/migrations/m-1', ({ state }) => state !== 'running' && state !== 'waiting')).toMatchObject({
@@ -175,13 +118,13 @@ test('an entity that a migration leaves out is a difference that names it', asyn
     differences: { missing: 1, different: 0, newer: 0, extra: 0 },
     differing: [{ collection: 'templates', id: 'a', kind: 'missing' }],
   });
-  const remote = ['--remote', `http://127.0.0.1:${port}`, 'migrateRepository', '--source-type', 'json'];
+  const remote = ['--remote', `http://127.0.0.1:${server.port}`, 'migrateRepository', '--source-type', 'json'];
   const args = [launcher, ...remote, '--target-type', 'sqlite', '--on-invalid', 'skip'];
-  expect(await run(process.execPath, args, { cwd: folder })).toMatchObject({
+  expect(await run(process.execPath, args, { cwd: server.folder })).toMatchObject({
     code: 3,
     stdout: expect.stringMatching(/The stores differ: 1 missing\.\ntemplates "a": missing\n$/),
   });
-  expect(await run(process.execPath, [...args, '--no-validate'], { cwd: folder })).toMatchObject({
+  expect(await run(process.execPath, [...args, '--no-validate'], { cwd: server.folder })).toMatchObject({
     code: 3,
     stdout: expect.stringContaining('The stores were not compared.'),
   });
@@ -232,18 +175,19 @@ test('of eight backups ordered at once one runs, and the others wait', async () 
 test('two servers on one folder run one job of a kind at a time', async () => {
   await fill(3_000);
   await serve();
-  const first = { server, port };
-  port = await freePort();
+  const first = server.process as ChildProcess;
+  const ports = [server.port, await freePort()];
+  server.port = ports[1] as number;
   try {
     await serve();
     const post = (at: number, path: string, body?: Body) =>
       callServer(at, 'POST', path, body === undefined ? {} : { body });
-    const backups = await Promise.all([first.port, port].map((at) => post(at, '/v1/backups')));
+    const backups = await Promise.all(ports.map((at) => post(at, '/v1/backups')));
     expect(backups.map(({ status }) => status)).toEqual([202, 202]);
     const slow = { source_type: 'json', target_type: 'sqlite', create_backup: false, merge: true };
     const ids = ['m-1', 'm-2'];
     const migrations = await Promise.all(
-      [first.port, port].map((at, i) => post(at, '/v1/migrations', { ...slow, migration_id: ids[i] })),
+      ports.map((at, i) => post(at, '/v1/migrations', { ...slow, migration_id: ids[i] })),
     );
     expect(migrations.map(({ status }) => status)).toEqual([202, 202]);
     // Both servers see both jobs, and never two that run.
@@ -255,15 +199,15 @@ test('two servers on one folder run one job of a kind at a time', async () => {
     expect(most).toBe(1);
     await until('/v1/backups', (body) => states(body).every((state) => state === 'complete'));
   } finally {
-    const ended = once(first.server as ChildProcess, 'exit');
-    first.server?.kill('SIGTERM');
+    const ended = once(first, 'exit');
+    first.kill('SIGTERM');
     await ended;
   }
 }, 60_000);
 
 test('interrupted backups are taken one after the other', async () => {
   await fill(3);
-  const location = await openLocation(join(folder, 'migrations'));
+  const location = await openLocation(server.stateFolder);
   for (const id of ['b-1', 'b-2', 'b-3']) await orderBackup(location, id);
   await serve();
   let most = 0;
@@ -278,8 +222,8 @@ test('a migration to another target also waits', async () => {
   await fill(3_000);
   await serve();
   await call('POST', '/v1/migrations', { ...body, create_backup: false });
-  const config = { storage: { ...storage(), sql_strategy: { name: join(folder, 'other.db') } } };
-  await writeFile(join(folder, 'other.json'), JSON.stringify(config));
+  const config = { storage: { ...server.storage, sql_strategy: { name: join(server.folder, 'other.db') } } };
+  await writeFile(join(server.folder, 'other.json'), JSON.stringify(config));
   const other = { source_type: 'json', target_type: 'sqlite', target_config: 'other.json', migration_id: 'm-2' };
   expect(await call('POST', '/v1/migrations', other)).toMatchObject({ status: 202, body: { state: 'waiting' } });
   // A backup is another kind; it may have the same id.

@@ -109,10 +109,12 @@ describe('functions', () => {
       ['get-migration', 'hostfactory-migration', '/state/*', ['s3:GetObject']],
       ['list-migrations', 'hostfactory-migration', '/state/*', ['s3:GetObject']],
       ['start-backup', 'hostfactory-backup', '/backups/*', ['s3:GetObject']],
+      ['start-backup', 'hostfactory-backup', '/state/*', ['s3:GetObject', 's3:PutObject']],
       ['list-backups', 'hostfactory-backup', '/backups/*', ['s3:GetObject']],
+      ['list-backups', 'hostfactory-backup', '/state/*', ['s3:GetObject']],
     ] as const) {
       expect([operation, of(operation, prefix)]).toEqual([operation, actions]);
-      const starts = operation.startsWith('start') ? ['states:ListExecutions', 'states:StartExecution'] : [];
+      const starts = operation.startsWith('start') ? ['states:StartExecution'] : [];
       expect([operation, of(operation, `:execution:${machine}:*`)]).toEqual([operation, ['states:DescribeExecution']]);
       expect([operation, of(operation, `:stateMachine:${machine}`)]).toEqual([operation, starts]);
     }
