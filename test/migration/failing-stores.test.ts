@@ -205,7 +205,7 @@ onOwnDisk('a disk that fills up (needs root on Linux)', () => {
   });
 
   test('under the state of the migration: it stays whole, and the migration continues with it', async () => {
-    await using disk = await mountDisk(1);
+    await using disk = await mountDisk(8);
     await using target = await factories.sqlite.open();
     const progress = atCheckpoint(3, () => disk.fill());
     const id = 'migration-1';
