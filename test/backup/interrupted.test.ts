@@ -97,7 +97,7 @@ test('an id that cannot be one, or that something else has, touches nothing', as
   const copy = (place: string, id: string) => copyNatively(parseConfig(store.config), { folder: place, id });
   const native = { location: folder.location, store: 'sqlite', place: 'the store of a test', id: 'mine', copy };
   for (const backup of [() => backUp(store.strategy, folder.location, 'mine'), () => createNativeBackup(native)]) {
-    expect((await rejection(backup())).message).toContain('which is another kind of thing: choose another id');
+    expect((await rejection(backup())).message).toContain('that is not a backup: choose another id');
   }
   expect(await readdir(folder.path, { recursive: true })).toEqual(['mine', join('mine', 'letter.txt')]);
 });

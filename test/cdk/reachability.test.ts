@@ -148,7 +148,7 @@ describe.each(assemblies)('%s', (name, templates) => {
 
   test('tasks of migrations reach the other database', () => {
     const tasks = deployment.inVpc.filter(({ name: task }) => task.includes('migrationcopy'));
-    expect(tasks).toHaveLength(name.endsWith('beside-database') ? 1 : 0);
+    expect(tasks).toHaveLength(name.endsWith('with-other-database') ? 1 : 0);
     for (const task of tasks) expect(groups.leadOut(task.groups, PEER_PORT)).toBe(true);
   });
 
