@@ -6,7 +6,7 @@ const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'aws-cos
 const number = (written: string): number => Number(written.replaceAll(',', ''));
 
 test('the prices in docs/aws-costs.md follow from their units', () => {
-  const [, read, write] = /with ([\d.]+) USD for a million reads and ([\d.]+) USD/.exec(text) ?? [];
+  const [, read, write] = /uses ([\d.]+) USD per million reads and ([\d.]+) USD/.exec(text) ?? [];
   const rows = [
     ...text.matchAll(/^\| [^|]+ \| ([\d.,]+) \/ ([\d.,]+) \| ([\d.,]+) \| ([\d.,]+) \/ ([\d.,]+) \| ([\d.,]+) \|$/gm),
   ];

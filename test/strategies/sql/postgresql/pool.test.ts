@@ -103,7 +103,7 @@ test('a call that gets its connection within pool_timeout succeeds', async () =>
 
 /** `pool_size` connections stay, those beyond do not. */
 async function closesIdleOverflow(): Promise<void> {
-  await using watched = await openWatched({ pool_size: 2, max_overflow: 3, pool_timeout: 0.3 });
+  await using watched = await openWatched({ pool_size: 2, max_overflow: 3, pool_timeout: 3 });
   const { store, connections } = watched;
   const release = await hold(store, 5);
   expect(await connections()).toHaveLength(5);
