@@ -77,7 +77,7 @@ describe('another store that functions cannot use', () => {
     [
       'a database without a VPC',
       { strategy: 'sql', sql_strategy: sql },
-      'storage.sql_strategy needs deployment.vpc.id',
+      'storage.sql_strategy requires deployment.vpc.id',
     ],
     ['a password that is written out', { strategy: 'sql', sql_strategy: sql }, 'must be the ARN of a secret'],
     ['the store of the deployment itself', dynamodb, 'storage is the store of this deployment itself'],
