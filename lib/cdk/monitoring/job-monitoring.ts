@@ -80,10 +80,10 @@ export function jobAlarms(name: string, { max_age_hours, schedule }: DeploymentC
     ended(
       'migration',
       'Failed',
-      'A migration has failed. GET /v1/migrations shows the cause; then redrive its execution.',
+      'A migration has failed. Look up the cause with GET /v1/migrations, then redrive its execution.',
     ),
     ended('migration', 'TimedOut', 'A migration has not ended within a week. Check its execution, and redrive it.'),
-    ended('backup', 'Failed', 'A backup has failed. Its execution shows the cause; then redrive it.'),
+    ended('backup', 'Failed', 'A backup has failed. Check its execution for the cause, then redrive it.'),
     ended('backup', 'TimedOut', 'A backup has not ended within a day. Check its execution, and redrive it.'),
     ...(schedule === 'none' ? [] : [age]),
   ];
