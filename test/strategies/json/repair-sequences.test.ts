@@ -12,7 +12,7 @@ import type { Repository } from '../../../lib/repository/repository.ts';
 import { openRepository } from '../../../lib/strategies/open-repository.ts';
 import { rounds, seed } from '../../trials.ts';
 
-const SEQUENCES = rounds(2000, 1 / 25);
+const SEQUENCES = rounds(2000);
 
 /** In memory where there is such a place: nothing here depends on what a disk does, and each step flushes many times. */
 const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
