@@ -14,9 +14,10 @@ import { machine, saveRequest } from '../contract/samples.ts';
 import { type OpenStore, type StoreFactory, stores } from '../contract/stores.ts';
 import { backUp, newFolder } from './locations.ts';
 
-const MACHINES = 3_000;
+// More than a page.
+const MACHINES = 1_200;
 const AMOUNT = 100;
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 /** Begins to move amounts; ends, whatever it is doing, before its store is closed. */
 async function startTransfers({ config }: OpenStore): Promise<AsyncDisposable> {

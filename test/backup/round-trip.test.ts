@@ -11,7 +11,7 @@ import { type StoreFactory, stores } from '../contract/stores.ts';
 import { awkwardEntities, loadAll } from '../migration/awkward-entities.ts';
 import { backUp, contentOf, newFolder, restore } from './locations.ts';
 
-const ENTITIES = 1_000;
+const ENTITIES = 300;
 
 onEveryStore((_, factory) => {
   test('every awkward id, value, version and time comes back into an empty store, byte for byte', async () => {
@@ -73,7 +73,7 @@ test.each([
 ])('a backup of %s is restored into %s', async (from, to) => {
   await using folder = await newFolder();
   await using source = await named(from).open();
-  await loadAll(source.strategy, awkwardEntities(500));
+  await loadAll(source.strategy, awkwardEntities(200));
   const manifest = await backUp(source.strategy, folder.location);
   await using target = await named(to).open();
   await restore(target.strategy, { location: folder.location, manifest });
@@ -83,7 +83,7 @@ test.each([
 test('other programs can read a backup: lines of JSON, compressed with gzip', async () => {
   await using folder = await newFolder();
   await using source = await named('sqlite').open();
-  await loadAll(source.strategy, awkwardEntities(500));
+  await loadAll(source.strategy, awkwardEntities(200));
   const { id, collections } = await backUp(source.strategy, folder.location);
   const text = await Promise.all(
     collections.machines.parts.map(async ({ file }) =>

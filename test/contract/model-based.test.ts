@@ -27,7 +27,9 @@ async function runSequence(
 }
 
 onEveryRepository((_, factory) => {
-  const parameters = { numRuns: rounds(factory.remote ? 50 : 800), seed, endOnFailure: factory.remote };
+  const { remote, variant = false } = factory;
+  const share = (variant ? 0.4 : 1) / (remote ? 10 : 20);
+  const parameters = { numRuns: rounds(remote ? 50 : 800, share), seed, endOnFailure: remote };
 
   test('behaves like the model', async () => {
     const start = Date.now();

@@ -36,10 +36,13 @@ async function killAfter(writer: ChildProcess, saves: number): Promise<string[]>
 }
 
 onEveryStore((_, factory) => {
+  // The S3 server of the tests takes ten times as long for a write as any other store.
+  const few = factory.backend === 's3';
+
   test('no update of several processes is lost', async () => {
     await using open = await factory.open();
     const { template_id } = await saveTemplate(open.repository, { max_number: 1 });
-    const TIMES = 10;
+    const TIMES = few ? 4 : 10;
     const writers = [1, 2, 3].map(() => startWriter(open, 'count', template_id, `${TIMES}`));
     const codes = await Promise.all(writers.map(async (writer) => (await once(writer, 'close'))[0]));
     expect(codes).toEqual([0, 0, 0]);
@@ -52,7 +55,7 @@ onEveryStore((_, factory) => {
     const { template_id } = await saveTemplate(open.repository);
     for (const round of [1, 2]) {
       const writers = ['a', 'b'].map((name) => startWriter(open, 'save', template_id, `${round}-${name}`));
-      const acknowledged = (await Promise.all(writers.map((writer) => killAfter(writer, 30)))).flat();
+      const acknowledged = (await Promise.all(writers.map((writer) => killAfter(writer, few ? 12 : 30)))).flat();
       await open.crash();
       await open.repository.health();
       const found = await queryAll(open.repository, 'requests', { filters: { template_id } });

@@ -56,6 +56,8 @@ export interface RepositoryFactory {
   readonly reach: Reach;
   /** Whether every write goes over a network: randomised tests then run fewer rounds. */
   readonly remote: boolean;
+  /** Whether it differs from another of the list in settings only: randomised tests then run fewer rounds, too. */
+  readonly variant?: boolean;
   /** The server that it needs, if any. */
   readonly backend?: BackendName;
   open(options?: StoreOptions): Promise<OpenRepository>;
@@ -120,11 +122,12 @@ const sqlCapabilities: Capabilities = { ...jsonCapabilities, loadsInvalidRecords
 
 type JsonSettings = NonNullable<NonNullable<ConfigInput['storage']>['json_strategy']>;
 
-const jsonStore = (name: string, settings: JsonSettings): StoreFactory => ({
+const jsonStore = (name: string, settings: JsonSettings, variant = true): StoreFactory => ({
   name: `json ${name}`,
   capabilities: jsonCapabilities,
   reach: fullReach,
   remote: false,
+  variant,
   open: async (options = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'hfstorage-test-store-'));
     const storage = { strategy: 'json' as const, json_strategy: { base_path: folder, ...settings } };
@@ -138,6 +141,7 @@ const jsonStoreOnS3 = (name: string, settings: JsonSettings): StoreFactory => ({
   capabilities: jsonCapabilities,
   reach: fullReach,
   remote: true,
+  variant: true,
   open: async (options = {}) => {
     await needBackend('s3');
     const { HFSTORAGE_TEST_S3_ENDPOINT: endpoint, HFSTORAGE_TEST_S3_BUCKET: bucket } = process.env;
@@ -158,6 +162,7 @@ const sqliteStore = (name: string, settings: SqlSettings = {}): StoreFactory => 
   capabilities: { ...sqlCapabilities, queryStaleness: settings.enable_query_cache ? 1000 : 0 },
   reach: fullReach,
   remote: false,
+  variant: settings.enable_query_cache === true,
   open: async (options = {}) => {
     const folder = await mkdtemp(join(tmpdir(), 'hfstorage-test-store-'));
     const storage = { strategy: 'sql' as const, sql_strategy: { name: join(folder, 'store.db'), ...settings } };
@@ -212,7 +217,7 @@ const dynamodbStore: StoreFactory = {
 };
 
 export const stores: readonly StoreFactory[] = [
-  jsonStore('single file', { storage_type: 'single_file' }),
+  jsonStore('single file', { storage_type: 'single_file' }, false),
   jsonStore('split files', { storage_type: 'split_files' }),
   // A cache and a buffer so small that reads leave the cache and the journal is compacted in nearly every test.
   jsonStore('gzip', { storage_type: 'single_file', enable_compression: true, cache_size: 5, write_buffer_size: 4096 }),

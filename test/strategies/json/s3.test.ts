@@ -58,13 +58,13 @@ describe.each(['single_file', 'split_files'])('several processes on one store on
     const repositories = await Promise.all([0, 1, 2, 3].map(() => open(config)));
     // Eight saves of this size are enough for a compaction.
     const saveAll = async (repository: StorageRepository, r: number): Promise<void> => {
-      for (let i = 0; i < 15; i++) await repository.saveEntity('templates', template(`${r}-${i}`, 20_000));
+      for (let i = 0; i < 9; i++) await repository.saveEntity('templates', template(`${r}-${i}`, 20_000));
     };
     await Promise.all(repositories.map(saveAll));
-    for (const repository of repositories) expect(await repository.countEntities('templates')).toEqual({ count: 60 });
+    for (const repository of repositories) expect(await repository.countEntities('templates')).toEqual({ count: 36 });
     await Promise.all(repositories.map((repository) => repository.close()));
     await using repository = await open(config);
-    expect(await repository.countEntities('templates')).toEqual({ count: 60 });
+    expect(await repository.countEntities('templates')).toEqual({ count: 36 });
   });
 
   test('count exactly', async () => {
@@ -77,11 +77,11 @@ describe.each(['single_file', 'split_files'])('several processes on one store on
       });
     await Promise.all(
       repositories.map(async (repository) => {
-        for (let i = 0; i < 12; i++) await increment(repository);
+        for (let i = 0; i < 6; i++) await increment(repository);
       }),
     );
     await using repository = await open(config);
-    expect(await repository.getEntity('templates', 'counter')).toMatchObject({ count: 36, version: 36 });
+    expect(await repository.getEntity('templates', 'counter')).toMatchObject({ count: 18, version: 18 });
     await Promise.all(repositories.map((other) => other.close()));
   });
 });

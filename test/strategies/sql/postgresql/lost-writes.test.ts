@@ -82,9 +82,9 @@ const statements: readonly Preparation[] = [
     },
   ],
   [
-    'saveEntities of 1,000',
+    'saveEntities of 200',
     async () => {
-      const entities = Array.from({ length: 1000 }, () => template());
+      const entities = Array.from({ length: 200 }, () => template());
       return creation(entities, (store) => saveAll(store, 'templates', entities));
     },
   ],
@@ -97,9 +97,9 @@ const transactions: readonly Preparation[] = [
     (direct) => change(direct, (store, id) => store.updateEntity('templates', id, { colour: 'red' })),
   ],
   [
-    'createTogether of 2,500',
+    'createTogether of 1,100',
     async () => {
-      const entities = Array.from({ length: 2500 }, () => template());
+      const entities = Array.from({ length: 1100 }, () => template());
       const all = entities.map((entity): NewEntity => ({ collection: 'templates', entity }));
       return creation(entities, (store) => store.createTogether(all));
     },
