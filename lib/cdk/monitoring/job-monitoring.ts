@@ -84,7 +84,7 @@ export function jobAlarms(name: string, { max_age_hours, schedule }: DeploymentC
     ),
     ended('migration', 'TimedOut', 'A migration has not ended within a week. Check its execution, and redrive it.'),
     ended('backup', 'Failed', 'A backup has failed. Check its execution for the cause, then redrive it.'),
-    ended('backup', 'TimedOut', 'A backup has not ended within a day. Check its execution, and redrive it.'),
+    ended('backup', 'TimedOut', 'A backup has not ended within a week. Check its execution, and redrive it.'),
     ...(schedule === 'none' ? [] : [age]),
   ];
 }
