@@ -39,7 +39,7 @@ export default {
     // No servers: what asks for one fails.
     project(
       'unit',
-      ['ci', 'config', 'jobs', 'lambda', 'model', 'remote', 'repository', 'server', 'service', 'transfer'],
+      ['ci', 'config', 'jobs', 'lambda', 'model', 'objects', 'remote', 'repository', 'server', 'service', 'transfer'],
       {
         setupFiles: ['<rootDir>/test/backends/no-backends.ts'],
       },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, type Dirent } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, posix, resolve } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { BackupError, StorageError } from '../repository/errors.ts';
@@ -85,17 +85,17 @@ class LocalLocation implements Location {
   async read(name: string): Promise<AsyncIterable<Uint8Array> | undefined> {
     const path = join(this.text, name);
     try {
-      await stat(path);
+      // Opened at once: whatever is removed or replaced from now on, what was found is read.
+      return this.#chunksOf(path, await open(path, 'r'));
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw this.#error(error, 'read', path);
     }
-    return this.#chunksOf(path);
   }
 
-  async *#chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  async *#chunksOf(path: string, file: FileHandle): AsyncGenerator<Uint8Array> {
     try {
-      yield* createReadStream(path, { highWaterMark: 256 * 1024 });
+      yield* file.createReadStream({ highWaterMark: 256 * 1024 });
     } catch (error) {
       throw this.#error(error, 'read', path);
     }
@@ -133,10 +133,12 @@ class LocalLocation implements Location {
   async #putInPlace(path: string, bytes: Uint8Array, place: (unfinished: string) => Promise<void>): Promise<void> {
     const unfinished = `${path}.${randomUUID().slice(0, 8)}${UNFINISHED}`;
     try {
-      await makeFolder(dirname(path));
-      await writeDurably(unfinished, bytes);
+      await writeInFolder(unfinished, bytes);
       await place(unfinished);
-      await syncFolder(dirname(path));
+      // Another process may have removed the object by now, and the folder with it.
+      await syncFolder(dirname(path)).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+      });
     } catch (error) {
       await rm(unfinished, { force: true }).catch(() => {});
       await rmdir(dirname(path)).catch(() => {});
@@ -195,6 +197,20 @@ async function writeDurably(path: string, bytes: Uint8Array, flags = 'w'): Promi
   await using file = await open(path, flags, PRIVATE_FILE);
   await file.writeFile(bytes);
   await file.sync();
+}
+
+/** How often a folder is made again that another process removes because it is still empty. */
+const FOLDER_ATTEMPTS = 20;
+
+async function writeInFolder(path: string, bytes: Uint8Array): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await makeFolder(dirname(path));
+      return await writeDurably(path, bytes);
+    } catch (error) {
+      if (!isMissing(error) || attempt === FOLDER_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Makes a folder, and its name durable. */
