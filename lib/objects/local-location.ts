@@ -208,7 +208,9 @@ async function writeInFolder(path: string, bytes: Uint8Array): Promise<void> {
       await makeFolder(dirname(path));
       return await writeDurably(path, bytes);
     } catch (error) {
-      if (!isMissing(error) || attempt === FOLDER_ATTEMPTS) throw error;
+      // It was removed by another process, or made by one.
+      const isRace = isMissing(error) || (error as NodeJS.ErrnoException).code === 'EEXIST';
+      if (!isRace || attempt === FOLDER_ATTEMPTS) throw error;
     }
   }
 }
